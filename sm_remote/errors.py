@@ -1,0 +1,134 @@
+"""Every error that sm_remote raises, in one tree.
+
+    RemoteError
+    ├── ConfigError (ValueError)      a setting or an argument of ours is wrong: nothing was sent
+    ├── CaptureError (TypeError)      the function or an argument cannot travel: nothing was sent
+    ├── StorageError (OSError)        the store cannot be read or written
+    │   └── CorruptBlob               its bytes are not the ones that were promised
+    ├── EngineUnavailable             no container engine answers
+    ├── ServiceUnavailable            the training-job API cannot be reached
+    ├── SubmitError                   the API refused the job
+    │   └── JobNameInUse
+    ├── JobNotFound (LookupError)
+    └── JobError                      a job that exists ended without a value
+        ├── JobFailed
+        │   ├── OutOfMemory (MemoryError)
+        │   ├── ModuleMissing (ModuleNotFoundError)
+        │   ├── DependencyInstallFailed
+        │   └── TimedOut              the job's own limit, not a waiting caller's
+        ├── JobStopped
+        └── OutcomeMissing            it ended well, but its value cannot be had
+
+The user's own exception is none of these: it comes back as itself. Each message has three parts (what happened,
+why, what to do) and its facts as attributes, so a program need not parse the text.
+This module also travels into jobs: the standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class RemoteError(Exception):
+    """Anything that sm_remote itself reports.
+
+    Args:
+        what: What happened, with names and values, as one sentence.
+        why: The cause, as far as it is known.
+        fix: What the reader can do about it.
+        **facts: Values behind the sentence (``job_name=...``); readable as attributes through ``facts``.
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", **facts: Any) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return render_parts(self.what, self.why, self.fix)
+
+    def __reduce__(self) -> tuple[Callable[..., RemoteError], tuple[Any, ...]]:
+        return _rebuild_error, (type(self), self.what, self.why, self.fix, self.facts)
+
+
+def _rebuild_error(kind: type[RemoteError], what: str, why: str, fix: str, facts: dict[str, Any]) -> RemoteError:
+    return kind(what, why=why, fix=fix, **facts)
+
+
+def render_parts(what: str, why: str, fix: str) -> str:
+    """Joins the three parts of a message, one a line, leaving out those that are empty."""
+    return "\n".join(part for part in (what, why, fix) if part)
+
+
+class ConfigError(RemoteError, ValueError):
+    """A setting, an argument of ours or a configuration file is wrong."""
+
+
+class CaptureError(RemoteError, TypeError):
+    """The function, an argument or something they refer to cannot travel."""
+
+
+class StorageError(RemoteError, OSError):
+    """The store could not be read or written."""
+
+
+class CorruptBlob(StorageError):
+    """An object's bytes do not have the digest under which they are filed."""
+
+
+class EngineUnavailable(RemoteError):
+    """The container engine that was asked for does not answer."""
+
+
+class ServiceUnavailable(RemoteError):
+    """The training-job API could not be reached, or is of another version."""
+
+
+class SubmitError(RemoteError):
+    """The API refused to create the training job."""
+
+
+class JobNameInUse(SubmitError):
+    """A training job of this name exists already."""
+
+
+class JobNotFound(RemoteError, LookupError):
+    """No training job has this name."""
+
+
+class JobError(RemoteError):
+    """A training job ended without a value."""
+
+
+class JobFailed(JobError):
+    """The job ended as Failed for a reason that is not the user's own exception."""
+
+
+class OutOfMemory(JobFailed, MemoryError):
+    """The job needed more memory than its instance type has.
+
+    ``facts`` holds ``limit_bytes`` and ``peak_bytes`` where they are known.
+    """
+
+
+class ModuleMissing(JobFailed, ModuleNotFoundError):
+    """A module that the function imports is not there in the job."""
+
+
+class DependencyInstallFailed(JobFailed):
+    """A package that the function needs could not be put into its environment."""
+
+
+class TimedOut(JobFailed):
+    """The job ran longer than ``max_runtime_in_seconds``. Not a builtin ``TimeoutError``: that is the caller's."""
+
+
+class JobStopped(JobError):
+    """Somebody stopped the job."""
+
+
+class OutcomeMissing(JobError):
+    """The job ended, but its value is absent, altered or cannot be read here."""

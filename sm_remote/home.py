@@ -1,0 +1,138 @@
+"""Where sm_remote keeps its state on this machine, and how a client finds the local training service.
+
+Everything lies under the XDG data and cache directories, or wholly under ``SM_REMOTE_HOME`` when that is set.
+Client and service share these paths and nothing else but the store and the API.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+LOCAL_BUCKET = "sm-remote-local"
+"""The reserved bucket of the embedded store: never a bucket of AWS."""
+LOCAL_ACCOUNT = "000000000000"
+LOCAL_REGION = "us-east-1"
+LOCAL_ROLE_ARN = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/sm-remote-local"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """The directories of one user's state.
+
+    Attributes:
+        data: What must not be lost: store, jobs, the service's database.
+        cache: What can be made again.
+    """
+
+    data: Path
+    cache: Path
+
+    @property
+    def store(self) -> Path:
+        """The embedded store: one directory a bucket, one file an object."""
+        return self.data / "store"
+
+    @property
+    def service(self) -> Path:
+        """Database, keys, discovery file and log of the local training service."""
+        return self.data / "service"
+
+    @property
+    def jobs(self) -> Path:
+        """Working trees of jobs: ``<job>/<attempt>/<host>/...``."""
+        return self.data / "jobs"
+
+    @property
+    def logs(self) -> Path:
+        """Log lines of jobs: ``<job>/<stream>``."""
+        return self.data / "logs"
+
+    @property
+    def interpreters(self) -> Path:
+        """One JSON file for each Python interpreter that a local image was asked to be made from."""
+        return self.data / "interpreters"
+
+
+def find_home(environ: os._Environ[str] | dict[str, str] | None = None) -> Home:
+    """Tells where state lives, creating nothing."""
+    env = os.environ if environ is None else environ
+    one = env.get("SM_REMOTE_HOME")
+    if one:
+        root = Path(one).expanduser().absolute()
+        return Home(data=root, cache=root / "cache")
+    return Home(
+        data=platformdirs.user_data_path("sm_remote", appauthor=False),
+        cache=platformdirs.user_cache_path("sm_remote", appauthor=False),
+    )
+
+
+def make_private(directory: Path) -> Path:
+    """Creates a directory that only its owner can enter, and closes one that was open."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+        directory.chmod(0o700)
+    return directory
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovery:
+    """How to reach the running local training service.
+
+    Attributes:
+        pid: Its process.
+        port: On 127.0.0.1.
+        version: Of sm_remote.
+        instance: Random, new at each start; sent back in every response.
+        access_key: For SigV4.
+        secret_key: For SigV4. The file is readable by its owner alone.
+    """
+
+    pid: int
+    port: int
+    version: str
+    instance: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def endpoint_url(self) -> str:
+        """What AWS clients are pointed at."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def discovery_path(home: Home) -> Path:
+    """The file in which a running service says where it is."""
+    return home.service / "discovery.json"
+
+
+def write_discovery(home: Home, discovery: Discovery) -> None:
+    """Publishes where the service is; called by the service alone."""
+    make_private(home.service)
+    write_private(discovery_path(home), json.dumps(asdict(discovery)))
+
+
+def read_discovery(home: Home) -> Discovery | None:
+    """Reads where the service says it is, or None when no file is there or it is not ours to trust."""
+    path = discovery_path(home)
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+            return None
+        return Discovery(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None

@@ -1,0 +1,144 @@
+"""What the scheduler asks of a container engine: start, follow, wait, stop, find again.
+
+`docker_engine` and `process_engine` implement it; `tests/fakes/engine.py` is the third, for tests. Every container has a
+deterministic name (``smr-<job>-a<attempt>-<host>``), so that an effect whose outcome was never recorded is found
+again instead of being done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A directory of the host as the container sees it."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerSpec:
+    """One host of a training job.
+
+    Attributes:
+        name: ``smr-<job>-a<attempt>-<host>``.
+        image: As the request named it.
+        entrypoint: Replaces the image's when not empty.
+        arguments: Replaces the image's command; ``("train",)`` where the request gave neither.
+        environment: What the job sees, the user's ``Environment`` included.
+        mounts: In the order in which they are to be made: parents first.
+        cpus: Whole or part of a core.
+        memory_bytes: Hard limit, swap included; None for the host's own.
+        gpus: Whole GPUs; 0 for none.
+        network: False means no network at all (EnableNetworkIsolation).
+        labels: Ownership: ``sm_remote.instance``, ``sm_remote.job``, ``sm_remote.attempt``.
+        scratch: A directory of this container alone, which the engine may use for its own files.
+    """
+
+    name: str
+    image: str
+    entrypoint: Sequence[str]
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    mounts: Sequence[Mount]
+    cpus: float
+    memory_bytes: int | None
+    gpus: int
+    network: bool
+    scratch: Path
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerExit:
+    """How a container ended.
+
+    Attributes:
+        code: The exit code; 128 + signal where a signal ended it.
+        out_of_memory: Whether the engine says that the kernel killed it for memory.
+        peak_memory_bytes: The most that it used, where the engine knows.
+    """
+
+    code: int
+    out_of_memory: bool = False
+    peak_memory_bytes: int | None = None
+
+
+class EngineError(Exception):
+    """The engine refused or failed; the text says what, and becomes a ClientError or InternalServerError."""
+
+
+class ImageMissing(EngineError):
+    """The image cannot be had: becomes ``ClientError: Unable to download training image``."""
+
+
+class ContainerLost(EngineError):
+    """The container is not there any more and its exit code is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImagePython:
+    """What an image's ``python3`` says of itself.
+
+    Attributes:
+        version: Such as ``3.11.7``, or None without a ``python3``.
+        platform: Such as ``linux/x86_64``.
+    """
+
+    version: str | None
+    platform: str
+
+
+class Engine(Protocol):
+    """Runs containers. Called from the scheduler's threads, several at a time, each with its own container."""
+
+    name: str
+
+    def describe(self) -> str:
+        """One line about what runs jobs and what it does not isolate, for the first line of a job's log."""
+
+    def prepare_image(self, image: str, say: Callable[[str], None]) -> None:
+        """Makes the image available (pull, or build a local one), telling ``say`` about slow steps.
+
+        Raises:
+            ImageMissing: It cannot be had.
+        """
+
+    def inspect_python(self, image: str) -> ImagePython:
+        """Asks the image for its Python; the image has been prepared."""
+
+    def start(self, spec: ContainerSpec) -> None:
+        """Starts a container; one of this name that exists already is adopted, not started again.
+
+        Raises:
+            EngineError: It could not be started.
+        """
+
+    def read_lines(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """Yields (milliseconds since the epoch, one line without its newline) from the container's first line on.
+
+        Follows until the container's output ends. Stdout and stderr are merged in order of arrival. A line longer
+        than 256 KiB arrives in pieces.
+        """
+
+    def wait(self, name: str) -> ContainerExit:
+        """Blocks until the container has ended.
+
+        Raises:
+            ContainerLost: It vanished.
+        """
+
+    def stop(self, name: str, grace_s: float) -> None:
+        """Sends SIGTERM, and SIGKILL after ``grace_s``; returns at once. No error if it has ended or never was."""
+
+    def remove(self, name: str) -> None:
+        """Removes what is left of an ended container; no error if nothing is."""
+
+    def list_containers(self, instance: str) -> dict[str, bool]:
+        """Names of all containers labelled with this service instance, and whether each still runs."""

@@ -1,0 +1,113 @@
+"""What a training job is, before any API spells it: frozen dataclasses without behaviour.
+
+A pickled function is one way to fill a `TrainingJobSpec`; scripts, algorithm images and tuning trials are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class TrainingJobStatus(str, Enum):
+    """Where a training job stands. Source: API_DescribeTrainingJob, TrainingJobStatus."""
+
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    DELETING = "Deleting"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED, TrainingJobStatus.STOPPED})
+
+
+class SecondaryStatus(str, Enum):
+    """What a training job is doing. Source: API_DescribeTrainingJob, SecondaryStatus."""
+
+    STARTING = "Starting"
+    LAUNCHING_ML_INSTANCES = "LaunchingMLInstances"
+    PREPARING_TRAINING_STACK = "PreparingTrainingStack"
+    DOWNLOADING = "Downloading"
+    DOWNLOADING_TRAINING_IMAGE = "DownloadingTrainingImage"
+    TRAINING = "Training"
+    UPLOADING = "Uploading"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    INTERRUPTED = "Interrupted"
+    MAX_WAIT_TIME_EXCEEDED = "MaxWaitTimeExceeded"
+    UPDATING = "Updating"
+    RESTARTING = "Restarting"
+    PENDING = "Pending"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """One input of a training job, seen in the container as ``/opt/ml/input/data/<name>``.
+
+    Attributes:
+        name: 1-64 characters of ``[A-Za-z0-9.\\-_]``.
+        s3_uri: A prefix, or the manifest that lists objects.
+        s3_data_type: ``S3Prefix`` or ``ManifestFile``.
+        content_type: MIME type, when it matters to the algorithm.
+    """
+
+    name: str
+    s3_uri: str
+    s3_data_type: str = "S3Prefix"
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """The machines of a training job."""
+
+    instance_type: str
+    instance_count: int = 1
+    volume_size_gb: int = 30
+    keep_alive_period_s: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricDefinition:
+    """A number that the service reads out of the log: the regex's first group."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingJobSpec:
+    """Everything that CreateTrainingJob is told, in our units and names."""
+
+    name: str
+    role_arn: str
+    image_uri: str
+    output_uri: str
+    resources: Resources
+    entrypoint: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    compress_output: bool = False
+    max_runtime_s: int = 86400
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    metric_definitions: tuple[MetricDefinition, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    network_isolation: bool = False

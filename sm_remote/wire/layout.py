@@ -1,0 +1,55 @@
+"""Every path and key that client, job and service must spell alike.
+
+Source for the container's paths: SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information".
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ML_ROOT_VARIABLE = "SM_REMOTE_ML_ROOT"
+"""Set by the process engine where it cannot mount anything at /opt/ml."""
+
+CHANNEL = "sm_remote"
+"""The channel that carries runtime, manifest, function and arguments, each file named by its digest."""
+LAYER_CHANNEL = "sm_remote_layer"
+"""The channel whose directory is the function's installed packages."""
+
+OUTCOME = "sm_remote/outcome"
+"""The outcome, relative to /opt/ml/output/data (and so to ``<S3OutputPath>/<job>/output/data``)."""
+
+BLOBS = "blobs"
+MANIFESTS = "channels"
+LAYERS = "layers"
+JOBS = "jobs"
+
+
+def ml_root() -> Path:
+    """/opt/ml, or what stands for it in this process."""
+    return Path(os.environ.get(ML_ROOT_VARIABLE, "/opt/ml"))
+
+
+def channel_dir(name: str) -> Path:
+    """Where a channel's files lie in the job."""
+    return ml_root() / "input" / "data" / name
+
+
+def blob_key(digest: str) -> str:
+    """The key of a content-addressed object, below the store's root."""
+    return f"{BLOBS}/{digest}"
+
+
+def manifest_key(digest: str) -> str:
+    """The key of the SageMaker manifest that lists a channel's objects."""
+    return f"{MANIFESTS}/{digest}.manifest"
+
+
+def outcome_key(job_name: str) -> str:
+    """The key of an uncompressed job's outcome, below ``S3OutputPath``."""
+    return f"{job_name}/output/data/{OUTCOME}"
+
+
+def output_archive_key(job_name: str) -> str:
+    """The key of a job's output archive, below ``S3OutputPath``; it holds `OUTCOME` where output was compressed."""
+    return f"{job_name}/output/output.tar.gz"
