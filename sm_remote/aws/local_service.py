@@ -1,0 +1,209 @@
+"""Finds the local training service of this user, starts it when none answers, and replaces one of another version."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from sm_remote import __version__
+from sm_remote.errors import EngineUnavailable, ServiceUnavailable
+from sm_remote.home import LOCAL_REGION, Discovery, Home, make_private, read_discovery
+
+logger = logging.getLogger("sm_remote")
+
+START_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceOptions:
+    """How a service is to be started, where one has to be. None leaves it to the service."""
+
+    engine: str = "auto"
+    idle_s: float | None = None
+    max_parallel_jobs: int | None = None
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that `python -m sm_remote.service` reads."""
+        chosen = {
+            "SM_REMOTE_ENGINE": self.engine,
+            "SM_REMOTE_SERVICE_IDLE_S": self.idle_s,
+            "SM_REMOTE_MAX_PARALLEL_JOBS": self.max_parallel_jobs,
+        }
+        return {name: str(value) for name, value in chosen.items() if value is not None}
+
+
+def call_service(
+    discovery: Discovery, operation: str, body: Mapping[str, Any], *, limit_s: float = 30.0
+) -> dict[str, Any]:
+    """Calls one of the service's own operations (``SmRemote.*``), which no AWS model knows.
+
+    Raises:
+        ServiceUnavailable: It does not answer, or answers with an error.
+    """
+    request = AWSRequest(
+        method="POST",
+        url=discovery.endpoint_url + "/",
+        data=json.dumps(dict(body)).encode(),
+        headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"SmRemote.{operation}"},
+    )
+    SigV4Auth(Credentials(discovery.access_key, discovery.secret_key), "sagemaker", LOCAL_REGION).add_auth(request)
+    try:
+        response = URLLib3Session(timeout=limit_s, proxies={}).send(request.prepare())
+    except HTTPClientError as error:
+        raise ServiceUnavailable("The local training service does not answer.", why=str(error)) from error
+    text = response.text
+    if response.status_code != 200:
+        raise ServiceUnavailable(f"The local training service refused {operation}.", why=text[:500])
+    answer: dict[str, Any] = json.loads(text) if text else {}
+    return answer
+
+
+def find_service(home: Home) -> tuple[Discovery, dict[str, Any]] | None:
+    """The running service and its own status, or None when none answers."""
+    discovery = read_discovery(home)
+    if discovery is None:
+        return None
+    try:
+        return discovery, call_service(discovery, "Status", {}, limit_s=5.0)
+    except ServiceUnavailable:
+        return None
+
+
+def ensure_service(
+    home: Home,
+    options: ServiceOptions,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Discovery:
+    """Returns a service of this version that runs the wanted engine, starting one when needed.
+
+    Raises:
+        ServiceUnavailable: It could not be started, or one of another version has live jobs.
+        EngineUnavailable: The engine that was asked for does not answer.
+    """
+    found = find_service(home)
+    if found is not None:
+        discovery, status = found
+        mismatch = _describe_mismatch(status, options)
+        if mismatch is None:
+            return discovery
+        _retire(home, discovery, status, mismatch, clock=clock, sleep=sleep)
+    return _start(home, options, clock=clock, sleep=sleep)
+
+
+def _describe_mismatch(status: Mapping[str, Any], options: ServiceOptions) -> str | None:
+    if status["Version"] != __version__:
+        return f"it is of version {status['Version']}, this is {__version__}"
+    if options.engine not in ("auto", status["Engine"]):
+        return f"it runs the engine {status['Engine']!r}, and {options.engine!r} is wanted"
+    return None
+
+
+def _retire(
+    home: Home,
+    discovery: Discovery,
+    status: Mapping[str, Any],
+    mismatch: str,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    live = int(status.get("RunningJobs", 0)) + int(status.get("QueuedJobs", 0))
+    if live:
+        raise ServiceUnavailable(
+            f"The local training service (process {discovery.pid}) cannot take this job: {mismatch}.",
+            why=f"It still has {live} live job(s), so it was left alone.",
+            fix="Wait for them (`sm-remote jobs`), or end it with `sm-remote service stop`, and call again.",
+        )
+    logger.info("Replacing the local training service: %s.", mismatch)
+    stop_service(home, discovery, clock=clock, sleep=sleep)
+
+
+def stop_service(
+    home: Home,
+    discovery: Discovery,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Asks a service to end and waits until it has gone; its running containers are left to its successor."""
+    try:
+        call_service(discovery, "Shutdown", {}, limit_s=5.0)
+    except ServiceUnavailable:
+        logger.debug("The service did not answer Shutdown; it may be gone already.")
+    deadline = clock() + START_LIMIT_S
+    while clock() < deadline:
+        current = read_discovery(home)
+        if current is None or current.instance != discovery.instance:
+            return
+        sleep(0.02)
+    raise ServiceUnavailable(
+        f"The local training service (process {discovery.pid}) does not end.",
+        fix=f"End it with `kill {discovery.pid}`; running jobs go on and are taken over by the next service.",
+    )
+
+
+def _start(
+    home: Home, options: ServiceOptions, *, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Discovery:
+    make_private(home.data)
+    make_private(home.service)
+    log_path = home.service / "service.log"
+    descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    offset = os.fstat(descriptor).st_size
+    with os.fdopen(descriptor, "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sm_remote.service"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={**os.environ, **options.to_environment()},
+            start_new_session=True,
+        )
+    # It outlives us as a rule; where it does not, somebody must collect its exit.
+    threading.Thread(target=process.wait, name="sm_remote-service-exit", daemon=True).start()
+    deadline = clock() + START_LIMIT_S
+    while clock() < deadline:
+        discovery = read_discovery(home)
+        if discovery is not None:
+            found = find_service(home)
+            if found is not None:
+                return found[0]
+        if process.returncode not in (None, 0):
+            break
+        sleep(0.01)
+    with log_path.open("rb") as written:
+        written.seek(offset)
+        tail = written.read().decode(errors="replace").strip()[-1500:]
+    raise _explain_start_failure(options, tail, str(log_path))
+
+
+def _explain_start_failure(options: ServiceOptions, tail: str, log_path: str) -> Exception:
+    if "EngineUnavailable" in tail and options.engine != "auto":
+        return EngineUnavailable(
+            f"The engine {options.engine!r} does not answer.",
+            why=tail.splitlines()[-1] if tail else "",
+            fix="Start it (`sudo apt-get install docker.io`, or Docker Desktop), or leave engine at 'auto'; "
+            "`sm-remote doctor` checks it.",
+        )
+    return ServiceUnavailable(
+        "The local training service could not be started.",
+        why=tail or "It said nothing.",
+        fix=f"Its log is {log_path}; `sm-remote doctor` looks for the cause.",
+    )

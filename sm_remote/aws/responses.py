@@ -1,0 +1,120 @@
+"""Reads what the API answers into frozen dataclasses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sm_remote.spec import SecondaryStatus, TrainingJobStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    """One stretch of a job's life. ``end`` is None while it lasts."""
+
+    status: str
+    start: datetime
+    end: datetime | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingJobDescription:
+    """What DescribeTrainingJob said.
+
+    Attributes:
+        version: The local service's change counter at that moment; 0 on AWS.
+        raw: The answer itself.
+    """
+
+    name: str
+    arn: str
+    status: TrainingJobStatus
+    secondary_status: SecondaryStatus
+    failure_reason: str | None
+    output_uri: str
+    compressed: bool
+    model_uri: str | None
+    image_uri: str | None
+    instance_type: str | None
+    arguments: tuple[str, ...]
+    creation_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    billable_s: int | None
+    transitions: tuple[Transition, ...]
+    version: int
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingJobSummary:
+    """One row of ListTrainingJobs."""
+
+    name: str
+    arn: str
+    status: TrainingJobStatus
+    creation_time: datetime
+    end_time: datetime | None
+
+
+def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
+    """Reads an answer of DescribeTrainingJob.
+
+    ``ModelArtifacts`` may be absent, although the model calls it required: it is null on jobs that the platform failed.
+    """
+    algorithm = answer.get("AlgorithmSpecification") or {}
+    output = answer.get("OutputDataConfig") or {}
+    return TrainingJobDescription(
+        name=answer["TrainingJobName"],
+        arn=answer["TrainingJobArn"],
+        status=TrainingJobStatus(answer["TrainingJobStatus"]),
+        secondary_status=SecondaryStatus(answer["SecondaryStatus"]),
+        failure_reason=answer.get("FailureReason"),
+        output_uri=output.get("S3OutputPath", "").rstrip("/"),
+        compressed=output.get("CompressionType", "GZIP") != "NONE",
+        model_uri=(answer.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
+        image_uri=algorithm.get("TrainingImage"),
+        instance_type=(answer.get("ResourceConfig") or {}).get("InstanceType"),
+        arguments=tuple(algorithm.get("ContainerArguments") or ()),
+        creation_time=answer["CreationTime"],
+        start_time=answer.get("TrainingStartTime"),
+        end_time=answer.get("TrainingEndTime"),
+        billable_s=answer.get("BillableTimeInSeconds"),
+        transitions=tuple(_parse_transition(row) for row in answer.get("SecondaryStatusTransitions") or ()),
+        version=read_version(answer),
+        raw=answer,
+    )
+
+
+def _parse_transition(row: Mapping[str, Any]) -> Transition:
+    return Transition(
+        status=row["Status"],
+        start=row["StartTime"],
+        end=row.get("EndTime"),
+        message=row.get("StatusMessage", ""),
+    )
+
+
+def parse_summary(row: Mapping[str, Any]) -> TrainingJobSummary:
+    """Reads one row of ListTrainingJobs."""
+    return TrainingJobSummary(
+        name=row["TrainingJobName"],
+        arn=row["TrainingJobArn"],
+        status=TrainingJobStatus(row["TrainingJobStatus"]),
+        creation_time=row["CreationTime"],
+        end_time=row.get("TrainingEndTime"),
+    )
+
+
+def read_header(answer: Mapping[str, Any], name: str) -> str | None:
+    """A response header of the local service; None on AWS."""
+    headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers.get(name)
+
+
+def read_version(answer: Mapping[str, Any]) -> int:
+    """The local service's change counter in an answer; 0 on AWS."""
+    return int(read_header(answer, "x-sm-remote-version") or 0)

@@ -1,0 +1,207 @@
+"""`@remote`: a function whose calls are training jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from sm_remote.capture.explain import Explanation, explain_call
+from sm_remote.runtime.api import in_job
+from sm_remote.settings import check_names, resolve_settings
+
+from sm_remote.capture.function import bind_call, check_runnable
+from sm_remote.errors import RemoteError
+from sm_remote.executor import create_job
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.job import Job, describe_detached
+from sm_remote.jobs.local_run import run_here
+from sm_remote.jobs.many import run_many
+from sm_remote.jobs.submit import choose_image
+
+logger = logging.getLogger("sm_remote")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="RemoteFunction[Any, Any]")
+
+
+class RemoteFunction(Generic[P, T]):
+    """A function whose calls run as training jobs. Made by `remote`.
+
+    Its settings are resolved at each call; making one touches neither AWS nor Docker nor a file.
+    """
+
+    def __init__(self, func: Callable[P, Any], arguments: dict[str, Any]) -> None:
+        check_runnable(func)
+        check_names(arguments, origin="@remote(...)")
+        self._func = func
+        self._arguments = arguments
+        functools.update_wrapper(self, func)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs the call as a training job, streams its log and returns its value, or raises its own exception.
+
+        An interrupt stops the job (``on_interrupt="stop"``) or leaves it running (``"detach"``).
+        """
+        return self._run(args, kwargs)
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        settings = resolve_settings(self._arguments)
+        job: Job[T] = create_job(self._func, args, kwargs, settings)
+        try:
+            job._submit()
+            if settings.stream_logs:
+                _stream(job)
+            return super(Job, job).result()
+        except KeyboardInterrupt:
+            _interrupt(job, settings.on_interrupt)
+            raise
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
+        """Starts the call as a training job and returns at once."""
+        job: Job[T] = create_job(self._func, args, kwargs, resolve_settings(self._arguments))
+        job._submit()
+        return job
+
+    @overload
+    def map(
+        self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: Literal[False] = False
+    ) -> list[T]: ...
+    @overload
+    def map(
+        self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: Literal[True]
+    ) -> list[T | BaseException]: ...
+    def map(
+        self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: bool = False
+    ) -> list[Any]:
+        """Runs one training job for each item, as the builtin ``map`` pairs them, and returns the values in order.
+
+        Args:
+            *iterables: The function's arguments, side by side; the shortest decides.
+            max_parallel_jobs: How many may be live at once; by default the setting of that name.
+            return_exceptions: Whether a failed item's exception takes its value's place. Otherwise nothing further
+                is submitted after the first failure, running jobs finish, and that exception is raised.
+        """
+        settings = resolve_settings(self._arguments)
+        limit = max_parallel_jobs if max_parallel_jobs is not None else settings.max_parallel_jobs
+        return run_many(
+            lambda args: create_job(self._func, args, {}, settings),
+            zip(*iterables, strict=False),
+            total=_count(iterables),
+            title=self.__name__ if hasattr(self, "__name__") else "jobs",
+            limit=limit,
+            return_exceptions=return_exceptions,
+            on_interrupt=settings.on_interrupt,
+        )
+
+    def options(self: S, **settings: Any) -> S:
+        """The same function with other settings; this one stays as it is."""
+        return type(self)(self._func, {**self._arguments, **settings})
+
+    def local(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs the function here, in this process, with SageMaker's variables set to a temporary tree."""
+        bind_call(self._func, args, kwargs)
+        value: T = run_here(self._func, args, kwargs)
+        return value
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Lists what would travel, why, and how big it is; nothing is uploaded."""
+        bind_call(self._func, args, kwargs)
+        settings = resolve_settings(self._arguments)
+        connection = connect_with(settings)
+        _, python = choose_image(settings, connection)
+        return explain_call(
+            self._func, args, kwargs, home=connection.home, dependencies=settings.dependencies, python=python
+        )
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method: the function bound to its object, with the same settings."""
+        if instance is None:
+            return self
+        return type(self)(self._func.__get__(instance, owner), self._arguments)  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In a job a decorated function runs in place, so what travels is the function alone.
+        return in_job, (self._func,)
+
+    def __repr__(self) -> str:
+        return f"<remote {getattr(self._func, '__qualname__', self._func)!s}>"
+
+
+class AsyncRemoteFunction(RemoteFunction[P, T]):
+    """A coroutine function whose calls run as training jobs; ``asyncio.run`` runs it there."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:  # type: ignore[override]
+        """Returns an awaitable of the value."""
+        bind_call(self._func, args, kwargs)
+        return asyncio.to_thread(self._run, args, kwargs)
+
+
+@overload
+def remote(func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[P, T]: ...
+@overload
+def remote(func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
+@overload
+def remote(**settings: Any) -> _Decorator: ...
+def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """Makes a function's calls run as SageMaker training jobs: ``@remote``, ``@remote(...)``, ``remote(...)(f)``.
+
+    Args:
+        func: Any callable but a generator function.
+        **settings: What `sm-remote config` lists, under the SageMaker SDK's names: ``instance_type``,
+            ``image_uri``, ``dependencies``, ``environment_variables``, ``max_runtime_in_seconds``, ``target`` ...
+
+    Raises:
+        ConfigError: A setting's name is unknown.
+        TypeError: The function cannot be run in a job (a generator function).
+    """
+    decorate = _Decorator(settings)
+    return decorate if func is None else decorate(func)
+
+
+class _Decorator:
+    def __init__(self, settings: dict[str, Any]) -> None:
+        check_names(settings, origin="@remote(...)")
+        self._settings = settings
+
+    @overload
+    def __call__(self, func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[P, T]: ...
+    @overload
+    def __call__(self, func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
+    def __call__(self, func: Callable[..., Any], /) -> Any:
+        if isinstance(func, RemoteFunction):
+            return func.options(**self._settings)
+        kind = AsyncRemoteFunction if inspect.iscoroutinefunction(func) else RemoteFunction
+        return kind(func, self._settings)
+
+
+def _stream(job: Job[Any]) -> None:
+    try:
+        for line in job.logs(follow=True):
+            # Looked up at each line: notebooks and tests replace sys.stdout.
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    except RemoteError as error:
+        # Trouble with the log must not cost the value.
+        logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
+
+
+def _interrupt(job: Job[Any], on_interrupt: str) -> None:
+    """Stops or leaves a job whose caller was interrupted; one line, and never a wait."""
+    if job.done():
+        return
+    if on_interrupt == "detach":
+        sys.stderr.write(describe_detached(job.name))
+        return
+    job.stop()
+    sys.stderr.write(f"\nInterrupted: training job {job.name} is being stopped.\n")
+
+
+def _count(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    lengths = [len(iterable) for iterable in iterables if hasattr(iterable, "__len__")]
+    return min(lengths) if lengths and len(lengths) == len(iterables) else None

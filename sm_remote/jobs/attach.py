@@ -1,0 +1,115 @@
+"""Coming back to jobs: by name, from any process, also when the one that made them is gone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sm_remote.settings import ResolvedSettings, resolve_settings
+
+from sm_remote.aws.local_service import ServiceOptions
+from sm_remote.aws.responses import TrainingJobSummary
+from sm_remote.errors import JobNotFound
+from sm_remote.home import find_home
+from sm_remote.jobs.connection import Connection, connect
+from sm_remote.jobs.job import Job
+
+SEARCHED = 500
+"""How many of the newest jobs are looked through for a name that was mistyped or cut short."""
+
+
+def connect_with(settings: ResolvedSettings) -> Connection:
+    """The connection that settings ask for, made once."""
+    options = ServiceOptions(
+        engine=settings.engine, idle_s=settings.service_idle_s, max_parallel_jobs=settings.service_max_parallel_jobs
+    )
+    return connect(target=settings.target, home=find_home(), region=settings.region, options=options)
+
+
+def attach(name: str, *, target: str | None = None) -> Job[Any]:
+    """Returns a job that exists, whoever made it and wherever.
+
+    Args:
+        name: The training job's name.
+        target: ``"local"`` or ``"sagemaker"``; by default what the settings say.
+
+    Raises:
+        JobNotFound: No job has this name; the message names close matches.
+    """
+    connection = connect_with(resolve_settings({} if target is None else {"target": target}))
+    return attach_through(connection, name)
+
+
+def attach_through(connection: Connection, name: str) -> Job[Any]:
+    """`attach`, over a connection that is there."""
+    try:
+        description = connection.training_jobs.describe(name)
+    except JobNotFound as error:
+        raise _explain_not_found(connection, name) from error
+    job: Job[Any] = Job(name, connection)
+    job._attach(description)
+    return job
+
+
+def resolve_name(connection: Connection, name: str) -> str:
+    """Completes an unambiguous beginning of a job's name.
+
+    Raises:
+        JobNotFound: No job, or several, begin so.
+    """
+    newest = list(islice(connection.training_jobs.list_all(), SEARCHED))
+    names = [row.name for row in newest]
+    if name in names:
+        return name
+    found = [candidate for candidate in names if candidate.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise JobNotFound(
+            f"{len(found)} training jobs begin with {name!r}.",
+            why="They are: " + ", ".join(found[:5]) + (", ..." if len(found) > 5 else "."),
+            fix="Give more of the name.",
+            job_name=name,
+        )
+    connection.training_jobs.describe(name)  # an older one than those searched, or none: then this raises
+    return name
+
+
+def _explain_not_found(connection: Connection, name: str) -> JobNotFound:
+    names = [row.name for row in islice(connection.training_jobs.list_all(), SEARCHED)]
+    close = [candidate for candidate in names if candidate.startswith(name)][:3]
+    close = close or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    return JobNotFound(
+        f"There is no training job {name!r} on the target {connection.target!r}.",
+        why="Close matches: " + ", ".join(close) + "." if close else "",
+        fix="`sm-remote jobs` lists the newest.",
+        job_name=name,
+        close_matches=close,
+    )
+
+
+def list_jobs(
+    *,
+    limit: int | None = 100,
+    status: str | None = None,
+    name_contains: str | None = None,
+    created_after: datetime | None = None,
+    target: str | None = None,
+) -> list[TrainingJobSummary]:
+    """Lists training jobs, newest first.
+
+    Args:
+        limit: At most so many; None for all.
+        status: ``InProgress``, ``Completed``, ``Failed``, ``Stopping`` or ``Stopped``.
+        name_contains: Part of the name.
+        created_after: Only jobs younger than this moment.
+        target: ``"local"`` or ``"sagemaker"``; by default what the settings say.
+    """
+    connection = connect_with(resolve_settings({} if target is None else {"target": target}))
+    rows: Iterator[TrainingJobSummary] = connection.training_jobs.list_all(
+        status=status, name_contains=name_contains, created_after=created_after
+    )
+    return list(islice(rows, limit))

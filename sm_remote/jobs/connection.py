@@ -1,0 +1,62 @@
+"""One connection for each API that this process talks to: its client, its store and its watcher, made once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from sm_remote.aws.local_service import ServiceOptions
+from sm_remote.aws.session import Session, connect_aws, connect_local
+from sm_remote.aws.training_jobs import TrainingJobs
+from sm_remote.home import Home
+from sm_remote.jobs.watch import Watcher
+from sm_remote.storage import Store, open_store
+
+_lock = threading.Lock()
+_connections: dict[tuple[Any, ...], Connection] = {}
+
+
+class Connection:
+    """What a job needs to be submitted, watched and collected.
+
+    Attributes:
+        target: ``"local"`` or ``"sagemaker"``.
+        home: Where local state lies.
+        training_jobs: The API.
+        watcher: The one thread that watches all jobs of this connection.
+    """
+
+    def __init__(self, *, home: Home, session: Session) -> None:
+        self.target = session.target
+        self.home = home
+        self.training_jobs = TrainingJobs(session)
+        self.watcher = Watcher(self.training_jobs, holds_requests=session.holds_requests)
+        self._stores: dict[str, Store] = {}
+
+    def open_store(self, root_uri: str) -> Store:
+        """The store below an S3 URI; one object for each URI, so that what it knows of its objects is kept."""
+        if root_uri not in self._stores:
+            session = self.training_jobs.session
+            account = session.account if self.target == "sagemaker" else None
+            self._stores[root_uri] = open_store(
+                root_uri, home=self.home, s3_client_factory=lambda: session.client("s3"), account=account
+            )
+        return self._stores[root_uri]
+
+
+def connect(*, target: str, home: Home, region: str | None = None, options: ServiceOptions | None = None) -> Connection:
+    """Returns the connection to a target, made at the first call.
+
+    Raises:
+        ServiceUnavailable: The API cannot be reached or started.
+        EngineUnavailable: The wanted engine does not answer.
+        ConfigError: No AWS region is known.
+    """
+    chosen = options or ServiceOptions()
+    key = (target, home, region, chosen) if target == "local" else (target, home, region)
+    with _lock:
+        found = _connections.get(key)
+        if found is None:
+            session = connect_local(home, chosen) if target == "local" else connect_aws(region)
+            found = _connections[key] = Connection(home=home, session=session)
+        return found

@@ -1,0 +1,305 @@
+"""A training job as a future: its state, log and value, from the process that made it or any other."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sm_remote.aws.requests import build_create_training_job
+from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.errors import JobError, RemoteError
+from sm_remote.jobs.archive import extract_archive
+from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.logs import follow_log, read_tail
+from sm_remote.jobs.results import TAIL_LINES, conclude
+from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """One stretch of a job's life.
+
+    Attributes:
+        name: A secondary status, such as ``Downloading``.
+        start: When it began.
+        duration_s: How long it took; up to now while it lasts.
+        message: What the service said of it.
+    """
+
+    name: str
+    start: datetime
+    duration_s: float
+    message: str
+
+
+class Job(Future[T]):
+    """A training job, and the promise of its value.
+
+    It is a `concurrent.futures.Future`: `concurrent.futures.wait`, `as_completed` and callbacks work, and so does
+    ``await``. Its attributes are asked for afresh whenever they are read.
+
+    Attributes:
+        name: The training job's name, final from the start.
+    """
+
+    def __init__(self, name: str, connection: Connection, *, spec: TrainingJobSpec | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self._connection = connection
+        self._spec = spec
+        self._submitted = spec is None
+        self._submission = threading.Lock()
+        self._started = threading.Event()
+        if self._submitted:
+            self._started.set()
+        self.add_done_callback(lambda _: self._started.set())
+        self._arn: str | None = None
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def _submit(self) -> None:
+        """Creates the training job, unless it was cancelled while it waited for its turn.
+
+        Raises:
+            RemoteError: The API refused; the future holds the same error.
+        """
+        with self._submission:
+            if self._submitted or self._spec is None or not self.set_running_or_notify_cancel():
+                return
+            try:
+                created = datetime.now(timezone.utc)
+                self._arn = self._connection.training_jobs.create(build_create_training_job(self._spec))
+            except BaseException as error:
+                self.set_exception(error)
+                raise
+            self._submitted = True
+            self._spec = None
+            self._started.set()
+        self._connection.watcher.watch(self.name, created, self._on_end)
+
+    def _attach(self, description: TrainingJobDescription) -> None:
+        """Takes up a job that somebody created."""
+        self._arn = description.arn
+        self.set_running_or_notify_cancel()
+        if description.status.is_terminal:
+            self._on_end(description)
+        else:
+            self._connection.watcher.watch(self.name, description.creation_time, self._on_end)
+
+    def _on_end(self, end: TrainingJobDescription | RemoteError) -> None:
+        # Loading a value may take long, and the caller of this is the thread that watches every job.
+        threading.Thread(target=self._conclude, args=(end,), name=f"sm_remote-{self.name}", daemon=True).start()
+
+    def _conclude(self, end: TrainingJobDescription | RemoteError) -> None:
+        try:
+            if isinstance(end, RemoteError):
+                raise end
+            tail = read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
+            value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
+        except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
+            self.set_exception(error)
+        else:
+            self.set_result(value)
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> TrainingJobDescription:
+        return self._connection.training_jobs.describe(self.name)
+
+    @property
+    def arn(self) -> str | None:
+        """The job's ARN; None while it waits to be submitted."""
+        return self._arn
+
+    @property
+    def status(self) -> TrainingJobStatus:
+        """Where the job stands; a job that waits to be submitted is ``InProgress``."""
+        if not self._submitted:
+            return TrainingJobStatus.STOPPED if self.cancelled() else TrainingJobStatus.IN_PROGRESS
+        return self._look().status
+
+    @property
+    def secondary_status(self) -> SecondaryStatus:
+        """What the job is doing; ``Pending`` while it waits to be submitted."""
+        if not self._submitted:
+            return SecondaryStatus.STOPPED if self.cancelled() else SecondaryStatus.PENDING
+        return self._look().secondary_status
+
+    @property
+    def failure_reason(self) -> str | None:
+        """Why the job failed, in the service's words; None unless it did."""
+        return self._look().failure_reason if self._submitted else None
+
+    @property
+    def model_uri(self) -> str | None:
+        """Where the model lies in S3; None without one."""
+        return self._look().model_uri if self._submitted else None
+
+    def describe(self) -> dict[str, Any]:
+        """The API's own answer to DescribeTrainingJob.
+
+        Raises:
+            JobError: The job waits to be submitted.
+        """
+        self._require_submitted()
+        return {name: value for name, value in self._look().raw.items() if name != "ResponseMetadata"}
+
+    def timeline(self) -> list[Phase]:
+        """The job's phases, in order; stretches that share a secondary status are one phase."""
+        if not self._submitted:
+            return []
+        phases: list[Phase] = []
+        for transition in self._look().transitions:
+            end = transition.end or datetime.now(timezone.utc)
+            if phases and phases[-1].name == transition.status:
+                start, message = phases[-1].start, phases[-1].message
+                phases.pop()
+            else:
+                start, message = transition.start, transition.message
+            duration_s = max(0.0, (end - start).total_seconds())
+            phases.append(Phase(name=transition.status, start=start, duration_s=duration_s, message=message))
+        return phases
+
+    def logs(self, follow: bool = False) -> Iterator[str]:
+        """Yields the log's lines without newlines: all hosts, each once, also after the end.
+
+        Args:
+            follow: Whether to wait for further lines until the job has ended.
+        """
+        if follow:
+            self._started.wait()
+        if not self._submitted:
+            return
+        yield from follow_log(self._connection.training_jobs, self.name, follow=follow)
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> T:
+        """Waits for the value.
+
+        An interrupt (Ctrl-C) only stops the waiting: the job goes on.
+
+        Args:
+            timeout: In seconds; None waits for ever.
+
+        Raises:
+            TimeoutError: The time ran out; the job goes on.
+            JobStopped: It was stopped.
+            JobFailed: It failed for another reason than the function's own exception, which comes as itself.
+        """
+        return self._wait(super().result, timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Waits for the end and returns what `result` would raise, or None.
+
+        Raises:
+            TimeoutError: The time ran out; the job goes on.
+        """
+        return self._wait(super().exception, timeout)
+
+    def _wait(self, wait: Callable[[float | None], Any], timeout: float | None) -> Any:
+        try:
+            return wait(timeout)
+        except concurrent.futures.TimeoutError:
+            if self.done():
+                raise  # the function's own TimeoutError
+            raise TimeoutError(f"Training job {self.name} had not ended after {timeout} s; it goes on.") from None
+        except KeyboardInterrupt:
+            if not self.done():
+                sys.stderr.write(describe_detached(self.name))
+            raise
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.wrap_future(self).__await__()
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Asks for the job's end and returns at once; a job that has ended is no error."""
+        with self._submission:
+            if not self._submitted:
+                super().cancel()
+                return
+        self._connection.training_jobs.stop(self.name)
+
+    def cancel(self) -> bool:
+        """Stops a live job, or withdraws one that waits to be submitted; tells whether that had effect."""
+        with self._submission:
+            if not self._submitted:
+                return super().cancel()
+        if self.done() or self._look().status.is_terminal:
+            return False
+        self.stop()
+        return True
+
+    # -- files ------------------------------------------------------------------------------------------------------
+
+    def download_model(self, directory: str | Path) -> Path:
+        """Copies what the function left in ``SM_MODEL_DIR`` into a directory, and returns it.
+
+        Raises:
+            JobError: The job has no model.
+        """
+        return self._download("model", Path(directory))
+
+    def download_output(self, directory: str | Path) -> Path:
+        """Copies what the function left in ``SM_OUTPUT_DATA_DIR`` into a directory, and returns it.
+
+        Raises:
+            JobError: The job has no output.
+        """
+        return self._download("data", Path(directory))
+
+    def _download(self, kind: str, directory: Path) -> Path:
+        self._require_submitted()
+        description = self._look()
+        store = self._connection.open_store(description.output_uri)
+        archive = f"{self.name}/output/{'model' if kind == 'model' else 'output'}.tar.gz"
+        directory.mkdir(parents=True, exist_ok=True)
+        if store.head(archive) is not None:
+            extract_archive(store.fetch(archive), directory)
+            return directory
+        prefix = f"{self.name}/output/{kind}/"
+        keys = [found.key for found in store.list(prefix) if not found.key.startswith(prefix + "sm_remote/")]
+        if not keys:
+            raise JobError(
+                f"Training job {self.name} left no {'model' if kind == 'model' else 'output data'}.",
+                why=f"There is nothing below {store.uri(prefix)}.",
+                fix=f"Save files into os.environ['{'SM_MODEL_DIR' if kind == 'model' else 'SM_OUTPUT_DATA_DIR'}'].",
+                job_name=self.name,
+            )
+        for key in keys:
+            target = directory / key.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(store.fetch(key), target)
+        return directory
+
+    def _require_submitted(self) -> None:
+        if not self._submitted:
+            raise JobError(
+                f"Training job {self.name} is not submitted yet.",
+                why="It waits for one of its executor's earlier jobs to end.",
+                job_name=self.name,
+            )
+
+    def __repr__(self) -> str:
+        state = (
+            "cancelled" if self.cancelled() else "ended" if self.done() else "live" if self._submitted else "waiting"
+        )
+        return f"<Job {self.name} {state}>"
+
+
+def describe_detached(name: str) -> str:
+    """The line that tells how to come back to a job that goes on."""
+    return f"\nTraining job {name} goes on. Its value: sm_remote.attach({name!r}).result()\n"

@@ -1,0 +1,94 @@
+"""The log of a job as lines: all hosts, each line once, while it runs or after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from sm_remote.wire.outcome import MARKER_PREFIX
+
+from sm_remote.aws.training_jobs import TrainingJobs
+
+HOLD_S = 10.0
+SHARED_HOLD_S = 0.25
+POLL_S = 2.0
+SETTLE_S = 6.0
+"""How long after a job's end CloudWatch is still asked for late lines."""
+
+
+def follow_log(
+    api: TrainingJobs,
+    name: str,
+    *,
+    follow: bool,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[str]:
+    """Yields a job's lines without their newlines; each host's in order, prefixed ``[algo-2]`` with several hosts.
+
+    Args:
+        api: The training-job API.
+        name: The job.
+        follow: Whether to go on until the job has ended and its last line is out, or to stop at what is there now.
+        sleep: For tests.
+        clock: For tests.
+    """
+    holds = api.session.holds_requests
+    tokens: dict[str, str | None] = {}
+    closed: set[str] = set()
+    description = api.describe(name)
+    ended_at: float | None = None
+    while True:
+        if description.status.is_terminal and ended_at is None:
+            ended_at = clock()
+        if not description.status.is_terminal or not tokens:
+            for stream in api.list_log_streams(name):
+                tokens.setdefault(stream, None)
+        several = len({_find_host(stream) for stream in tokens}) > 1
+        got_any = False
+        for stream in sorted(set(tokens) - closed):
+            hold_s = (SHARED_HOLD_S if several else HOLD_S) if follow and holds else 0.0
+            page = api.read_log(stream, token=tokens[stream], wait_s=hold_s)
+            tokens[stream] = page.forward
+            got_any = got_any or bool(page.lines)
+            if page.closed:
+                closed.add(stream)
+            prefix = f"[{_find_host(stream)}] " if several else ""
+            for line in page.lines:
+                if not line.startswith(MARKER_PREFIX):
+                    yield prefix + line
+        everything_read = bool(tokens) and closed == set(tokens)
+        if not follow:
+            if not got_any:
+                return
+            continue
+        if ended_at is not None:
+            if everything_read or (holds and not tokens):
+                return
+            if not got_any:
+                if clock() - ended_at > SETTLE_S:
+                    return
+                sleep(0.05 if holds else POLL_S)
+            continue
+        if holds:
+            # With nothing to read yet, a change of the job's state is what to wait for; else only look.
+            idle = not tokens or everything_read
+            description = api.describe(name, wait_s=HOLD_S if idle else 0.0, seen=description.version)
+        else:
+            if not got_any:
+                sleep(POLL_S)
+            description = api.describe(name)
+
+
+def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:
+    """The newest lines of a job's first host, oldest of them first, our own marker line included."""
+    streams = api.list_log_streams(name)
+    if not streams:
+        return []
+    first = [stream for stream in streams if _find_host(stream) == "algo-1"] or streams
+    return api.read_log(first[-1], from_head=False, limit=lines).lines
+
+
+def _find_host(stream: str) -> str:
+    # "<job>/algo-1-1763712000": the host is what lies before the last dash.
+    return stream.rpartition("/")[2].rpartition("-")[0]

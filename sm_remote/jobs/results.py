@@ -1,0 +1,314 @@
+"""Turns an ended job into its value or its error. Nothing is unpickled before its digest was checked."""
+
+from __future__ import annotations
+
+import atexit
+import linecache
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sm_remote.wire.digest import BlobRef, digest_file
+from sm_remote.wire.launch import read_manifest_digest
+from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, parse_marker, read_header
+
+from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.errors import (
+    CorruptBlob,
+    DependencyInstallFailed,
+    JobError,
+    JobFailed,
+    JobStopped,
+    ModuleMissing,
+    OutcomeMissing,
+    OutOfMemory,
+    RemoteError,
+    StorageError,
+    TimedOut,
+)
+from sm_remote.spec import SecondaryStatus, TrainingJobStatus
+from sm_remote.storage import Store
+from sm_remote.wire import layout
+
+TAIL_LINES = 200
+
+
+def find_marker(lines: Sequence[str], description: TrainingJobDescription) -> BlobRef | None:
+    """The digest of the outcome as the job's own supervisor logged it last, or None."""
+    manifest_digest = read_manifest_digest(description.arguments)
+    if manifest_digest is None:
+        return None
+    for line in reversed(lines):
+        found = parse_marker(line, manifest_digest)
+        if found is not None:
+            return found
+    return None
+
+
+def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequence[str]) -> Any:
+    """Returns the job's value, or raises what it ended with.
+
+    Args:
+        description: Of the ended job.
+        store: The one below ``description.output_uri``.
+        tail: The newest lines of its log, the marker line among them.
+
+    Raises:
+        JobStopped: It was stopped.
+        TimedOut: It ran into ``max_runtime_in_seconds``.
+        JobFailed: It failed without an exception of the user's.
+        OutcomeMissing: Its outcome is absent, altered or unreadable here.
+        BaseException: The user's own exception, with the remote frames in its traceback.
+    """
+    if description.status is TrainingJobStatus.STOPPED:
+        raise _explain_stop(description)
+    marker = find_marker(tail, description)
+    if marker is None:
+        if read_manifest_digest(description.arguments) is None and description.status is TrainingJobStatus.COMPLETED:
+            return None  # a job that is no function has no value
+        raise _explain_failure(description, tail)
+    path = _fetch_outcome(description, store, marker)
+    header = read_header(path)
+    if header.kind == "value":
+        return _load_value(description, path, header)
+    raise _rebuild_exception(description, path, header)
+
+
+def _fetch_outcome(description: TrainingJobDescription, store: Store, marker: BlobRef) -> Path:
+    archived = description.compressed
+    key = (layout.output_archive_key if archived else layout.outcome_key)(description.name)
+    try:
+        path = _unpack_outcome(store.fetch(key), marker) if archived else store.fetch(key)
+    except StorageError as error:
+        raise OutcomeMissing(
+            f"The outcome of {description.name} cannot be read from {store.uri(key)}.",
+            why=str(error),
+            fix="If the object was deleted, its value is lost: run the function again.",
+            job_name=description.name,
+        ) from error
+    size_bytes = path.stat().st_size
+    if size_bytes != marker.size_bytes or digest_file(path) != marker.digest:
+        raise OutcomeMissing(
+            f"The outcome of {description.name} is not what the job wrote: it was not loaded.",
+            why=f"{store.uri(key)} has {size_bytes} bytes, or a digest, that differ from the job's own record "
+            f"({marker.size_bytes} bytes, {marker.digest[:16]}...).",
+            fix="Somebody or something altered it. Run the function again, and look at who can write the bucket.",
+            job_name=description.name,
+        ) from CorruptBlob(f"{store.uri(key)} was altered.")
+    return path
+
+
+def _unpack_outcome(archive: Path, marker: BlobRef) -> Path:
+    """Takes the outcome out of a compressed job's archive; loading maps the file, so it goes to disk."""
+    directory = Path(tempfile.mkdtemp(prefix="sm_remote-outcome-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    target = directory / marker.digest
+    with tarfile.open(archive, "r:gz") as tar:
+        member = tar.extractfile(layout.OUTCOME)
+        if member is None:
+            raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
+        with member, target.open("wb") as file:
+            shutil.copyfileobj(member, file)
+    return target
+
+
+def _load_value(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> Any:
+    try:
+        return load_object(path, header)
+    except Exception as error:
+        raise OutcomeMissing(
+            f"The value of {description.name} arrived, but cannot be unpickled here: {type(error).__name__}: {error}",
+            why="Its classes come from a module that is absent or different in this process.",
+            fix=f"Install it here, then `attach({description.name!r}).result()`; the value is kept at {path}.",
+            job_name=description.name,
+        ) from error
+
+
+def _explain_stop(description: TrainingJobDescription) -> JobError:
+    name = description.name
+    if description.secondary_status is SecondaryStatus.MAX_RUNTIME_EXCEEDED:
+        limit_s = description.raw.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
+        return TimedOut(
+            f"Training job {name} ran into its limit of {limit_s} s and was stopped.",
+            why="max_runtime_in_seconds was reached.",
+            fix="Raise max_runtime_in_seconds, use a faster instance_type, or save checkpoints.",
+            job_name=name,
+            limit_s=limit_s,
+        )
+    if description.secondary_status is SecondaryStatus.MAX_WAIT_TIME_EXCEEDED:
+        return TimedOut(f"Training job {name} waited for spot capacity longer than it was allowed to.", job_name=name)
+    return JobStopped(
+        f"Training job {name} was stopped.",
+        why="Somebody asked for it: an interrupt, stop() or `sm-remote stop`.",
+        job_name=name,
+    )
+
+
+_MEMORY_WORDS = re.compile(r"OutOfMemory|instance type with more memory|out of memory", re.IGNORECASE)
+_BYTES = re.compile(r"(limit|peak) (\d+) bytes")
+
+
+def _explain_failure(description: TrainingJobDescription, tail: Sequence[str]) -> JobError:
+    """The error of a job that left no outcome, from FailureReason and the log."""
+    name, reason = description.name, description.failure_reason or ""
+    shown = "\n".join(line for line in tail[-5:])
+    if description.status is TrainingJobStatus.COMPLETED:
+        return OutcomeMissing(
+            f"Training job {name} completed, but its log holds no record of an outcome.",
+            fix=f"See the log: `sm-remote logs {name}`.",
+            job_name=name,
+        )
+    if _MEMORY_WORDS.search(reason):
+        found = {kind: int(number) for kind, number in _BYTES.findall(reason)}
+        return build_out_of_memory(description, limit_bytes=found.get("limit"), peak_bytes=found.get("peak"))
+    if "DependencyInstallFailed" in reason:
+        return DependencyInstallFailed(f"Training job {name} failed: a package could not be installed.", why=reason)
+    return JobFailed(
+        f"Training job {name} failed.",
+        why=reason or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
+        fix=f"See the log: `sm-remote logs {name}`.",
+        job_name=name,
+        failure_reason=reason,
+    )
+
+
+def build_out_of_memory(
+    description: TrainingJobDescription, *, limit_bytes: int | None, peak_bytes: int | None
+) -> OutOfMemory:
+    """The error of a job that needed more memory than it had."""
+    peak = f"{peak_bytes / 2**30:.1f} GiB" if peak_bytes else "an unknown amount"
+    limit = f"{limit_bytes / 2**30:.1f} GiB" if limit_bytes else "its limit"
+    return OutOfMemory(
+        f"Training job {description.name} ran out of memory: it used {peak} of {limit} ({description.instance_type}).",
+        why=description.failure_reason or "",
+        fix="Use an instance_type with more memory, or less data at a time.",
+        job_name=description.name,
+        limit_bytes=limit_bytes,
+        peak_bytes=peak_bytes,
+    )
+
+
+def _rebuild_exception(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> BaseException:
+    """The user's exception as itself, its traceback going on through the remote frames."""
+    _remember_sources(header)
+    original = _load_exception(path, header)
+    if original is not None:
+        _attach_chain(original, header.chain)
+    raised = header.chain[0]
+    if raised.type in ("builtins.MemoryError",):
+        memory = build_out_of_memory(
+            description, limit_bytes=header.memory_limit_bytes, peak_bytes=header.peak_memory_bytes
+        )
+        memory.__cause__ = original
+        return memory
+    if isinstance(original, ModuleNotFoundError) and header.missing_module:
+        return _explain_missing_module(description, original, header.missing_module)
+    if isinstance(original, Exception) and header.note is None:
+        add_note(original, f"Raised in training job {description.name}.")
+        return original
+    failed = _build_failed(description, header)
+    failed.__cause__ = original
+    return failed
+
+
+def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) -> JobFailed:
+    raised = header.chain[0]
+    short = raised.type.removeprefix("builtins.")
+    where = "".join(
+        f"\n  at {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in raised.frames[-3:]
+    )
+    return JobFailed(
+        f"Training job {description.name} failed: {short}: {raised.text}".rstrip(": "),
+        why=(header.note or "") + where,
+        fix=f"See the log: `sm-remote logs {description.name}`.",
+        job_name=description.name,
+        failure_reason=description.failure_reason,
+    )
+
+
+def _explain_missing_module(
+    description: TrainingJobDescription, original: ModuleNotFoundError, module: str
+) -> ModuleMissing:
+    error = ModuleMissing(
+        f"Training job {description.name} has no module named {module!r}.",
+        why="Nothing that the function visibly reaches needs it, or it is not installed here either.",
+        fix=f"Import it where the function is defined or inside the function, or name its package: "
+        f"@remote(dependencies=[{module.partition('.')[0]!r}]). `.explain(...)` lists what travels.",
+        job_name=description.name,
+        module=module,
+    )
+    error.name = module
+    error.__cause__ = original
+    return error
+
+
+def _load_exception(path: Path, header: OutcomeHeader) -> BaseException | None:
+    if not header.pickled:
+        return None
+    try:
+        loaded = load_object(path, header)
+    except Exception:  # noqa: BLE001 - the user's __reduce__ may raise anything; the text remains
+        return None
+    return loaded if isinstance(loaded, BaseException) else None
+
+
+def _attach_chain(original: BaseException, chain: Sequence[RemoteException]) -> None:
+    """Gives each exception of a chain its remote frames; pickle dropped them."""
+    current: BaseException | None = original
+    for link, following in zip(chain, [*chain[1:], None], strict=True):
+        if current is None:
+            return
+        current.__traceback__ = _build_traceback(link)
+        if following is None:
+            return
+        successor = current.__cause__ if following.relation == "cause" else current.__context__
+        if successor is None:
+            successor = RemoteError(f"{following.type}: {following.text}")
+            if following.relation == "cause":
+                current.__cause__ = successor
+            else:
+                current.__context__ = successor
+        current = successor
+
+
+def _build_traceback(link: RemoteException) -> TracebackType | None:
+    from tblib import Traceback
+
+    description: dict[str, Any] | None = None
+    for frame in reversed(link.frames):
+        description = {
+            "tb_frame": {
+                "f_globals": {"__name__": frame.name, "__file__": frame.filename},
+                "f_locals": {},
+                "f_code": {"co_filename": frame.filename, "co_name": frame.name},
+                "f_lineno": frame.lineno,
+            },
+            "tb_lineno": frame.lineno,
+            "tb_next": description,
+        }
+    if description is None:
+        return None
+    built: TracebackType | None = Traceback.from_dict(description).as_traceback()
+    return built
+
+
+def _remember_sources(header: OutcomeHeader) -> None:
+    """Lets tracebacks show source lines of files that are not on this machine."""
+    for filename, text in header.sources.items():
+        if filename not in linecache.cache and not Path(filename).exists():
+            lines = text.splitlines(keepends=True)
+            # A modification time of None tells linecache never to look for the file.
+            linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Adds a line below an exception's message. Python 3.10 has no notes: there only the attribute is set."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    else:
+        error.__notes__ = [*getattr(error, "__notes__", []), note]

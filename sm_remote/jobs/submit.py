@@ -1,0 +1,193 @@
+"""From a function and settings to a training job's spec: what can be refused is refused before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
+from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
+from sm_remote.capture.runtime_zip import build_runtime_zip
+from sm_remote.settings import ResolvedSettings
+
+from sm_remote.aws.constraints import check_request
+from sm_remote.aws.local_service import call_service
+from sm_remote.aws.requests import build_create_training_job
+from sm_remote.errors import ConfigError
+from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
+from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.name import build_job_name
+from sm_remote.jobs.tags import build_tags, find_origin
+from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.wire.layout import JOBS
+
+DEFAULT_LOCAL_ROOT = f"s3://{LOCAL_BUCKET}/sm_remote"
+LOCAL_INSTANCE_TYPE = "ml.m5.large"
+
+_image_pythons: dict[tuple[str, str], TargetPython] = {}
+
+
+def prepare_function(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    settings: ResolvedSettings,
+    connection: Connection,
+    *,
+    moment: datetime | None = None,
+    random_bits: int | None = None,
+) -> TrainingJobSpec:
+    """Captures a call, uploads what the store lacks and describes the job that will run it.
+
+    Raises:
+        CaptureError: Something cannot travel; nothing was uploaded.
+        ConfigError: A setting cannot hold; nothing was uploaded.
+    """
+    image_uri, python = choose_image(settings, connection)
+    role_arn = _choose_role(settings)
+    root_uri = choose_root(settings, connection)
+    name = settings.job_name_prefix or _name_of(func)
+    spec = TrainingJobSpec(
+        name=build_job_name(
+            name, moment or datetime.now(), secrets.randbits(64) if random_bits is None else random_bits
+        ),
+        role_arn=role_arn,
+        image_uri=image_uri,
+        output_uri=f"{root_uri}/{JOBS}",
+        resources=Resources(
+            instance_type=settings.instance_type,
+            instance_count=settings.instance_count,
+            volume_size_gb=settings.volume_size,
+        ),
+        max_runtime_s=settings.max_runtime_in_seconds,
+        environment=dict(settings.environment_variables),
+        hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
+        metric_definitions=tuple(
+            MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
+        ),
+        tags=build_tags(find_origin(), name, dict(settings.tags)),
+        network_isolation=settings.enable_network_isolation,
+    )
+    _check(spec)
+    captured = capture_call(
+        func,
+        args,
+        kwargs,
+        store=connection.open_store(root_uri),
+        home=connection.home,
+        dependencies=settings.dependencies,
+        python=python,
+        runtime=build_runtime_zip(),
+    )
+    complete = complete_spec(spec, captured, settings.inputs)
+    _check(complete)
+    return complete
+
+
+def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:
+    """Adds what the capture made: channels, entrypoint and arguments."""
+    import dataclasses
+
+    channels = tuple(Channel(name=name, s3_uri=uri) for name, uri in inputs.items())
+    return dataclasses.replace(
+        spec,
+        entrypoint=tuple(captured.entrypoint),
+        arguments=tuple(captured.arguments),
+        channels=(*captured.channels, *channels),
+    )
+
+
+def _check(spec: TrainingJobSpec) -> None:
+    problems = check_request("CreateTrainingJob", build_create_training_job(spec))
+    if problems:
+        raise ConfigError(
+            "The training job would be refused; nothing was sent.",
+            why=" ".join(problems[:5]),
+            fix="Change the settings that these values come from (`sm-remote config` shows each with its origin).",
+        )
+
+
+def choose_root(settings: ResolvedSettings, connection: Connection) -> str:
+    """Where this job's objects are stored: the setting, or the target's default."""
+    if settings.s3_root_uri:
+        return settings.s3_root_uri.rstrip("/")
+    if settings.target == "local":
+        return DEFAULT_LOCAL_ROOT
+    session = connection.training_jobs.session
+    return f"s3://sagemaker-{session.region}-{session.account}/sm_remote"
+
+
+def _choose_role(settings: ResolvedSettings) -> str:
+    if settings.role:
+        return settings.role
+    if settings.target == "local":
+        return LOCAL_ROLE_ARN
+    raise ConfigError(
+        "No execution role is set.",
+        why="On SageMaker a training job acts under an IAM role.",
+        fix="Pass role='arn:aws:iam::<account>:role/<name>', or set it in the configuration file.",
+    )
+
+
+def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[str, TargetPython]:
+    """The image that runs the job, and its Python.
+
+    Raises:
+        ConfigError: The image's Python has another minor version than this process, or there is none.
+    """
+    record = describe_interpreter()
+    here = TargetPython(version=record.version, same_as_host=True)
+    if settings.image_uri is None:
+        if settings.target == "sagemaker":
+            raise ConfigError(
+                "No image is set.",
+                why=f"On SageMaker the job needs an image with Python {_minor(here.version)}.",
+                fix="Pass image_uri='<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>'.",
+            )
+        register_interpreter(connection.home, record)
+        return local_image_uri(record), here
+    if settings.target == "sagemaker":
+        return settings.image_uri, TargetPython(version=here.version, same_as_host=False)
+    if settings.image_uri == local_image_uri(record):
+        register_interpreter(connection.home, record)
+        return settings.image_uri, here
+    return settings.image_uri, _inspect_image(settings.image_uri, connection, here)
+
+
+def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -> TargetPython:
+    discovery = connection.training_jobs.session.discovery
+    if discovery is None:
+        return TargetPython(version=here.version, same_as_host=False)
+    key = (discovery.instance, image_uri)
+    if key not in _image_pythons:
+        answer = call_service(discovery, "InspectImage", {"Image": image_uri}, limit_s=600)
+        version = answer.get("PythonVersion")
+        if not version:
+            raise ConfigError(
+                f"The image {image_uri} has no python3.",
+                why="The function is run by the image's own Python.",
+                fix=f"Use an image with Python {_minor(here.version)}, or leave image_uri out.",
+            )
+        _image_pythons[key] = TargetPython(version=version, same_as_host=False)
+    found = _image_pythons[key]
+    if _minor(found.version) != _minor(here.version):
+        raise ConfigError(
+            f"The image {image_uri} has Python {found.version}; this process is Python {here.version}.",
+            why="A pickled function only runs on the same minor version. Nothing was sent.",
+            fix=f"Use an image with Python {_minor(here.version)}, or run this notebook on {_minor(found.version)}.",
+        )
+    return found
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    from sm_remote.capture.function import describe_function
+
+    name: str = describe_function(func).name
+    return re.sub(r"[<>]", "", name)

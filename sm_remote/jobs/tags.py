@@ -1,0 +1,45 @@
+"""The tags that every job of ours carries, so that a list of jobs tells where each came from."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+LONGEST_VALUE = 256
+"""Source: API_Tag: value 0-256 characters of letters, spaces, digits and ``_.:/=+-@``."""
+
+
+def build_tags(origin: Mapping[str, str], function_name: str, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Joins our tags and the user's; the user's win.
+
+    Args:
+        origin: What `find_origin` found.
+        function_name: Of the function that runs.
+        given: The setting ``tags``.
+    """
+    ours = {f"sm_remote:{name}": value for name, value in {"function": function_name, **origin}.items() if value}
+    cleaned = {name: _clean(value) for name, value in ours.items()}
+    return tuple({**cleaned, **given}.items())
+
+
+def _clean(value: str) -> str:
+    return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:LONGEST_VALUE]
+
+
+def find_origin() -> dict[str, str]:
+    """Notebook, cell and user of this process, where they are known."""
+    origin: dict[str, str] = {}
+    with contextlib.suppress(OSError, KeyError, ImportError):  # a uid without a name, as in some containers
+        origin["user"] = getpass.getuser()
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    if notebook:
+        origin["notebook"] = os.path.basename(notebook)
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None:
+        origin["cell"] = str(shell.execution_count)
+    return origin
