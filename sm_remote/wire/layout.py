@@ -6,7 +6,10 @@ Source for the container's paths: SageMaker Developer Guide, "How Amazon SageMak
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ML_ROOT_VARIABLE = "SM_REMOTE_ML_ROOT"
 """Set by the process engine where it cannot mount anything at /opt/ml."""
@@ -18,6 +21,8 @@ LAYER_CHANNEL = "sm_remote_layer"
 
 OUTCOME = "sm_remote/outcome"
 """The outcome, relative to /opt/ml/output/data (and so to ``<S3OutputPath>/<job>/output/data``)."""
+UNPUBLISHED_OUTCOME = ".sm_remote-outcome"
+"""Where the outcome is written before it is renamed to `OUTCOME`, in the same directory."""
 
 BLOBS = "blobs"
 MANIFESTS = "channels"
@@ -25,9 +30,19 @@ LAYERS = "layers"
 JOBS = "jobs"
 
 
+def ml_path(*parts: str) -> str:
+    """A path below /opt/ml, or below what stands for it in this process.
+
+    As text: a job that starts in 50 ms has no time to import pathlib.
+    """
+    return os.path.join(os.environ.get(ML_ROOT_VARIABLE, "/opt/ml"), *parts)
+
+
 def ml_root() -> Path:
     """/opt/ml, or what stands for it in this process."""
-    return Path(os.environ.get(ML_ROOT_VARIABLE, "/opt/ml"))
+    from pathlib import Path
+
+    return Path(ml_path())
 
 
 def channel_dir(name: str) -> Path:

@@ -1,0 +1,97 @@
+"""Run a notebook function as a SageMaker training job, on this machine or on AWS.
+
+Names only: each is imported when it is first used. Inside a job, where this package comes from the zip that travelled
+with the function, the same names lead to what they mean there: a decorated function runs in place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sm_remote.decorator import remote
+    from sm_remote.errors import (
+        CaptureError,
+        ConfigError,
+        CorruptBlob,
+        DependencyInstallFailed,
+        EngineUnavailable,
+        JobError,
+        JobFailed,
+        JobNameInUse,
+        JobNotFound,
+        JobStopped,
+        ModuleMissing,
+        OutcomeMissing,
+        OutOfMemory,
+        RemoteError,
+        ServiceUnavailable,
+        StorageError,
+        SubmitError,
+        TimedOut,
+    )
+    from sm_remote.executor import RemoteExecutor
+    from sm_remote.jobs import Job, attach, list_jobs
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # functions as training jobs
+    "remote",
+    "RemoteExecutor",
+    # jobs
+    "Job",
+    "attach",
+    "list_jobs",
+    # errors, as their tree is drawn in sm_remote.errors
+    "RemoteError",
+    "ConfigError",
+    "CaptureError",
+    "StorageError",
+    "CorruptBlob",
+    "EngineUnavailable",
+    "ServiceUnavailable",
+    "SubmitError",
+    "JobNameInUse",
+    "JobNotFound",
+    "JobError",
+    "JobFailed",
+    "OutOfMemory",
+    "ModuleMissing",
+    "DependencyInstallFailed",
+    "TimedOut",
+    "JobStopped",
+    "OutcomeMissing",
+]
+
+_CLIENT_MODULES = {
+    "remote": "sm_remote.decorator",
+    "RemoteExecutor": "sm_remote.executor",
+    "Job": "sm_remote.jobs",
+    "attach": "sm_remote.jobs",
+    "list_jobs": "sm_remote.jobs",
+}
+
+
+def _is_in_job() -> bool:
+    """Whether this package was loaded from the zip that travels with a function."""
+    return type(__spec__.loader).__name__ == "zipimporter"
+
+
+def _find_module(name: str) -> str:
+    if name in _CLIENT_MODULES:
+        return "sm_remote.runtime.api" if _is_in_job() else _CLIENT_MODULES[name]
+    return "sm_remote.errors"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_find_module(name)), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

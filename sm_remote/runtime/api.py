@@ -1,0 +1,120 @@
+"""What the public names mean inside a job: a decorated function runs in place; what needs the client says so."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from sm_remote.errors import RemoteError
+
+
+def in_job(func: Callable[..., Any]) -> InJobFunction:
+    """What a decorated function becomes when it is unpickled in a job."""
+    return InJobFunction(func)
+
+
+def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """``@remote`` and ``@remote(...)`` inside a job; the settings are those of jobs that are not started here."""
+    return in_job if func is None else in_job(func)
+
+
+class InJobFunction:
+    """A decorated function inside a job: calling it calls the function, here and now."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self._func = func
+        # Unpickling a function that refers to itself gets here before the function has its name.
+        functools.update_wrapper(self, func)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._func(*args, **kwargs)
+
+    def local(self, *args: Any, **kwargs: Any) -> Any:
+        """The same as calling it."""
+        return self._func(*args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Needs the client.
+
+        Raises:
+            RemoteError: Always.
+        """
+        _need_client(f"{self._name}.submit()", f"Call {self._name}(...): inside a job it runs in place.")
+
+    def map(self, *iterables: Any, **settings: Any) -> NoReturn:
+        """Needs the client.
+
+        Raises:
+            RemoteError: Always.
+        """
+        _need_client(f"{self._name}.map()", f"Call the builtin map({self._name}, ...): inside a job it runs in place.")
+
+    def options(self, **settings: Any) -> NoReturn:
+        """Needs the client.
+
+        Raises:
+            RemoteError: Always.
+        """
+        _need_client(f"{self._name}.options()", f"Call {self._name}(...): inside a job it runs in place, on this job.")
+
+    def explain(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Needs the client.
+
+        Raises:
+            RemoteError: Always.
+        """
+        _need_client(f"{self._name}.explain()", "Call it where the job is started.")
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else InJobFunction(self._func.__get__(instance, owner))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return in_job, (self._func,)
+
+    def __repr__(self) -> str:
+        return f"<remote {self._name}, in a job>"
+
+    @property
+    def _name(self) -> str:
+        return getattr(self._func, "__name__", repr(self._func))
+
+
+class RemoteExecutor:
+    """Needs the client."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        _need_client("RemoteExecutor()", "Use concurrent.futures.ProcessPoolExecutor for work within this job.")
+
+
+class Job:
+    """Needs the client; the name is here for annotations."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _need_client("Job()", "Jobs are started and watched from where the client is.")
+
+
+def attach(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("attach()", "Call it where the job was started, or in any process that has sm_remote installed.")
+
+
+def list_jobs(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("list_jobs()", "Call it where the jobs were started.")
+
+
+def _need_client(what: str, fix: str) -> NoReturn:
+    raise RemoteError(
+        f"{what} cannot be used inside a job.",
+        why="Only what runs a function travels with it; what starts and watches jobs stays with the client.",
+        fix=fix,
+    )

@@ -1,0 +1,79 @@
+"""How a job's container is started: a fixed loader as entrypoint, and a verifier sent line by line as its arguments.
+
+The request that starts the job is the root of trust. It holds the verifier itself and two digests: the runtime's, which
+the verifier checks before it imports anything from it, and the manifest's, which names everything else. One line is
+one argument, so each stays below the API's 256 characters and DescribeTrainingJob shows the program as it is.
+
+Source: API_AlgorithmSpecification, ContainerEntrypoint and ContainerArguments (at most 100 items of 256 characters).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sm_remote.wire.digest import BlobRef
+from sm_remote.wire.layout import CHANNEL, ML_ROOT_VARIABLE
+from sm_remote.wire.marker import is_digest
+
+LOADER = "import sys;n=int(sys.argv[1]);a=sys.argv[2:2+n];sys.argv[1:2+n]=[];exec('\\n'.join(a))"
+REFUSED_EXIT_CODE = 13
+
+_START = "from sm_remote.runtime.supervise import main"
+
+# It runs on whatever Python 3 the image has, hence the old spelling. The runtime is read once, and what was hashed is
+# what is imported: nobody can exchange the file in between. Modules that an image has preloaded are forgotten.
+_VERIFIER = f"""\
+import hashlib,os,sys
+root=os.environ.get("{ML_ROOT_VARIABLE}","/opt/ml")
+def refuse(text):
+ text="sm_remote: "+text
+ print(text,file=sys.stderr)
+ os.makedirs(root+"/output",exist_ok=True)
+ with open(root+"/output/failure","w") as f:f.write(text[:1000])
+ sys.exit({REFUSED_EXIT_CODE})
+have=sys.version_info[:2]
+if have!=@VERSION@:
+ refuse("The function was pickled by Python %d.%d, and the image has Python %d.%d. "
+ "Use an image with the same minor version."%(@VERSION@+have))
+try:
+ with open(root+"/input/data/{CHANNEL}/"+sys.argv[1],"rb") as f:code=f.read()
+except OSError as e:refuse("The runtime cannot be read: %s"%e)
+found=hashlib.sha256(code).hexdigest()
+if found!=sys.argv[1]:
+ refuse("The runtime is not the one that was sent, so nothing was run: its digest is %s, not %s."%(found,sys.argv[1]))
+home=None
+for base in (os.environ.get("TMPDIR"),"/tmp","/var/tmp","/dev/shm",root+"/output"):
+ try:
+  path="%s/sm_remote-%s"%(base,os.urandom(8).hex())
+  if base:os.mkdir(path,0o700);home=path;break
+ except OSError:pass
+if home is None:refuse("No temporary directory can be written.")
+with open(home+"/runtime.zip","xb") as f:f.write(code)
+for name in list(sys.modules):
+ if name.split(".")[0] in ("sm_remote","cloudpickle"):del sys.modules[name]
+sys.path.insert(0,home+"/runtime.zip")
+{_START}
+main(sys.argv[2],home)"""
+
+
+def build_launch(
+    runtime: BlobRef, manifest: BlobRef, *, python: tuple[int, int] = sys.version_info[:2]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Builds ContainerEntrypoint and ContainerArguments.
+
+    Args:
+        runtime: The zip of `capture.runtime_zip`; small enough for its digest to be a plain SHA-256.
+        manifest: The manifest.
+        python: The minor version that pickled the function; another one is refused before anything is loaded.
+    """
+    lines = _VERIFIER.replace("@VERSION@", f"({python[0]},{python[1]})").split("\n")
+    return ("python3", "-c", LOADER), (str(len(lines)), *lines, runtime.digest, manifest.digest)
+
+
+def read_manifest_digest(arguments: Sequence[str] | None) -> str | None:
+    """The manifest's digest out of a job's ContainerArguments, or None where the job is not one of ours."""
+    if not arguments or len(arguments) < 4 or _START not in arguments:
+        return None
+    runtime_digest, manifest_digest = arguments[-2:]
+    return manifest_digest if is_digest(runtime_digest) and is_digest(manifest_digest) else None

@@ -1,0 +1,35 @@
+"""How values are pickled: cloudpickle, with torch tensors out of band and exceptions that can be rebuilt."""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from typing import Any
+
+import cloudpickle
+
+from sm_remote.wire.digest import Sink
+from sm_remote.wire.exceptions import reduce_exception
+from sm_remote.wire.payload import BufferCallback
+
+PROTOCOL = 5
+
+
+class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no type hints
+    """Pickles a function, arguments or a result; buffers go to ``buffer_callback`` instead of into the body."""
+
+    def __init__(self, file: Sink, *, buffer_callback: BufferCallback | None = None) -> None:
+        if "torch" in sys.modules:
+            from sm_remote.wire.tensors import storage_reducers
+
+            # The C pickler looks this up once, so it has to be there before its own __init__ runs.
+            self.dispatch_table = ChainMap(storage_reducers(), type(self).dispatch_table)
+        super().__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Called by pickle for every object that is no plain builtin."""
+        if isinstance(obj, BaseException):
+            reduced = reduce_exception(obj)
+            if reduced is not NotImplemented:
+                return reduced
+        return super().reducer_override(obj)

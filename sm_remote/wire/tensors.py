@@ -1,0 +1,51 @@
+"""torch storages out of band: what lies in a tensor's memory is written from there and mapped back, never copied.
+
+torch reduces a tensor to its storage, shape and strides; only the storage is replaced here, so views keep sharing
+memory, and parameters, strides and gradients' flags are torch's own business. Imported only where torch is.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+
+def storage_reducers() -> dict[type, Callable[[Any], Any]]:
+    """Reducers for pickle's dispatch table."""
+    import torch
+
+    try:
+        return {torch.UntypedStorage: _reduce_untyped, torch.storage.TypedStorage: _reduce_typed}
+    except AttributeError:  # torch before 2.0: its own way, in band
+        return {}
+
+
+def _reduce_typed(storage: Any) -> Any:
+    if storage.device.type != "cpu":
+        return storage.__reduce__()
+    return _rebuild_typed, (storage.untyped(), storage.dtype)
+
+
+def _reduce_untyped(storage: Any) -> Any:
+    import torch
+
+    if storage.device.type != "cpu":
+        return storage.__reduce__()
+    content = torch.empty(0, dtype=torch.uint8).set_(storage)
+    return _rebuild_untyped, (pickle.PickleBuffer(content.numpy()),)
+
+
+def _rebuild_untyped(buffer: Any) -> Any:
+    import torch
+
+    view = memoryview(buffer)
+    if view.nbytes == 0:
+        return torch.UntypedStorage(0)
+    return torch.frombuffer(view, dtype=torch.uint8).untyped_storage()
+
+
+def _rebuild_typed(untyped: Any, dtype: Any) -> Any:
+    import torch
+
+    return torch.storage.TypedStorage(wrap_storage=untyped, dtype=dtype, _internal=True)
