@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from sm_remote.wire.outcome import MARKER_PREFIX
+from sm_remote.wire.launch import read_manifest_digest
+from sm_remote.wire.marker import split_marker
 
 from sm_remote.aws.training_jobs import TrainingJobs
 
@@ -37,6 +38,7 @@ def follow_log(
     tokens: dict[str, str | None] = {}
     closed: set[str] = set()
     description = api.describe(name)
+    manifest_digest = read_manifest_digest(description.arguments)
     ended_at: float | None = None
     while True:
         if description.status.is_terminal and ended_at is None:
@@ -55,8 +57,9 @@ def follow_log(
                 closed.add(stream)
             prefix = f"[{_find_host(stream)}] " if several else ""
             for line in page.lines:
-                if not line.startswith(MARKER_PREFIX):
-                    yield prefix + line
+                shown = _strip_marker(line, manifest_digest)
+                if shown is not None:
+                    yield prefix + shown
         everything_read = bool(tokens) and closed == set(tokens)
         if not follow:
             if not got_any:
@@ -87,6 +90,14 @@ def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:
         return []
     first = [stream for stream in streams if _find_host(stream) == "algo-1"] or streams
     return api.read_log(first[-1], from_head=False, limit=lines).lines
+
+
+def _strip_marker(line: str, manifest_digest: str | None) -> str | None:
+    """The line without our own record of the outcome, which may stand behind a text that had no newline."""
+    found = None if manifest_digest is None else split_marker(line, manifest_digest)
+    if found is None:
+        return line
+    return found[0] or None
 
 
 def _find_host(stream: str) -> str:

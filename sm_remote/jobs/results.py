@@ -15,7 +15,8 @@ from typing import Any
 
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.launch import read_manifest_digest
-from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, parse_marker, read_header
+from sm_remote.wire.marker import parse_marker
+from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import (
