@@ -8,14 +8,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sm_remote.settings import ResolvedSettings, resolve_settings
-
 from sm_remote.aws.local_service import ServiceOptions
 from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.job import Job
+from sm_remote.settings import ResolvedSettings, resolve_settings
 
 SEARCHED = 500
 """How many of the newest jobs are looked through for a name that was mistyped or cut short."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.wire.launch import read_manifest_digest
 from sm_remote.wire.marker import split_marker
-
-from sm_remote.aws.training_jobs import TrainingJobs
 
 HOLD_S = 10.0
 SHARED_HOLD_S = 0.25

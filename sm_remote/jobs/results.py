@@ -13,11 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sm_remote.wire.digest import BlobRef, digest_file
-from sm_remote.wire.launch import read_manifest_digest
-from sm_remote.wire.marker import parse_marker
-from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
-
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import (
     CorruptBlob,
@@ -35,6 +30,10 @@ from sm_remote.errors import (
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
 from sm_remote.storage import Store
 from sm_remote.wire import layout
+from sm_remote.wire.digest import BlobRef, digest_file
+from sm_remote.wire.launch import read_manifest_digest
+from sm_remote.wire.marker import parse_marker
+from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 TAIL_LINES = 200
 

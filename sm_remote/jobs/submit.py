@@ -8,19 +8,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
-from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
-from sm_remote.capture.runtime_zip import build_runtime_zip
-from sm_remote.settings import ResolvedSettings
-
 from sm_remote.aws.constraints import check_request
 from sm_remote.aws.local_service import call_service
 from sm_remote.aws.requests import build_create_training_job
+from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
+from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
+from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.tags import build_tags, find_origin
+from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
 from sm_remote.wire.layout import JOBS
 
