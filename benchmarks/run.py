@@ -1,0 +1,24 @@
+"""Runs every benchmark in turn, each in a process of its own: ``python benchmarks/run.py [NAME ...]``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("noop", "lag", "many", "array")
+
+
+def main(names: list[str]) -> int:
+    failed = []
+    for name in names or NAMES:
+        print(f"\n== {name} ==", flush=True)
+        if subprocess.run([sys.executable, Path(__file__).with_name(f"{name}.py")], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"\nDid not run through: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
