@@ -1,0 +1,215 @@
+"""The distributions that are installed for the running interpreter, and which of them a module belongs to.
+
+Read from the metadata that installers leave (``*.dist-info``), once per process and again when a folder of sys.path
+changes. importlib.metadata.packages_distributions would do, but costs several times as much, and on Python 3.10 it
+misses what modern build backends install.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import json
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+OWN_DISTRIBUTION = "sm-remote"
+"""It travels with every job as the runtime, and so is never among a function's dependencies."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstalledFile:
+    """A file of a distribution: its name below the folder it is installed in, and its size when that is recorded."""
+
+    name: str
+    size_bytes: int
+
+
+class Distribution:
+    """One installed distribution. Everything beyond name and version is read when it is first asked for."""
+
+    def __init__(self, found: metadata.Distribution) -> None:
+        self._found = found
+        stem, self.version = _name_and_version(found)
+        self.key = normalise(stem)
+        self.folder = Path(str(found.locate_file("")))
+
+    @functools.cached_property
+    def name(self) -> str:
+        """As its authors spell it."""
+        return self._found.metadata["Name"] or self.key
+
+    @property
+    def pin(self) -> str:
+        """How a requirements file asks for just this: ``numpy==2.4.6``."""
+        return f"{self.name}=={self.version}"
+
+    @property
+    def requires(self) -> list[str]:
+        """Its Requires-Dist lines."""
+        return self._found.requires or []
+
+    @functools.cached_property
+    def record(self) -> str:
+        """Its RECORD, or what stands for one where the installer left none: names of files, one a line."""
+        text = self._found.read_text("RECORD")
+        return text if text is not None else "\n".join(_unrecorded_files(self._found, self.folder, self.name))
+
+    @functools.cached_property
+    def record_sha256(self) -> str:
+        """Identifies the installed files, as a RECORD holds the digest of each."""
+        return hashlib.sha256(self.record.encode()).hexdigest()
+
+    @functools.cached_property
+    def files(self) -> tuple[InstalledFile, ...]:
+        """Its files inside the folder; scripts and data files that were put elsewhere are not among them."""
+        rows = (row for row in csv.reader(self.record.splitlines()) if row)
+        return tuple(
+            InstalledFile(name=row[0], size_bytes=int(row[2]) if len(row) > 2 and row[2].isdigit() else 0)
+            for row in rows
+            if _is_inside(row[0])
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """The sum of its recorded sizes."""
+        return sum(file.size_bytes for file in self.files)
+
+    @functools.cached_property
+    def top_modules(self) -> frozenset[str]:
+        """The names under which its modules are imported."""
+        names = set((self._found.read_text("top_level.txt") or "").split())
+        for name in re.findall(r"^([^\"/,\n]+)[/,]", self.record, re.MULTILINE):
+            stem = name.partition(".")[0]
+            if not name.endswith((".dist-info", ".egg-info", ".data", ".libs", ".pth")) and stem.isidentifier():
+                names.add(stem)
+        return frozenset(names)
+
+    @property
+    def editable_root(self) -> Path | None:
+        """The source tree of an editable install; None for any other."""
+        text = self._found.read_text("direct_url.json")
+        try:
+            facts = json.loads(text) if text else {}
+            if not facts.get("dir_info", {}).get("editable"):
+                return None
+            return Path(unquote(urlsplit(facts["url"]).path))
+        except (ValueError, KeyError, AttributeError):
+            return None
+
+    def read_text(self, name: str) -> str | None:
+        """A file of its metadata folder."""
+        return self._found.read_text(name)
+
+    @property
+    def info_folder_name(self) -> str:
+        """The name that its metadata folder has where it is installed from a wheel."""
+        return f"{re.sub(r'[-_.]+', '_', self.name)}-{self.version}.dist-info"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """The installed distributions by normalised name, and the names of those that provide a top-level module."""
+
+    by_name: Mapping[str, Distribution]
+    by_module: Mapping[str, tuple[str, ...]]
+
+
+def normalise(name: str) -> str:
+    """A distribution's name as indexes compare it. Source: PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_index() -> Index:
+    """The index of what is installed now."""
+    return _read_index(tuple(_stamps(sys.path)))
+
+
+def _stamps(folders: list[str]) -> Iterator[tuple[str, int]]:
+    for folder in folders:
+        try:
+            yield folder, os.stat(folder or ".").st_mtime_ns
+        except OSError:
+            continue
+
+
+@functools.lru_cache(maxsize=1)
+def _read_index(_stamps: tuple[tuple[str, int], ...]) -> Index:
+    by_name: dict[str, Distribution] = {}
+    for found in metadata.distributions():
+        one = Distribution(found)
+        if one.key and one.version:  # else a damaged installation: pip leaves such folders behind
+            by_name.setdefault(one.key, one)
+    by_module: dict[str, list[str]] = {}
+    for key in sorted(by_name):
+        for module in by_name[key].top_modules:
+            by_module.setdefault(module, []).append(key)
+    return Index(by_name=by_name, by_module={name: tuple(keys) for name, keys in by_module.items()})
+
+
+def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:
+    # The folder's name says both; parsing METADATA for them would make the index several times slower.
+    path = getattr(found, "_path", None)
+    stem, _, suffix = (path.name if path is not None else "").rpartition(".")
+    name, _, version = stem.partition("-")
+    if suffix == "dist-info" and name and version:
+        return name, version
+    try:
+        return found.metadata["Name"] or "", found.version or ""
+    except (KeyError, TypeError):
+        return "", ""
+
+
+def providers_of(module: str, file: Path | None, index: Index) -> list[Distribution]:
+    """The distributions that an installed module belongs to: one, or several that share a namespace package."""
+    candidates = [index.by_name[key] for key in index.by_module.get(module.partition(".")[0], ())]
+    if len(candidates) < 2:
+        return candidates
+    path = module.replace(".", "/")
+    if file is not None:
+        owners = [one for one in candidates if f"\n{_relative(file, one.folder)}," in f"\n{one.record}"]
+    else:
+        owners = [one for one in candidates if f"\n{path}/" in f"\n{one.record}"]
+    return owners or candidates
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _unrecorded_files(found: metadata.Distribution, folder: Path, name: str) -> Iterator[str]:
+    """Lists the files of a distribution whose installer left no RECORD (conda, Debian, old setuptools)."""
+    names = _conda_files(name, folder) or [str(file) for file in found.files or ()]
+    if names:
+        yield from sorted(names)
+        return
+    tops = (found.read_text("top_level.txt") or "").split() or [name.replace("-", "_")]
+    info = getattr(found, "_path", None)
+    wanted = [folder / top for top in tops] + [folder / f"{top}.py" for top in tops]
+    for each in [*wanted, *([Path(info)] if info is not None else [])]:
+        files = each.rglob("*") if each.is_dir() else [each]
+        yield from sorted(f"{file.relative_to(folder).as_posix()},," for file in files if file.is_file())
+
+
+def _conda_files(name: str, folder: Path) -> list[str]:
+    """What conda's own records say of a package, below the folder that Python imports from."""
+    records = Path(sysconfig.get_path("data"), "conda-meta")
+    for record in sorted(records.glob(f"{name.lower()}-*.json")) if records.is_dir() else []:
+        facts = json.loads(record.read_text())
+        if normalise(facts.get("name", "")) == normalise(name):
+            paths = [records.parent / file for file in facts.get("files", ())]
+            return [f"{path.relative_to(folder).as_posix()},," for path in paths if path.is_relative_to(folder)]
+    return []

@@ -1,0 +1,111 @@
+"""The Python that runs this process, written down so that the local service can make an image of it.
+
+Where that Python cannot run in a Linux container (macOS), the official image of the same minor version takes its place.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import sys
+import sysconfig
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sm_remote.home import Home, make_private, write_private
+
+LOCAL_REPOSITORY = "sm-remote-local/python"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interpreter:
+    """An installed Python.
+
+    Attributes:
+        executable: The interpreter itself, outside any virtual environment, links resolved.
+        base_prefix: Where it is installed.
+        version: Such as ``3.11.7``.
+        soabi: Tag of compiled modules, such as ``cpython-311-x86_64-linux-gnu``.
+        platform: Such as ``linux-x86_64``.
+    """
+
+    executable: str
+    base_prefix: str
+    version: str
+    soabi: str
+    platform: str
+
+    @property
+    def text(self) -> str:
+        """Its canonical record."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits that tell it from every other."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetPython:
+    """The Python that will run the job.
+
+    Attributes:
+        version: Such as ``3.11`` or ``3.11.7``.
+        same_as_host: Whether it is this process's own interpreter, so that packages installed for that one fit.
+        platform: As uv names it, where it is another than this machine's: ``x86_64-manylinux_2_28``.
+    """
+
+    version: str
+    same_as_host: bool
+    platform: str | None = None
+
+    @property
+    def minor(self) -> str:
+        """Such as ``3.11``."""
+        return ".".join(self.version.split(".")[:2])
+
+
+@functools.cache
+def describe_interpreter() -> Interpreter:
+    """Describes the Python that runs this process."""
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    return Interpreter(
+        executable=os.path.realpath(base or os.path.join(sys.base_prefix, "bin", "python3")),
+        base_prefix=sys.base_prefix,
+        version=platform.python_version(),
+        soabi=sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag or "",
+        platform=sysconfig.get_platform(),
+    )
+
+
+def runs_in_containers(interpreter: Interpreter) -> bool:
+    """Whether this machine's Python can itself run in a Linux container."""
+    return interpreter.platform.startswith("linux")
+
+
+def local_image_uri(interpreter: Interpreter) -> str:
+    """Names the image in which local jobs run when no other is asked for."""
+    if not runs_in_containers(interpreter):
+        major, minor = interpreter.version.split(".")[:2]
+        return f"python:{major}.{minor}-slim"
+    # A Python built from a checkout calls itself 3.13.0+, and an image's tag may hold no plus sign.
+    return f"{LOCAL_REPOSITORY}:{interpreter.version.replace('+', '')}-{interpreter.key}"
+
+
+def register_interpreter(home: Home, interpreter: Interpreter) -> Path | None:
+    """Writes the record from which the service makes the image, once.
+
+    Returns:
+        The record's file; None where the official image is used instead.
+    """
+    if not runs_in_containers(interpreter):
+        return None
+    path = home.interpreters / f"{interpreter.key}.json"
+    if not path.exists():
+        make_private(home.interpreters)
+        write_private(path, interpreter.text)
+    return path

@@ -1,0 +1,170 @@
+"""Installed packages as one directory that a job mounts read-only: a layer, filed under what it contains.
+
+Where the job runs with this very interpreter, the installed files themselves are linked into the layer: no index, no
+resolving, no copy, and versions that no index has (``torch 2.13.0+cpu``) are no trouble. `resolved_layer` is for every
+other image. A layer appears by one rename, so a directory that is there is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from sm_remote.capture.bytecode import add_bytecode, bytecode_name
+from sm_remote.capture.distributions import Distribution
+from sm_remote.capture.interpreter import describe_interpreter
+from sm_remote.errors import CaptureError
+
+_logger = logging.getLogger("sm_remote")
+
+KEY_LENGTH = 32
+_STALE_S = 24 * 3600
+_CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+
+def layer_key(distributions: Iterable[Distribution]) -> str:
+    """The key of the layer of these distributions: equal for equal files, whatever the order."""
+    here = describe_interpreter()
+    lines = sorted(f"{one.key} {one.version} {one.record_sha256}" for one in distributions)
+    text = "\n".join(["sm_remote/layer/v1", here.soabi, here.platform, *lines])
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def ensure_layer(distributions: Sequence[Distribution], layers: Path, *, cache: Path) -> tuple[str, Path]:
+    """Makes the layer of these distributions unless it is there.
+
+    Args:
+        distributions: Installed for the running interpreter.
+        layers: The directory of all layers.
+        cache: Where bytecode is kept that packages were installed without.
+
+    Returns:
+        Its key and its directory.
+
+    Raises:
+        CaptureError: An installed file is gone or unreadable.
+    """
+    key = layer_key(distributions)
+    return key, publish_layer(layers / key, lambda target: _link_distributions(distributions, target, cache))
+
+
+def publish_layer(layer: Path, fill: Callable[[Path], None]) -> Path:
+    """Fills a directory aside and moves it into place whole; a layer that is there already is left alone."""
+    if layer.is_dir():
+        return layer
+    layer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _remove_stale(layer.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=".incoming-", dir=layer.parent))
+    try:
+        fill(temporary)
+        temporary.chmod(0o755)
+        _move_into_place(temporary, layer)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return layer
+
+
+def _move_into_place(temporary: Path, layer: Path) -> None:
+    try:
+        temporary.rename(layer)
+    except OSError as error:
+        # Another process was faster: its layer has the same content.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not layer.is_dir():
+            raise
+
+
+def _remove_stale(layers: Path) -> None:
+    for leftover in layers.glob(".incoming-*"):
+        try:
+            if leftover.stat().st_mtime < time.time() - _STALE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+        except FileNotFoundError:
+            continue
+
+
+def _link_distributions(distributions: Sequence[Distribution], target: Path, cache: Path) -> None:
+    linker = _Linker(target)
+    for one in distributions:
+        for file in one.files:
+            if not _is_foreign_bytecode(file.name):
+                linker.link(one.folder / file.name, file.name, one)
+    if linker.uncompiled:
+        missing = {layer_key([one]): names for one, names in linker.uncompiled.items()}
+        _logger.info("Compiling %d modules for jobs, once", sum(map(len, missing.values())))
+        add_bytecode(target, missing, cache, publish_layer)
+
+
+def _is_foreign_bytecode(name: str) -> bool:
+    # Bytecode beside its source is taken along with the source: a RECORD lists too much of it or none.
+    return name.endswith(".pyc") and "__pycache__/" in name
+
+
+class _Linker:
+    """Puts files into one directory by links where the file system can, else by copies.
+
+    Attributes:
+        uncompiled: Sources that came without bytecode for this interpreter.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._made: set[str] = set()
+        self._copies_from: set[Path] = set()
+        self.uncompiled: dict[Distribution, list[str]] = {}
+
+    def link(self, source: Path, name: str, owner: Distribution) -> None:
+        """Links one file, and its bytecode with it."""
+        try:
+            if not self._put(source, name):
+                return
+        except FileNotFoundError as error:
+            if name.endswith((".dist-info/RECORD", ".py", ".so")):
+                raise _incomplete(owner, name) from error
+            return
+        if name.endswith(".py"):
+            self._link_bytecode(source, name, owner)
+
+    def _link_bytecode(self, source: Path, name: str, owner: Distribution) -> None:
+        compiled = bytecode_name(name)
+        try:
+            self._put(source.parent / "__pycache__" / compiled.rpartition("/")[2], compiled)
+        except FileNotFoundError:
+            self.uncompiled.setdefault(owner, []).append(name)
+
+    def _put(self, source: Path, name: str) -> bool:
+        goal = os.path.join(self._target, name)
+        self._make_folder(os.path.dirname(goal))
+        if source.parent in self._copies_from:
+            shutil.copy2(source, goal)
+            return True
+        try:
+            os.link(source, goal, follow_symlinks=True)
+        except FileExistsError:
+            return False  # two distributions that share a namespace package both bring its __init__
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+            self._copies_from.add(source.parent)
+            shutil.copy2(source, goal)
+        return True
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+
+
+def _incomplete(owner: Distribution, name: str) -> CaptureError:
+    return CaptureError(
+        f"The installed package {owner.pin} is incomplete: {name} is missing.",
+        why=f"Its RECORD lists the file, and {owner.folder} has it no more.",
+        fix=f"Install it again: `pip install --force-reinstall --no-deps {owner.pin}`.",
+        distribution=owner.name,
+    )
