@@ -1,0 +1,265 @@
+"""Runs each host of a training job as a process of this machine, for where there is no Docker.
+
+Only jobs in the local Python image can run so: their image is an interpreter of this machine. A bubblewrap sandbox is
+put around the process where one works; `ProcessEngine.describe` says what remains open. Processes outlive the
+service: a shim in a session of its own notes output and exit code in files (see `process_files`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import resource
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from sm_remote.home import Home, make_private, write_private
+from sm_remote.service.engine import (
+    ContainerExit,
+    ContainerLost,
+    ContainerSpec,
+    EngineError,
+    ImageMissing,
+    ImagePython,
+)
+from sm_remote.service.interpreter import (
+    Interpreter,
+    InterpreterFacts,
+    ask_interpreter,
+    find_libraries,
+    is_local_image,
+    read_interpreter,
+)
+from sm_remote.service.mounts import make_mount_points
+from sm_remote.service.output_tail import tail_lines
+from sm_remote.service.process_files import SHIM, ProcessFiles
+from sm_remote.service.sandbox import Plan, plan_plain, plan_sandbox
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PYTHON = re.compile(r"(?:/usr(?:/local)?/bin/)?python(?:3(?:\.\d+)?)?")
+_INSTANCE = "sm_remote.instance"
+
+
+class ProcessEngine:
+    """See `sm_remote.service.engine.Engine`.
+
+    Args:
+        home: Where interpreters are recorded, and where this engine remembers its containers.
+        bubblewrap: The program to put around processes, see `probe_bubblewrap`; None for none.
+        note: Why not Docker, for `describe`.
+    """
+
+    name = "process"
+
+    def __init__(self, home: Home, *, bubblewrap: str | None, note: str = "") -> None:
+        self._home = home
+        self._note = note
+        self._bubblewrap = bubblewrap
+        self._registry = make_private(home.service / "processes")
+        self._guard = threading.Lock()
+        self._shims: dict[str, subprocess.Popen[bytes]] = {}
+        self._peaks: dict[str, int] = {}
+        self._interpreters: dict[str, tuple[Interpreter, InterpreterFacts, tuple[Path, ...]]] = {}
+
+    def describe(self) -> str:
+        """See the protocol."""
+        if self._bubblewrap:
+            line = "Processes of this machine in a bubblewrap sandbox (own files, processes and network)"
+            line += "; not limited in CPU or memory"
+        else:
+            line = "Plain processes of this user: nothing is isolated (files, network, CPU, memory), and /opt/ml is at"
+            line += " $SM_REMOTE_ML_ROOT"
+        return f"{line}. {self._note}" if self._note else line
+
+    def prepare_image(self, image: str, say: Callable[[str], None]) -> None:
+        """See the protocol."""
+        self._find_interpreter(image)
+
+    def inspect_python(self, image: str) -> ImagePython:
+        """See the protocol."""
+        _, facts, _ = self._find_interpreter(image)
+        system = "linux" if platform.system() == "Linux" else platform.system().lower()
+        return ImagePython(version=facts.version, platform=f"{system}/{platform.machine()}")
+
+    def _find_interpreter(self, image: str) -> tuple[Interpreter, InterpreterFacts, tuple[Path, ...]]:
+        """Finds an interpreter and what of the file system it needs besides /usr."""
+        if not is_local_image(image):
+            raise ImageMissing(
+                f"the image {image} needs Docker, and jobs run as processes here. Install and start Docker"
+                " (sudo scripts/setup-engine.sh), then: sm-remote service stop; or name no image"
+            )
+        with self._guard:
+            if image not in self._interpreters:
+                interpreter = read_interpreter(self._home, image)
+                facts = ask_interpreter(interpreter)
+                self._interpreters[image] = (interpreter, facts, _find_visible(interpreter, facts))
+            return self._interpreters[image]
+
+    def start(self, spec: ContainerSpec) -> None:
+        """See the protocol."""
+        if not _NAME.fullmatch(spec.name):
+            raise EngineError(f"{spec.name!r} cannot be a container's name")
+        files = self._register(spec)
+        make_private(files.scratch)
+        lock = files.open_lock()
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if files.was_started():
+                return
+            self._spawn(spec, files, self._plan(spec, files), lock)
+        except BlockingIOError:
+            return  # it runs
+        except OSError as error:
+            raise EngineError(f"the process of {spec.name} could not be started: {error}") from error
+        finally:
+            os.close(lock)
+
+    def _register(self, spec: ContainerSpec) -> ProcessFiles:
+        """Notes where a container's files are before there is a process, so that none can be lost."""
+        path = self._registry / f"{spec.name}.json"
+        record = {
+            "scratch": str(spec.scratch / "process"),
+            "sandboxed": bool(self._bubblewrap),
+            "labels": dict(spec.labels),
+        }
+        if path.exists():
+            found = json.loads(path.read_text())
+            if (found["scratch"], found["labels"]) != (record["scratch"], record["labels"]):
+                raise EngineError(f"another container has the name {spec.name}")
+        else:
+            write_private(path, json.dumps(record))
+        return _read_record(path)
+
+    def _plan(self, spec: ContainerSpec, files: ProcessFiles) -> Plan:
+        interpreter, _, visible = self._find_interpreter(spec.image)
+        command = _build_command(spec, interpreter)
+        if not self._bubblewrap:
+            return plan_plain(spec, command, files.scratch)
+        make_mount_points(spec.mounts)
+        gpus = sorted(Path("/dev").glob("nvidia*")) if spec.gpus else []
+        return plan_sandbox(spec, command, bubblewrap=self._bubblewrap, visible=visible, gpus=gpus)
+
+    def _spawn(self, spec: ContainerSpec, files: ProcessFiles, plan: Plan, lock: int) -> None:
+        with open(files.output, "ab") as output:
+            self._shims[spec.name] = subprocess.Popen(
+                ["/bin/sh", "-c", SHIM, "sm_remote-shim", str(files.scratch), str(plan.directory), *plan.command],
+                stdin=lock,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                env=dict(plan.environment),
+                start_new_session=True,
+            )
+
+    def _find_files(self, name: str) -> ProcessFiles | None:
+        try:
+            return _read_record(self._registry / f"{name}.json")
+        except FileNotFoundError:
+            return None
+
+    def read_lines(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """See the protocol."""
+        files = self._find_files(name)
+        if files is not None and files.output.exists():
+            yield from tail_lines(files.output, has_ended=lambda: files.read_exit() is not None or not files.is_alive())
+
+    def wait(self, name: str) -> ContainerExit:
+        """See the protocol."""
+        files = self._find_files(name)
+        if files is None or not (files.was_started() or files.is_alive()):
+            raise ContainerLost(f"process {name} was never started")
+        files.wait_for_end()
+        self._reap(name)
+        code = files.read_exit()
+        if code is None:
+            raise ContainerLost(f"process {name} ended without leaving an exit code: it was killed from outside")
+        return ContainerExit(code=code, peak_memory_bytes=self._peaks.get(name))
+
+    def _reap(self, name: str) -> None:
+        """Takes a child of ours from the process table; what it used of memory is known from nowhere else."""
+        with self._guard:
+            shim = self._shims.pop(name, None)
+            if shim is None:
+                return
+            _, status, usage = os.wait4(shim.pid, 0)
+            shim.returncode = os.waitstatus_to_exitcode(status)
+        peak = usage.ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+        # A child starts with the peak of the process that forked it: below that, it says nothing about the job.
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+        if peak > own:
+            self._peaks[name] = peak
+
+    def stop(self, name: str, grace_s: float) -> None:
+        """See the protocol."""
+        files = self._find_files(name)
+        if files is not None and files.is_alive():
+            threading.Thread(target=_stop, args=(files, grace_s), name=f"stop {name}", daemon=True).start()
+
+    def remove(self, name: str) -> None:
+        """See the protocol."""
+        files = self._find_files(name)
+        if files is None:
+            return
+        files.kill_group()
+        self._reap(name)
+        self._peaks.pop(name, None)
+        files.delete()
+        (self._registry / f"{name}.json").unlink(missing_ok=True)
+
+    def list_containers(self, instance: str) -> dict[str, bool]:
+        """See the protocol."""
+        found = {}
+        for path in self._registry.glob("[!.]*.json"):
+            with suppress(OSError, ValueError):  # removed at this moment
+                record = json.loads(path.read_text())
+                if record["labels"].get(_INSTANCE) == instance:
+                    found[path.stem] = _read_record(path).is_alive()
+        return found
+
+
+def _read_record(path: Path) -> ProcessFiles:
+    record = json.loads(path.read_text())
+    return ProcessFiles(Path(record["scratch"]), sandboxed=record["sandboxed"])
+
+
+def _build_command(spec: ContainerSpec, interpreter: Interpreter) -> Sequence[str]:
+    words = [*spec.entrypoint, *spec.arguments]
+    if words and _PYTHON.fullmatch(words[0]):
+        # Without -S the interpreter would see the packages that happen to be installed beside it.
+        return [str(interpreter.executable), "-S", "-s", *words[1:]]
+    return words
+
+
+def _find_visible(interpreter: Interpreter, facts: InterpreterFacts) -> tuple[Path, ...]:
+    """What a sandbox must show besides /usr: the installation, and libraries from elsewhere (Homebrew, Nix, conda)."""
+    system = [Path("/usr"), *(Path(path) for path in ("/lib", "/lib64", "/lib32"))]
+    extensions = (path for home in facts.standard_library for path in home.glob("lib-dynload/*.so"))
+    modules = [interpreter.executable, *extensions]
+    shown = [interpreter.prefix.resolve(), interpreter.prefix]
+    shown += sorted(find_libraries(modules)) if platform.system() == "Linux" else []
+    kept: list[Path] = []
+    for path in shown:
+        if not any(home == path or home in path.parents for home in (*system, *kept)):
+            kept.append(path)
+    return tuple(kept)
+
+
+def _stop(files: ProcessFiles, grace_s: float) -> None:
+    deadline = time.monotonic() + grace_s
+    signalled = False
+    while files.is_alive() and time.monotonic() < deadline:
+        if not signalled and (payload := files.find_payload()) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(payload, signal.SIGTERM)
+            signalled = True
+        time.sleep(0.01)
+    if files.is_alive() and (target := files.find_killable()) is not None:
+        with suppress(ProcessLookupError):
+            os.kill(target, signal.SIGKILL)
