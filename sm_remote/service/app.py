@@ -1,0 +1,234 @@
+"""The service put together, without a process of its own: `__main__` runs a `LocalService`, and tests do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from sm_remote import __version__
+from sm_remote.home import Discovery, Home, discovery_path, make_private, read_discovery, write_discovery, write_private
+from sm_remote.service.authentication import Keys, Verifier
+from sm_remote.service.capacity import Capacity
+from sm_remote.service.engine import Engine
+from sm_remote.service.job_listing import JobListing
+from sm_remote.service.job_operations import JobOperations
+from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.notifier import ALL_JOBS, Notifier, log_topic
+from sm_remote.service.objects import Buckets, make_s3_client
+from sm_remote.service.operations import list_operations
+from sm_remote.service.own_operations import OwnOperations
+from sm_remote.service.records import JobRecord
+from sm_remote.service.runner import Workshop
+from sm_remote.service.scheduler import Scheduler
+from sm_remote.service.server import Edge, Server
+from sm_remote.service.store import JobStore
+from sm_remote.service.tag_operations import TagOperations
+
+logger = logging.getLogger("sm_remote.service")
+
+_BLOCKING_THREADS = 16
+_LAST_WORK_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceConfig:
+    """How a service behaves.
+
+    Attributes:
+        idle_s: It ends after this long without a live job and without a request; None for never.
+        max_parallel_jobs: An upper bound besides the machine's capacity.
+        stop_grace_s: From SIGTERM to SIGKILL.
+    """
+
+    idle_s: float | None = 900.0
+    max_parallel_jobs: int | None = None
+    stop_grace_s: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What stays the same over restarts: the keys, and the owner that containers are labelled with."""
+
+    owner: str
+    keys: Keys
+
+
+class LocalService:
+    """The local training service of one user.
+
+    Args:
+        home: Where everything is kept. Only one service may run on it: the caller holds the lock.
+        engine: Runs containers.
+        host: What jobs may have of this machine.
+        config: How to behave.
+        clock: Seconds since the epoch.
+        reach: Told the names of crash points; tests crash there.
+        make_client: Makes the S3 client for buckets other than the embedded store's.
+
+    Raises:
+        StorageError: The database is damaged, or of a newer version.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        engine: Engine,
+        host: Capacity,
+        config: ServiceConfig,
+        clock: Callable[[], float] = time.time,
+        reach: Callable[[str], None] = lambda point: None,
+        make_client: Callable[[], Any] = make_s3_client,
+    ) -> None:
+        for directory in (home.data, home.service, home.store, home.jobs, home.logs):
+            make_private(directory)
+        identity = load_identity(home)
+        self._home = home
+        self._config = config
+        self._notifier = Notifier()
+        self._store = JobStore(home.service / "jobs.sqlite", self._announce)
+        self._workshop = Workshop(
+            home=home,
+            store=self._store,
+            engine=engine,
+            buckets=Buckets(home, make_client),
+            notifier=self._notifier,
+            host=host,
+            owner=identity.owner,
+            clock=clock,
+            stop_grace_s=config.stop_grace_s,
+            reach=reach,
+        )
+        self._scheduler = Scheduler(self._workshop, max_parallel_jobs=config.max_parallel_jobs, go_idle=self._touch)
+        self._executor = ThreadPoolExecutor(_BLOCKING_THREADS, thread_name_prefix="operation")
+        self._verifier = Verifier(identity.keys, clock)
+        self._instance = secrets.token_hex(16)
+        self._keys = identity.keys
+        self._ended = asyncio.Event()
+        self._touched = time.monotonic()
+        self._server = Server(self._make_edge)
+
+    async def run(self, ready: Callable[[Discovery], None] = lambda discovery: None) -> None:
+        """Serves until `end` is called or nobody has needed the service for long enough.
+
+        Args:
+            ready: Called when requests are answered.
+        """
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._notifier.attach(loop)
+        self._server.start()
+        self._scheduler.start()
+        discovery = self._discovery(self._server.port)
+        write_discovery(self._home, discovery)
+        logger.info("Serving on port %d with the engine %s", discovery.port, self._workshop.engine.name)
+        ready(discovery)
+        try:
+            await self._wait_for_end()
+        finally:
+            self._forget_discovery()
+            self._scheduler.close()
+            await self._server.stop()
+            self._notifier.attach(None)
+            self._close()
+
+    def end(self) -> None:
+        """Ends `run` soon. On the loop's thread, or by a signal handler of the loop."""
+        # Not at once: the answer to who asked for it still has to go out.
+        self._loop.call_later(0.05, self._ended.set)
+
+    def _end_from_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self.end)
+
+    def _close(self) -> None:
+        self._executor.shutdown(wait=False)
+        # While jobs run their threads need the store; the process's end closes it.
+        if self._scheduler.join(_LAST_WORK_S) and not any(self._scheduler.count_jobs()):
+            self._store.close()
+
+    def _discovery(self, port: int) -> Discovery:
+        return Discovery(
+            pid=os.getpid(),
+            port=port,
+            version=__version__,
+            instance=self._instance,
+            access_key=self._keys.access_key,
+            secret_key=self._keys.secret_key,
+        )
+
+    async def _wait_for_end(self) -> None:
+        while not self._ended.is_set():
+            remaining = self._remaining_idle_s()
+            if remaining is not None and remaining <= 0:
+                logger.info("Nobody has needed the service for %s s", self._config.idle_s)
+                return
+            try:
+                await asyncio.wait_for(self._ended.wait(), remaining)
+            except asyncio.TimeoutError:
+                continue
+
+    def _remaining_idle_s(self) -> float | None:
+        if self._config.idle_s is None:
+            return None
+        if any(self._scheduler.count_jobs()):
+            return self._config.idle_s
+        return self._touched + self._config.idle_s - time.monotonic()
+
+    def _touch(self) -> None:
+        self._touched = time.monotonic()
+
+    def _announce(self, name: str, record: JobRecord | None) -> None:
+        topics = (name, ALL_JOBS, log_topic(name)) if record is None or record.is_terminal else (name, ALL_JOBS)
+        self._notifier.announce(*topics)
+
+    def _make_edge(self) -> Edge:
+        own = OwnOperations(
+            workshop=self._workshop,
+            scheduler=self._scheduler,
+            version=__version__,
+            instance=self._instance,
+            max_parallel_jobs=self._config.max_parallel_jobs,
+            shut_down=self._end_from_thread,
+        )
+        operations = list_operations(
+            JobOperations(self._workshop, self._scheduler),
+            JobListing(self._workshop),
+            TagOperations(self._workshop),
+            LogOperations(self._workshop),
+            own,
+        )
+        return Edge(
+            operations=operations,
+            verifier=self._verifier,
+            executor=self._executor,
+            instance=self._instance,
+            note_request=self._touch,
+        )
+
+    def _forget_discovery(self) -> None:
+        found = read_discovery(self._home)
+        if found is not None and found.instance == self._instance:
+            discovery_path(self._home).unlink(missing_ok=True)
+
+
+def load_identity(home: Home) -> Identity:
+    """Reads the keys, or makes them at the first start."""
+    path = home.service / "identity.json"
+    if not path.exists():
+        content = {
+            "owner": secrets.token_hex(8),
+            "access_key": "SMRL" + secrets.token_hex(8).upper(),
+            "secret_key": secrets.token_urlsafe(30),
+        }
+        write_private(path, json.dumps(content))
+    content = json.loads(path.read_text())
+    keys = Keys(access_key=content["access_key"], secret_key=content["secret_key"])
+    return Identity(owner=content["owner"], keys=keys)

@@ -1,0 +1,47 @@
+"""After a container's end: its outputs go to where the request wants them.
+
+Repeating it is harmless, so a service that died in the middle starts it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sm_remote.home import LOCAL_BUCKET
+from sm_remote.service.objects import Buckets, ObjectUri, parse_uri
+from sm_remote.service.outputs import list_trees, publish_archive, publish_files
+from sm_remote.service.working_tree import WorkingTree
+
+
+def is_compressed(request: Mapping[str, Any]) -> bool:
+    """Whether outputs become archives. Source: API_OutputDataConfig, CompressionType; GZIP is the default."""
+    return bool(request["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP")
+
+
+def find_output(request: Mapping[str, Any], job_name: str) -> ObjectUri:
+    """``<S3OutputPath>/<job>/output``."""
+    return parse_uri(request["OutputDataConfig"]["S3OutputPath"]).join(job_name, "output")
+
+
+def takes_no_time(request: Mapping[str, Any]) -> bool:
+    """Whether collecting is a few renames: then nobody would see the job uploading."""
+    uri = parse_uri(request["OutputDataConfig"]["S3OutputPath"])
+    return uri.bucket == LOCAL_BUCKET and not is_compressed(request)
+
+
+def publish_outputs(
+    request: Mapping[str, Any], job_name: str, tree: WorkingTree, buckets: Buckets, reach: Callable[[str], None]
+) -> None:
+    """Writes the model and the output data.
+
+    Raises:
+        ObjectError: They cannot be written, or a link in them leads out.
+    """
+    output = find_output(request, job_name)
+    bucket = buckets.find(output)
+    for part in list_trees(tree.model, tree.output_data):
+        if is_compressed(request):
+            publish_archive(part, bucket, output, tree.scratch)
+        else:
+            publish_files(part, bucket, output, lambda: reach("collect.mid_upload"))

@@ -1,0 +1,55 @@
+"""The files under /opt/ml/input/config that tell an algorithm about its job.
+
+Source: SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information"; keys and their order as seen in
+containers on SageMaker.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_GROUP = "homogeneousCluster"
+
+
+def write_config(directory: Path, request: Mapping[str, Any], *, host: str, hosts: Sequence[str]) -> None:
+    """Writes all of a host's configuration files."""
+    files = {
+        "hyperparameters.json": request.get("HyperParameters", {}),
+        "inputdataconfig.json": build_input_data_config(request),
+        "resourceconfig.json": build_resource_config(request["ResourceConfig"]["InstanceType"], host, hosts),
+        "metric-definition-regex.json": request["AlgorithmSpecification"].get("MetricDefinitions", []),
+    }
+    for name, content in files.items():
+        path = directory / name
+        path.write_text(json.dumps(content))
+        path.chmod(0o644)
+
+
+def build_input_data_config(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """How each channel is presented. The S3 URI is never among it."""
+    default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    config = {}
+    for channel in request.get("InputDataConfig", ()):
+        source = channel["DataSource"]["S3DataSource"]
+        entry = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
+        entry["TrainingInputMode"] = channel.get("InputMode", default_mode)
+        entry["S3DistributionType"] = source.get("S3DataDistributionType", "FullyReplicated")
+        entry["RecordWrapperType"] = channel.get("RecordWrapperType", "None")
+        config[channel["ChannelName"]] = entry
+    return config
+
+
+def build_resource_config(instance_type: str, host: str, hosts: Sequence[str]) -> dict[str, Any]:
+    """The cluster as one of its hosts sees it; a host's rank is its place in the sorted list."""
+    names = sorted(hosts)
+    return {
+        "current_host": host,
+        "current_instance_type": instance_type,
+        "current_group_name": _GROUP,
+        "hosts": names,
+        "instance_groups": [{"instance_group_name": _GROUP, "instance_type": instance_type, "hosts": names}],
+        "network_interface_name": "eth0",
+    }

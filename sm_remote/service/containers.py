@@ -1,0 +1,75 @@
+"""What a training job's container is given: command, environment, mounts and its share of the machine.
+
+Source: SageMaker Developer Guide, "How Amazon SageMaker Runs Your Training Image".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sm_remote.catalogue import find_instance_type
+from sm_remote.home import LOCAL_REGION
+from sm_remote.service.capacity import Capacity, describe_cap, plan_share
+from sm_remote.service.engine import ContainerSpec, Engine, Mount
+from sm_remote.service.records import JobRecord
+from sm_remote.service.working_tree import WorkingTree
+
+
+def build_container(
+    record: JobRecord, tree: WorkingTree, layers: Sequence[Mount], *, host: Capacity, owner: str
+) -> ContainerSpec:
+    """Says how an attempt's container is made."""
+    request = record.request
+    algorithm = request["AlgorithmSpecification"]
+    entrypoint = tuple(algorithm.get("ContainerEntrypoint", ()))
+    arguments = tuple(algorithm.get("ContainerArguments", ()))
+    share = find_share(request, host)
+    return ContainerSpec(
+        name=record.container_name,
+        image=algorithm["TrainingImage"],
+        entrypoint=entrypoint,
+        arguments=arguments if entrypoint or arguments else ("train",),
+        environment=build_environment(record),
+        mounts=tree.mounts(layers),
+        cpus=share.cpus,
+        memory_bytes=share.memory_bytes,
+        gpus=share.gpus,
+        network=not request.get("EnableNetworkIsolation", False),
+        scratch=tree.scratch,
+        labels={
+            "sm_remote.instance": owner,
+            "sm_remote.job": record.name,
+            "sm_remote.attempt": str(record.attempt),
+        },
+    )
+
+
+def build_environment(record: JobRecord) -> dict[str, str]:
+    """The job's environment: the request's, and what the platform sets."""
+    return {
+        **record.request.get("Environment", {}),
+        "TRAINING_JOB_NAME": record.name,
+        "TRAINING_JOB_ARN": record.arn,
+        "AWS_REGION": LOCAL_REGION,
+    }
+
+
+def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
+    """What of this machine a job gets; all of it where the instance type is not known any more."""
+    try:
+        return plan_share(find_instance_type(request["ResourceConfig"]["InstanceType"]), host)
+    except KeyError:
+        return host
+
+
+def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
+    """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
+    lines = [engine.describe()]
+    instance = find_instance_type(record.request["ResourceConfig"]["InstanceType"])
+    cap = describe_cap(instance, host)
+    if cap:
+        lines.append(cap)
+    if record.request.get("EnableManagedSpotTraining"):
+        lines.append("managed spot training: no interruption happens on this machine")
+    return "\n".join(f"sm_remote: {line}" for line in lines)

@@ -1,0 +1,113 @@
+"""CreateTrainingJob, DescribeTrainingJob, StopTrainingJob and DeleteTrainingJob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sm_remote.service import api_errors, states
+from sm_remote.service.deletion import purge_job
+from sm_remote.service.job_descriptions import describe_job
+from sm_remote.service.job_requests import check_job_request
+from sm_remote.service.records import JobRecord, StopCause
+from sm_remote.service.replies import VERSION_HEADER, Patience, Reply
+from sm_remote.service.runner import Workshop
+from sm_remote.service.scheduler import Scheduler
+from sm_remote.service.store import NameTakenError, NoSuchJobError
+from sm_remote.spec import SecondaryStatus as Secondary
+from sm_remote.spec import TrainingJobStatus as Status
+
+
+class JobOperations:
+    """The operations on one training job.
+
+    Args:
+        workshop: What jobs are made of.
+        scheduler: Runs them.
+    """
+
+    def __init__(self, workshop: Workshop, scheduler: Scheduler) -> None:
+        self._shop = workshop
+        self._scheduler = scheduler
+
+    def create(self, request: Mapping[str, Any]) -> Reply:
+        """CreateTrainingJob: when it answers, the job is durable and will run."""
+        name = request["TrainingJobName"]
+        self._refuse_taken(name)
+        check_job_request(request, self._shop.host, self._shop.buckets)
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+        rest = {key: value for key, value in request.items() if key != "Tags"}
+        self._shop.reach("insert.before_commit")
+        try:
+            record = self._shop.store.insert(name, rest, tags, self._shop.clock())
+        except NameTakenError as taken:
+            raise api_errors.name_in_use(taken.record.arn) from None
+        self._shop.reach("insert.after_commit")
+        self._scheduler.enqueue(record)
+        return Reply(body={"TrainingJobArn": record.arn})
+
+    def _refuse_taken(self, name: str) -> None:
+        """A name that is taken is said before anything else is wrong; the insertion decides who is first."""
+        try:
+            raise api_errors.name_in_use(self._shop.store.find_folded(name).arn)
+        except NoSuchJobError:
+            return
+
+    async def describe(self, request: Mapping[str, Any], patience: Patience) -> Reply:
+        """DescribeTrainingJob; with patience, held until there is news or the job has ended."""
+        name = request["TrainingJobName"]
+
+        def look() -> tuple[bool, JobRecord | None]:
+            try:
+                record = self._shop.store.find(name)
+            except NoSuchJobError:
+                return True, None
+            return record.is_terminal or record.version > patience.seen, record
+
+        record = await self._shop.notifier.wait_until(name, look, patience.wait_s)
+        if record is None:
+            raise api_errors.not_found()
+        return Reply(body=describe_job(record), headers={VERSION_HEADER: str(record.version)})
+
+    def stop(self, request: Mapping[str, Any]) -> Reply:
+        """StopTrainingJob: the stop is durable before anything is signalled."""
+        name = request["TrainingJobName"]
+        now = self._shop.clock()
+
+        def intend(record: JobRecord) -> JobRecord:
+            if record.is_terminal:
+                raise api_errors.wrong_status(str(record.state.status))
+            if record.stop_cause is not None:
+                return record
+            record = replace(record, stop_cause=StopCause.USER)
+            return record.advanced(Status.STOPPING, Secondary.STOPPING, states.STOPPING_MESSAGE, now)
+
+        try:
+            self._shop.store.change(name, intend, now)
+        except NoSuchJobError:
+            raise api_errors.not_found() from None
+        self._shop.reach("stop.after_intent")
+        self._scheduler.stop_job(name)
+        return Reply()
+
+    def delete(self, request: Mapping[str, Any]) -> Reply:
+        """DeleteTrainingJob: of an ended job only; its outputs stay."""
+        name = request["TrainingJobName"]
+        now = self._shop.clock()
+
+        def intend(record: JobRecord) -> JobRecord:
+            if not record.is_terminal:
+                raise api_errors.wrong_status(str(record.state.status))
+            if record.state.status is Status.DELETING:
+                return record
+            return record.advanced(Status.DELETING, record.state.secondary, "", now)
+
+        try:
+            record = self._shop.store.change(name, intend, now)
+            # Read again: the attempt's thread may have finished clearing up in between.
+            if self._shop.store.find(record.name).cleaned:
+                purge_job(self._shop.home, self._shop.store, name)
+        except NoSuchJobError:
+            raise api_errors.not_found() from None
+        return Reply()

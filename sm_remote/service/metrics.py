@@ -1,0 +1,63 @@
+"""Numbers that a job's log shows: MetricDefinitions applied to each line.
+
+Source: SageMaker Developer Guide, "Use Amazon CloudWatch Metrics for Monitoring and Analyzing Training Jobs"; the log
+of a training job shows a tab as ``#011``, and the built-in algorithms' expressions rely on it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from sm_remote.service.records import Metric
+
+_LONGEST_LINE = 8192
+"""Characters of a line that are searched: an expression may need time that grows with their square."""
+
+
+class MetricReader:
+    """Remembers the last value of each metric.
+
+    Args:
+        definitions: Pairs of name and regular expression; the first group is the number.
+    """
+
+    def __init__(self, definitions: Sequence[tuple[str, str]]) -> None:
+        self._definitions = [(name, re.compile(regex)) for name, regex in definitions]
+        self._last: dict[str, Metric] = {}
+
+    def feed(self, timestamp_ms: int, line: bytes) -> None:
+        """Takes in a line; whatever is no finite number is passed over."""
+        if not self._definitions:
+            return
+        text = line.decode("utf-8", "replace").replace("\t", "#011")[:_LONGEST_LINE]
+        for name, regex in self._definitions:
+            for match in regex.finditer(text):
+                value = _parse_number(match)
+                if value is not None:
+                    self._last[name] = Metric(name=name, value=value, timestamp=timestamp_ms / 1000)
+
+    def final(self) -> tuple[Metric, ...]:
+        """The last value of each metric that showed at all, in the order of the definitions."""
+        return tuple(self._last[name] for name, _ in self._definitions if name in self._last)
+
+
+def find_bad_regex(definitions: Sequence[tuple[str, str]]) -> str | None:
+    """Says what is wrong with the first regular expression that cannot be used, or None."""
+    for name, regex in definitions:
+        try:
+            groups = re.compile(regex).groups
+        except (re.error, RecursionError, OverflowError) as error:
+            return f"The regular expression of metric '{name}' is not valid: {error}"
+        if groups == 0:
+            return f"The regular expression of metric '{name}' has no group that captures the value"
+    return None
+
+
+def _parse_number(match: re.Match[str]) -> float | None:
+    try:
+        value = float(match.group(1))
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,105 @@
+"""Every operation that the service has, by the name that a request's X-Amz-Target gives it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.model
+
+from sm_remote.service.api_errors import ApiError, unknown_operation
+from sm_remote.service.api_model import check_request, find_input_shape
+from sm_remote.service.job_listing import JobListing
+from sm_remote.service.job_operations import JobOperations
+from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.own_operations import OwnOperations
+from sm_remote.service.replies import Patience, Reply
+from sm_remote.service.tag_operations import TagOperations
+
+Blocking = Callable[[Mapping[str, Any]], Reply]
+Waiting = Callable[[Mapping[str, Any], Patience], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        service: Whose model has its shapes, and the signing name; ours are signed as SageMaker's.
+        shape: Of its request; None for one of our own.
+        blocking: Runs in a thread: it commits, or asks the engine.
+        waiting: Runs on the loop: it only reads, and may wait for news.
+    """
+
+    service: str
+    shape: botocore.model.StructureShape | None
+    blocking: Blocking | None = None
+    waiting: Waiting | None = None
+
+
+def list_operations(
+    jobs: JobOperations, listing: JobListing, tags: TagOperations, logs: LogOperations, own: OwnOperations
+) -> dict[str, Operation]:
+    """All operations by target."""
+    functions: dict[str, Blocking | Waiting] = {
+        "SageMaker.CreateTrainingJob": jobs.create,
+        "SageMaker.DescribeTrainingJob": jobs.describe,
+        "SageMaker.StopTrainingJob": jobs.stop,
+        "SageMaker.DeleteTrainingJob": jobs.delete,
+        "SageMaker.ListTrainingJobs": listing.list_jobs,
+        "SageMaker.AddTags": tags.add,
+        "SageMaker.ListTags": tags.list_tags,
+        "SageMaker.DeleteTags": tags.delete,
+        "Logs_20140328.DescribeLogStreams": logs.describe_streams,
+        "Logs_20140328.GetLogEvents": logs.get_events,
+        "SmRemote.Status": own.status,
+        "SmRemote.Shutdown": own.stop_service,
+        "SmRemote.InspectImage": own.inspect_image,
+    }
+    return {target: _make_operation(target, function) for target, function in functions.items()}
+
+
+def signing_name(target: str) -> str:
+    """The name of the service that a target belongs to, as the signature's scope must have it."""
+    return "logs" if target.startswith("Logs_") else "sagemaker"
+
+
+def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
+    """Reads and checks a request.
+
+    Raises:
+        ApiError: It is no JSON object, or the model does not allow it.
+    """
+    try:
+        request = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise ApiError("SerializationException", "The request is not valid JSON.") from None
+    if not isinstance(request, dict):
+        raise ApiError("SerializationException", "The request must be a JSON object.")
+    request = {name: value for name, value in request.items() if value is not None}
+    if operation.shape is not None:
+        check_request(operation.shape, request)
+    return request
+
+
+def find_operation(operations: Mapping[str, Operation], target: str) -> Operation:
+    """The operation of a target.
+
+    Raises:
+        ApiError: There is none.
+    """
+    if target not in operations:
+        raise unknown_operation(target.rpartition(".")[2])
+    return operations[target]
+
+
+def _make_operation(target: str, function: Any) -> Operation:
+    prefix, _, name = target.partition(".")
+    service = signing_name(target)
+    shape = None if prefix == "SmRemote" else find_input_shape(service, name)
+    if inspect.iscoroutinefunction(function):
+        return Operation(service=service, shape=shape, waiting=function)
+    return Operation(service=service, shape=shape, blocking=function)

@@ -1,0 +1,91 @@
+"""Operations that AWS does not have (``SmRemote.*``), and STS GetCallerIdentity, which clients ask first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sm_remote.home import LOCAL_ACCOUNT
+from sm_remote.service.api_errors import ApiError, invalid
+from sm_remote.service.engine import EngineError
+from sm_remote.service.replies import Reply
+from sm_remote.service.runner import Workshop
+from sm_remote.service.scheduler import Scheduler
+
+_IDENTITY = f"""\
+<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <GetCallerIdentityResult>
+    <Arn>arn:aws:iam::{LOCAL_ACCOUNT}:user/sm-remote-local</Arn>
+    <UserId>AIDASMREMOTELOCAL</UserId>
+    <Account>{LOCAL_ACCOUNT}</Account>
+  </GetCallerIdentityResult>
+  <ResponseMetadata><RequestId>{{request_id}}</RequestId></ResponseMetadata>
+</GetCallerIdentityResponse>
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnOperations:
+    """What is asked about the service itself.
+
+    Attributes:
+        workshop: With the engine.
+        scheduler: Counts jobs.
+        version: Of sm_remote.
+        instance: Of this process.
+        max_parallel_jobs: As configured.
+        shut_down: Ends the service, after the answer has gone out.
+    """
+
+    workshop: Workshop
+    scheduler: Scheduler
+    version: str
+    instance: str
+    max_parallel_jobs: int | None
+    shut_down: Callable[[], None]
+
+    def status(self, _: Mapping[str, Any]) -> Reply:
+        """SmRemote.Status: what runs here, and how much of it."""
+        running, queued = self.scheduler.count_jobs()
+        host = self.workshop.host
+        return Reply(
+            body={
+                "Version": self.version,
+                "Instance": self.instance,
+                "ProcessId": os.getpid(),
+                "Engine": self.workshop.engine.name,
+                "EngineNote": self.workshop.engine.describe(),
+                "RunningJobs": running,
+                "QueuedJobs": queued,
+                "MaxParallelJobs": self.max_parallel_jobs,
+                "HostCpus": host.cpus,
+                "HostMemoryBytes": host.memory_bytes,
+                "HostGpus": host.gpus,
+            }
+        )
+
+    def stop_service(self, _: Mapping[str, Any]) -> Reply:
+        """SmRemote.Shutdown: the service ends; containers run on until its successor adopts them."""
+        self.shut_down()
+        return Reply(body={})
+
+    def inspect_image(self, request: Mapping[str, Any]) -> Reply:
+        """SmRemote.InspectImage: which Python an image has."""
+        image = request.get("Image")
+        if not isinstance(image, str) or not 0 < len(image) <= 255:
+            raise invalid("Image must be a string of 1 to 255 characters.")
+        try:
+            self.workshop.engine.prepare_image(image, lambda _: None)
+            python = self.workshop.engine.inspect_python(image)
+        except EngineError as error:
+            raise invalid(f"The image {image} cannot be inspected: {error}") from error
+        return Reply(body={"PythonVersion": python.version, "Platform": python.platform})
+
+
+def render_caller_identity(form: Mapping[str, str], request_id: str) -> str:
+    """STS GetCallerIdentity. Source: API_GetCallerIdentity; the query protocol answers in XML."""
+    if form.get("Action") != "GetCallerIdentity":
+        raise ApiError("InvalidAction", f"Could not find operation {form.get('Action')}.")
+    return _IDENTITY.format(request_id=request_id)

@@ -1,0 +1,102 @@
+"""A job's directories on this host, and how a container sees them.
+
+Never a mount over /opt/ml itself: images bring files of their own below it. Inputs are read-only, because a hard link
+under a writable mount would let a job change the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sm_remote.home import Home, make_private
+from sm_remote.service.engine import Mount
+from sm_remote.service.failures import MAX_CHARACTERS
+from sm_remote.wire.layout import OUTCOME
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkingTree:
+    """The directories of one host in one attempt of a job.
+
+    Attributes:
+        root: ``<jobs>/<job>/a<attempt>/<host>``.
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """/opt/ml/input/config."""
+        return self.root / "input" / "config"
+
+    @property
+    def data(self) -> Path:
+        """/opt/ml/input/data."""
+        return self.root / "input" / "data"
+
+    @property
+    def model(self) -> Path:
+        """/opt/ml/model."""
+        return self.root / "model"
+
+    @property
+    def output_data(self) -> Path:
+        """/opt/ml/output/data."""
+        return self.root / "output" / "data"
+
+    @property
+    def outcome(self) -> Path:
+        """The outcome that our own runtime leaves."""
+        return self.output_data / OUTCOME
+
+    @property
+    def scratch(self) -> Path:
+        """For the engine, and for archives that are being made."""
+        return self.root / "scratch"
+
+    def create(self) -> None:
+        """Makes all directories anew; what an earlier, unfinished try left goes."""
+        remove_tree(self.root)
+        make_private(self.root)
+        for directory in (self.config, self.data, self.model, self.output_data):
+            directory.mkdir(parents=True)
+        self.scratch.mkdir(mode=0o700)
+        # Open to whatever user the image runs as; nobody else passes the private directory above.
+        for directory in (self.root / "input", self.model, self.root / "output", self.output_data):
+            directory.chmod(0o777)
+        for directory in (self.config, self.data):
+            directory.chmod(0o755)
+
+    def mounts(self, extra: Iterable[Mount]) -> tuple[Mount, ...]:
+        """What a container is given, parents first."""
+        return (
+            Mount(source=self.root / "input", target="/opt/ml/input", read_only=False),
+            Mount(source=self.data, target="/opt/ml/input/data", read_only=True),
+            *extra,
+            Mount(source=self.model, target="/opt/ml/model", read_only=False),
+            Mount(source=self.root / "output", target="/opt/ml/output", read_only=False),
+        )
+
+    def read_failure(self) -> str:
+        """What the job says about its failure; never the content of a file that it made a link to."""
+        path = self.root / "output" / "failure"
+        try:
+            if path.is_symlink() or not path.is_file():
+                return ""
+            with path.open("rb") as file:
+                return file.read(4 * MAX_CHARACTERS).decode("utf-8", "replace")[:MAX_CHARACTERS].strip()
+        except OSError:
+            return ""
+
+
+def find_tree(home: Home, job_name: str, attempt: int, host: str) -> WorkingTree:
+    """Where an attempt's tree is or would be."""
+    return WorkingTree(root=home.jobs / job_name / f"a{attempt}" / host)
+
+
+def remove_tree(directory: Path) -> None:
+    """Removes a directory as far as that is possible; files of another user stay."""
+    shutil.rmtree(directory, ignore_errors=True)
