@@ -1,0 +1,109 @@
+"""`sm-remote doctor`: looks at all that a job needs, and names the command that mends what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import ssl
+import sys
+from collections.abc import Iterator
+
+import click
+
+from sm_remote import __version__
+from sm_remote.cli.check_rendering import render_checks, render_checks_json
+from sm_remote.cli.checks import (
+    Check,
+    State,
+    check_certificates,
+    check_home,
+    check_notebook,
+    check_python,
+    check_service,
+    check_settings,
+    check_uv,
+)
+from sm_remote.cli.engine_checks import Machine, check_bubblewrap, check_docker, has_systemd, probe_docker
+from sm_remote.cli.options import json_option
+from sm_remote.cli.sagemaker_checks import check_api, check_credentials, check_region, check_role, connect_briefly
+from sm_remote.cli.world import World
+from sm_remote.errors import EngineUnavailable
+
+
+@click.command()
+@click.option(
+    "--target", type=click.Choice(["local", "sagemaker"]), help="What to look at; by default what the settings say."
+)
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, target: str | None, as_json: bool) -> None:
+    """Say what is missing, and the one command that mends it. Starts and changes nothing."""
+    world: World = ctx.obj
+    checks = list(examine(world, target))
+    sys.stdout.write(render_checks_json(checks) if as_json else render_checks(checks, colours=world.colours))
+    ctx.exit(1 if any(check.state is State.FAILURE for check in checks) else 0)
+
+
+def examine(world: World, target: str | None) -> Iterator[Check]:
+    """Looks at everything, one thing after the other."""
+    yield check_python(sys.version_info[:3], platform.system(), platform.machine())
+    yield from check_home(world.home)
+    found, settings = check_settings(world.resolve)
+    yield found
+    chosen = target or (settings.target if settings is not None else "local")
+    if chosen == "local":
+        yield from _examine_engines(world, settings.engine if settings is not None else "auto")
+        yield check_service(world.service.find(), __version__)
+    yield check_uv(_find_uv())
+    yield check_notebook([name for name in ("jupyterlab", "ipywidgets", "ipykernel") if not _is_installed(name)])
+    context = ssl.create_default_context()
+    yield check_certificates(len(context.get_ca_certs()), ssl.get_default_verify_paths().cafile)
+    if chosen == "sagemaker":
+        yield from _examine_sagemaker(settings.region if settings else None, settings.role if settings else None)
+
+
+def _examine_engines(world: World, wanted: str) -> Iterator[Check]:
+    from sm_remote.service.sandbox import probe_bubblewrap
+
+    machine = Machine(
+        system=platform.system(),
+        docker_host=world.environ.get("DOCKER_HOST"),
+        has_systemd=has_systemd(),
+        find_program=shutil.which,
+    )
+    answer = probe_docker(world.environ)
+    docker = check_docker(answer, wanted=wanted, machine=machine)
+    if wanted == "process":
+        docker = Check(name="docker", state=State.OK, detail="not asked: the setting engine is 'process'")
+    yield docker
+    yield check_bubblewrap(
+        installed=shutil.which("bwrap") is not None,
+        works=probe_bubblewrap() is not None,
+        docker_answers=wanted != "process" and not isinstance(answer, EngineUnavailable),
+        machine=machine,
+    )
+
+
+def _examine_sagemaker(region: str | None, role: str | None) -> Iterator[Check]:
+    found, make_client = connect_briefly(region)
+    yield check_region(found)
+    if found is not None:
+        credentials = check_credentials(make_client)
+        yield credentials
+        if credentials.state is State.OK:
+            yield check_api(make_client)
+    yield check_role(role)
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _find_uv() -> str | None:
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return shutil.which("uv")

@@ -1,0 +1,198 @@
+"""Lists of training jobs, and one training job, as text. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sm_remote.cli.inert import make_inert, make_lines_inert
+from sm_remote.cli.json_text import render_json
+from sm_remote.cli.table import STATUS_COLOURS, paint, render_table, render_tabs
+from sm_remote.cli.units import render_age, render_duration, render_moment
+
+if TYPE_CHECKING:
+    from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
+    from sm_remote.cli.queries import JobDetails, JobList
+    from sm_remote.jobs.job import Phase
+
+BAR = 30
+"""Columns of the timeline."""
+
+
+def render_jobs(jobs: JobList, *, now: datetime, limit: int | None, colours: bool) -> str:
+    """The list as a person reads it."""
+    if not jobs.rows:
+        return f"There are no such training jobs on the target {jobs.target!r}.\n"
+    rows = [
+        (
+            make_inert(row.name),
+            paint(row.status, STATUS_COLOURS.get(row.status), colours=colours),
+            render_age(row.creation_time, now),
+            _render_row_duration(row, now),
+        )
+        for row in jobs.rows
+    ]
+    text = render_table(("NAME", "STATUS", "CREATED", "DURATION"), rows)
+    if jobs.has_more and limit is not None:
+        text += f"The newest {limit}. More: `sm-remote jobs --limit {limit * 5}`, or `--all`.\n"
+    return text
+
+
+def _render_row_duration(row: TrainingJobSummary, now: datetime) -> str:
+    duration_s = measure_duration(row, now)
+    return "" if duration_s is None else render_duration(duration_s)
+
+
+def measure_duration(row: TrainingJobSummary | TrainingJobDescription, now: datetime) -> float | None:
+    """Seconds from a job's creation to its end, or to now while it lives; None where the end is not known."""
+    end = row.end_time if row.status.is_terminal else now
+    return None if end is None else max(0.0, (end - row.creation_time).total_seconds())
+
+
+def render_jobs_tabs(jobs: JobList, *, now: datetime) -> str:
+    """Name, status, moment of creation and seconds, one job a line, for other programs."""
+    return render_tabs([_list_cells(row, now) for row in jobs.rows])
+
+
+def _list_cells(row: TrainingJobSummary, now: datetime) -> tuple[str, str, str, str]:
+    duration_s = measure_duration(row, now)
+    seconds = "" if duration_s is None else f"{duration_s:.3f}"
+    return make_inert(row.name), str(row.status), render_moment(row.creation_time), seconds
+
+
+def render_jobs_json(jobs: JobList, *, now: datetime) -> str:
+    """The list as a JSON array."""
+    return render_json(
+        [
+            {
+                "name": row.name,
+                "arn": row.arn,
+                "status": str(row.status),
+                "creation_time": _spell(row.creation_time),
+                "end_time": _spell(row.end_time),
+                "duration_s": measure_duration(row, now),
+            }
+            for row in jobs.rows
+        ]
+    )
+
+
+def _spell(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def render_job(details: JobDetails, *, now: datetime, width: int, colours: bool) -> str:
+    """One job as a person reads it."""
+    job = details.description
+    sections = [
+        f"{make_inert(job.name)}\n" + render_table((), _list_facts(details, now, colours=colours), indent="  "),
+        _render_phases(details.phases),
+        _render_failure(job, width, colours=colours),
+        _render_tags(details.tags),
+        _render_ways_back(details),
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tuple[str, str]]:
+    job = details.description
+    status = paint(job.status, STATUS_COLOURS.get(job.status), colours=colours)
+    if str(job.secondary_status) != str(job.status):
+        status += f" ({job.secondary_status})"
+    duration_s = measure_duration(job, now)
+    count = (job.raw.get("ResourceConfig") or {}).get("InstanceCount", 1)
+    facts = [
+        ("status", status),
+        ("target", details.target),
+        ("instance type", (job.instance_type or "") + (f" x {count}" if count > 1 else "")),
+        ("image", job.image_uri or ""),
+        ("created", f"{render_moment(job.creation_time)} ({render_age(job.creation_time, now)})"),
+        ("duration", "" if duration_s is None else render_duration(duration_s)),
+        ("billable", "" if job.billable_s is None else render_duration(job.billable_s)),
+    ]
+    return [(name, value if name == "status" else make_inert(value)) for name, value in facts if value]
+
+
+def _render_phases(phases: Sequence[Phase]) -> str:
+    if not phases:
+        return ""
+    origin = phases[0].start
+    spans = [((phase.start - origin).total_seconds(), phase.duration_s) for phase in phases]
+    whole_s = max(start_s + duration_s for start_s, duration_s in spans) or 1.0
+    words = [render_duration(duration_s) for _, duration_s in spans]
+    room = max(len(word) for word in words)
+    rows = [
+        (make_inert(phase.name), word.rjust(room), _draw(start_s / whole_s, duration_s / whole_s))
+        for phase, word, (start_s, duration_s) in zip(phases, words, spans, strict=True)
+    ]
+    return "phases\n" + render_table((), rows, indent="  ")
+
+
+def _draw(start: float, length: float) -> str:
+    """A bar, at least one column long, where it lies in the whole."""
+    first = min(round(start * BAR), BAR - 1)
+    return " " * first + "=" * max(1, min(round(length * BAR), BAR - first))
+
+
+def _render_failure(job: TrainingJobDescription, width: int, *, colours: bool) -> str:
+    if not job.failure_reason:
+        return ""
+    wrapped = [
+        textwrap.fill(line, max(width, 40), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in make_lines_inert(job.failure_reason)
+    ]
+    return paint("failure", "red", colours=colours) + "\n" + "\n".join(wrapped) + "\n"
+
+
+def _render_tags(tags: dict[str, str]) -> str:
+    rows = [(make_inert(name), make_inert(value)) for name, value in sorted(tags.items())]
+    return "tags\n" + render_table((), rows, indent="  ") if rows else ""
+
+
+def find_output_uri(job: TrainingJobDescription) -> str:
+    """Where a job's output lies or will lie."""
+    output = f"{job.output_uri}/{job.name}/output/"
+    return output + ("output.tar.gz" if job.compressed else "data/")
+
+
+def _render_ways_back(details: JobDetails) -> str:
+    job = details.description
+    target = "" if details.target == "local" else f", target={details.target!r}"
+    rows = [
+        ("model", make_inert(job.model_uri or "")),
+        ("output", make_inert(find_output_uri(job))),
+        ("log", f"sm-remote logs {make_inert(job.name)}"),
+        ("value", f"sm_remote.attach({make_inert(job.name)!r}{target}).result()"),
+    ]
+    return render_table((), [row for row in rows if row[1]])
+
+
+def render_job_json(details: JobDetails, *, now: datetime) -> str:
+    """One job as a JSON object."""
+    job = details.description
+    return render_json(
+        {
+            "name": job.name,
+            "arn": job.arn,
+            "target": details.target,
+            "status": str(job.status),
+            "secondary_status": str(job.secondary_status),
+            "failure_reason": job.failure_reason,
+            "instance_type": job.instance_type,
+            "image_uri": job.image_uri,
+            "creation_time": _spell(job.creation_time),
+            "start_time": _spell(job.start_time),
+            "end_time": _spell(job.end_time),
+            "duration_s": measure_duration(job, now),
+            "billable_s": job.billable_s,
+            "phases": [
+                {"name": phase.name, "start": _spell(phase.start), "duration_s": phase.duration_s}
+                for phase in details.phases
+            ],
+            "tags": details.tags,
+            "model_uri": job.model_uri,
+            "output_uri": find_output_uri(job),
+        }
+    )

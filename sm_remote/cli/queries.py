@@ -1,0 +1,65 @@
+"""What the commands ask of the API, as values that the renderers take. No text is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
+from sm_remote.jobs.attach import resolve_name
+from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.job import Job, Phase
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobList:
+    """Some training jobs, newest first.
+
+    Attributes:
+        target: Where they were asked for.
+        rows: As many as were asked for.
+        has_more: Whether the API has older ones.
+    """
+
+    target: str
+    rows: Sequence[TrainingJobSummary]
+    has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobDetails:
+    """One training job with all that is known of it."""
+
+    target: str
+    description: TrainingJobDescription
+    phases: Sequence[Phase]
+    tags: dict[str, str]
+
+
+def fetch_jobs(
+    connection: Connection, *, status: str | None = None, name_contains: str | None = None, limit: int | None = None
+) -> JobList:
+    """The newest jobs, and whether there are more than ``limit``."""
+    found = connection.training_jobs.list_all(status=status, name_contains=name_contains)
+    if limit is None:
+        return JobList(target=connection.target, rows=list(found), has_more=False)
+    rows = list(islice(found, limit + 1))
+    return JobList(target=connection.target, rows=rows[:limit], has_more=len(rows) > limit)
+
+
+def fetch_details(connection: Connection, name: str) -> JobDetails:
+    """One job, by its name or an unambiguous beginning of it.
+
+    Raises:
+        JobNotFound: No job, or several, begin so.
+    """
+    full = resolve_name(connection, name)
+    description = connection.training_jobs.describe(full)
+    job: Job[object] = Job(full, connection)
+    return JobDetails(
+        target=connection.target,
+        description=description,
+        phases=job.timeline(),
+        tags=connection.training_jobs.list_tags(description.arn),
+    )
