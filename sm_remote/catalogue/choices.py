@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from sm_remote.catalogue.instance_type import InstanceType
-from sm_remote.catalogue.reader import find_instance_type, list_instance_types, list_names, read_table
+from sm_remote.catalogue.reader import find_instance_type, list_names, read_table
 
 _CPU_FAMILY = "ml.m5."
 """General purpose, x86_64."""
@@ -45,8 +45,8 @@ def largest_gpu_type() -> InstanceType:
 
 def list_choices(limit: int = 8) -> list[str]:
     """Names a few types to start from, small and general ones first."""
-    general = sorted((found for found in list_instance_types() if found.name.startswith(_CPU_FAMILY)), key=_size_of)
-    gpus = [found for found in list_instance_types() if found.name.startswith(("ml.g5.", "ml.g6."))]
+    general = sorted((found for found in read_table().values() if found.name.startswith(_CPU_FAMILY)), key=_size_of)
+    gpus = [found for found in read_table().values() if found.name.startswith(("ml.g5.", "ml.g6."))]
     return [found.name for found in (*general[: limit // 2], *sorted(gpus, key=_size_of)[: limit - limit // 2])]
 
 

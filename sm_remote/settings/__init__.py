@@ -1,0 +1,23 @@
+"""What a person can choose, and where each choice came from.
+
+Lowest first: the default, the user's file, the project's file, the environment, the notebook, the call's own argument.
+"""
+
+from sm_remote.settings.files import find_project_file, find_user_file
+from sm_remote.settings.notebook import read_notebook_settings, set_notebook_settings
+from sm_remote.settings.resolve import resolve_settings
+from sm_remote.settings.resolved import ResolvedSettings
+from sm_remote.settings.schema import SettingDescription, Settings, check_names, describe_settings
+
+__all__ = [
+    "ResolvedSettings",
+    "SettingDescription",
+    "Settings",
+    "check_names",
+    "describe_settings",
+    "find_project_file",
+    "find_user_file",
+    "read_notebook_settings",
+    "resolve_settings",
+    "set_notebook_settings",
+]

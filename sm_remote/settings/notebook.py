@@ -1,0 +1,25 @@
+"""Settings of the notebook that runs in this process; they go above the environment and below a call's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sm_remote.settings.schema import check_values
+
+_settings: dict[str, Any] = {}
+
+
+def set_notebook_settings(values: Mapping[str, Any]) -> None:
+    """Replaces the notebook's settings; an empty mapping removes them.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not accepted; then nothing has changed.
+    """
+    global _settings
+    _settings = check_values(values, origin="The notebook")
+
+
+def read_notebook_settings() -> Mapping[str, Any]:
+    """The notebook's settings, by name."""
+    return dict(_settings)

@@ -1,0 +1,123 @@
+"""Puts the sources of settings together: the highest that names a setting decides it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sm_remote.catalogue import close_matches, find_instance_type, largest_cpu_type, largest_gpu_type
+from sm_remote.errors import ConfigError
+from sm_remote.settings.environment import read_environment
+from sm_remote.settings.files import find_project_file, find_user_file, read_project_file, read_user_file
+from sm_remote.settings.notebook import read_notebook_settings
+from sm_remote.settings.resolved import ResolvedSettings
+from sm_remote.settings.schema import check_values, environment_variable, read_defaults
+
+DEFAULT_LOCAL_INSTANCE_TYPE = "ml.m5.large"
+_WHOLE_HOST = {"local": largest_cpu_type, "local_gpu": largest_gpu_type}
+
+Chosen = dict[str, tuple[Any, str, int]]
+"""For each setting its value, origin, and the rank of its source."""
+
+
+def resolve_settings(
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    notebook: Mapping[str, Any] | None = None,
+) -> ResolvedSettings:
+    """Decides every setting for one call.
+
+    Args:
+        arguments: Of the decorator or the call. None means "not given", except for ``dependencies``, where it
+            means "none".
+        environ: Instead of this process's environment.
+        cwd: Where the search for the project's file begins, instead of the working directory.
+        notebook: Instead of what `set_notebook_settings` was given.
+
+    Raises:
+        ConfigError: A source names an unknown setting or a value that is not accepted, or two contradict.
+    """
+    env = os.environ if environ is None else environ
+    chosen: Chosen = {name: (value, "default", 0) for name, value in read_defaults().items()}
+    for rank, (origin, values) in enumerate(_read_sources(arguments or {}, env, cwd, notebook), 1):
+        for name, value in values.items():
+            chosen[name] = (value, origin or environment_variable(name), rank)
+    return _build(chosen)
+
+
+def _read_sources(
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None,
+    notebook: Mapping[str, Any] | None,
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Gives each source's origin and values, lowest first; the environment's origin is a variable for each."""
+    user_file = find_user_file(environ)
+    yield str(user_file), read_user_file(user_file)
+    project_file = find_project_file(cwd)
+    yield str(project_file), read_project_file(project_file)
+    yield "", read_environment(environ)
+    if notebook is None:
+        yield "notebook", read_notebook_settings()
+    else:
+        yield "notebook", check_values(notebook, origin="The notebook")
+    given = {name: value for name, value in arguments.items() if value is not None or name == "dependencies"}
+    yield "argument", check_values(given, origin="argument")
+
+
+def _build(chosen: Chosen) -> ResolvedSettings:
+    values = {name: _copy(value) for name, (value, _, _) in chosen.items()}
+    origins = {name: origin for name, (_, origin, _) in chosen.items()}
+    wanted = values.pop("instance_type")
+    if wanted in _WHOLE_HOST:
+        _check_whole_host(wanted, chosen)
+        values["target"] = "local"
+        origins["target"] = origins["instance_type"]
+    return ResolvedSettings(
+        **values,
+        chosen_instance_type=_choose_instance_type(wanted, values["target"], origins["instance_type"]),
+        whole_host=wanted in _WHOLE_HOST,
+        gpu=wanted == "local_gpu",
+        origins=origins,
+    )
+
+
+def _choose_instance_type(wanted: str | None, target: str, origin: str) -> str | None:
+    if wanted is None:
+        return DEFAULT_LOCAL_INSTANCE_TYPE if target == "local" else None
+    if wanted in _WHOLE_HOST:
+        return _WHOLE_HOST[wanted]().name
+    try:
+        return find_instance_type(wanted).name
+    except KeyError:
+        raise _unknown_instance_type(wanted, origin) from None
+
+
+def _check_whole_host(wanted: str, chosen: Chosen) -> None:
+    """Refuses "local" together with a target that was set to "sagemaker" at least as near to the call."""
+    target, target_origin, target_rank = chosen["target"]
+    _, origin, rank = chosen["instance_type"]
+    if target == "sagemaker" and target_rank >= rank:
+        raise ConfigError(
+            f"instance_type={wanted!r} (from {origin}) contradicts target='sagemaker' (from {target_origin}).",
+            why=f"{wanted!r} means the whole of this machine.",
+            fix="Name an instance type of SageMaker's such as 'ml.m5.large', or set target to 'local'.",
+        )
+
+
+def _unknown_instance_type(wanted: str, origin: str) -> ConfigError:
+    near = close_matches(wanted)
+    return ConfigError(
+        f"There is no instance type {wanted!r} (from {origin}).",
+        why="It is none of the training instance types that SageMaker's API lists.",
+        fix=f"Did you mean {', '.join(near)}?" if near else "Name one such as 'ml.m5.large' or 'ml.g5.xlarge'.",
+        instance_type=wanted,
+        close_matches=near,
+    )
+
+
+def _copy(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else value

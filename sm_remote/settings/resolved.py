@@ -1,0 +1,78 @@
+"""The settings of one call: values that no longer change, each with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sm_remote.catalogue import list_choices
+from sm_remote.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedSettings:
+    """One value for every setting; what each means is said in `Settings`.
+
+    Attributes:
+        chosen_instance_type: None where nobody named one and there is no default; see `instance_type`.
+        whole_host: Whether ``instance_type`` was "local" or "local_gpu": then it names a type that is larger than
+            hosts are, and the local service gives as much of it as this machine has.
+        gpu: Whether it was "local_gpu".
+        origins: For each setting "default", the path of a file, the name of an environment variable, "notebook" or
+            "argument".
+    """
+
+    target: Literal["local", "sagemaker"]
+    chosen_instance_type: str | None
+    instance_count: int
+    volume_size: int
+    image_uri: str | None
+    dependencies: str | tuple[str, ...] | None
+    environment_variables: Mapping[str, str]
+    hyperparameters: Mapping[str, str]
+    metric_definitions: tuple[Mapping[str, str], ...]
+    inputs: Mapping[str, str]
+    job_name_prefix: str | None
+    max_runtime_in_seconds: int
+    role: str | None
+    s3_root_uri: str | None
+    region: str | None
+    tags: Mapping[str, str]
+    enable_network_isolation: bool
+    stream_logs: bool
+    on_interrupt: Literal["stop", "detach"]
+    max_parallel_jobs: int
+    engine: Literal["auto", "docker", "process"]
+    service_idle_s: float
+    service_max_parallel_jobs: int | None
+    whole_host: bool
+    gpu: bool
+    origins: Mapping[str, str]
+
+    @property
+    def instance_type(self) -> str:
+        """The instance type that requests name.
+
+        Raises:
+            ConfigError: None was named, and on SageMaker there is no default: it decides the price.
+        """
+        if self.chosen_instance_type is None:
+            choices = list_choices()
+            raise ConfigError(
+                "No instance type is named; nothing was sent.",
+                why="On SageMaker there is no default, because the instance type decides the price.",
+                fix=f"Name one: @remote(instance_type={choices[0]!r}). Choices: {', '.join(choices)} ...",
+                choices=choices,
+            )
+        return self.chosen_instance_type
+
+    def value(self, name: str) -> Any:
+        """A setting by its name; None for an instance type that nobody named."""
+        if name not in self.origins:
+            raise KeyError(name)
+        return self.chosen_instance_type if name == "instance_type" else getattr(self, name)
+
+    def origin(self, name: str) -> str:
+        """Where a setting's value came from."""
+        return self.origins[name]

@@ -1,0 +1,237 @@
+"""Every setting: its name, kind, default and meaning. The command line, the documentation and the panel read them here.
+
+Names are the SageMaker SDK's wherever it has the thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from traitlets import HasTraits, TraitError
+
+from sm_remote.errors import ConfigError
+from sm_remote.settings.kinds import (
+    Choice,
+    Dependencies,
+    Flag,
+    Kind,
+    MetricDefinitions,
+    Seconds,
+    Tags,
+    Text,
+    TextMap,
+    Whole,
+)
+
+_CHANNEL_NAME = r"(?!sm_remote(_layer)?$)[A-Za-z0-9.\-_]{1,64}"
+_S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
+
+
+class Settings(HasTraits):
+    """The settings with their defaults. A mapping given for one replaces the whole mapping of a lower source."""
+
+    target = Choice(
+        *("local", "sagemaker"), default="local", help="Where jobs run: in containers on this machine, or on Amazon."
+    )
+    instance_type = Text(
+        "the name of an instance type such as 'ml.m5.large', or 'local' or 'local_gpu' for the whole of this machine",
+        help="The machine of a job. Locally the container gets its CPUs and memory. Default: ml.m5.large locally; "
+        "on SageMaker one must be named.",
+    )
+    instance_count = Whole(least=1, most=1, default=1, help="How many machines a job has; for now 1.")
+    volume_size = Whole(least=1, default=30, help="Size of the job's disk in GB.")
+    image_uri = Text(
+        "the URI of a container image",
+        help="The container image. Default: locally one made from the running Python.",
+    )
+    dependencies = Dependencies(
+        help="The packages that the function needs: found by themselves ('auto'), none, or as listed. "
+        "A path in a file is relative to that file."
+    )
+    environment_variables = TextMap(
+        "a table of texts by name", name_pattern=r"[A-Za-z_][A-Za-z0-9_]*", help="Environment variables of the job."
+    )
+    hyperparameters = TextMap(
+        "a table of texts by name", help="Hyperparameters of the job, seen in it as SM_HPS and in hyperparameters.json."
+    )
+    metric_definitions = MetricDefinitions(help="Numbers to read out of the job's log.")
+    inputs = TextMap(
+        "a table of s3:// URIs by channel name (1 to 64 letters, digits, . - _; not sm_remote or sm_remote_layer)",
+        name_pattern=_CHANNEL_NAME,
+        value_pattern=_S3_URI,
+        help="Input channels: data in S3 that the job sees as /opt/ml/input/data/<channel>.",
+    )
+    job_name_prefix = Text(
+        "letters and digits with single dashes between them",
+        pattern=r"[a-zA-Z0-9](-*[a-zA-Z0-9])*",
+        help="What job names begin with. Default: the function's name.",
+    )
+    max_runtime_in_seconds = Whole(least=1, default=86400, help="After this long a job is stopped and fails.")
+    role = Text(
+        "the ARN or the name of an execution role",
+        help="The execution role of jobs on SageMaker. Default there: the one that this machine has.",
+    )
+    s3_root_uri = Text(
+        "s3://bucket or s3://bucket/prefix",
+        pattern=_S3_URI,
+        help="Where functions, data and results are stored. Default: a private directory locally, the account's "
+        "SageMaker bucket on SageMaker.",
+    )
+    region = Text(
+        "the name of a region such as 'eu-west-1'",
+        pattern=r"[a-z0-9-]+",
+        help="The AWS region. Default: that of the AWS configuration.",
+    )
+    tags = Tags("a table of texts by key, or a list of pairs", help="Tags of the job.")
+    enable_network_isolation = Flag(default=False, help="Whether the job's container has no network.")
+    stream_logs = Flag(default=True, help="Whether a blocking call prints the job's log as it comes.")
+    on_interrupt = Choice(
+        *("stop", "detach"), default="stop", help="What an interrupt of a blocking call does to its job."
+    )
+    max_parallel_jobs = Whole(least=1, default=4, help="How many jobs of one map or executor run at once.")
+    engine = Choice(
+        *("auto", "docker", "process"),
+        default="auto",
+        help="What runs local jobs: Docker containers, or processes without a container; 'auto' takes Docker when it "
+        "answers. Read when the local service starts.",
+    )
+    service_idle_s = Seconds(
+        default=900.0, help="The local service exits after this long without a job. Read when it starts."
+    )
+    service_max_parallel_jobs = Whole(
+        least=1,
+        default=None,
+        allow_none=True,
+        help="How many local jobs run at once; default: as many as this machine has CPUs and memory for. "
+        "Read when the local service starts.",
+    )
+
+
+_KINDS: dict[str, Kind] = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Kind)}
+NAMES: tuple[str, ...] = tuple(name for name in vars(Settings) if name in _KINDS)
+"""All settings, in the order of the class."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingDescription:
+    """What a person is told about a setting."""
+
+    name: str
+    help: str
+    accepts: str
+    default: Any
+    environment_variable: str
+    choices: tuple[str, ...]
+
+
+def describe_settings() -> tuple[SettingDescription, ...]:
+    """Describes every setting, in the order of the class."""
+    return tuple(_describe(name, _KINDS[name]) for name in NAMES)
+
+
+def check_names(names: Iterable[str], *, origin: str) -> None:
+    """Refuses names that are no settings.
+
+    Args:
+        names: Names of settings, or a mapping by them.
+        origin: Who gives them, for the message: a file, ``@remote(...)``.
+
+    Raises:
+        ConfigError: One is unknown; the nearest name is offered.
+    """
+    for name in names:
+        if name not in _KINDS:
+            raise refuse_name(str(name), NAMES, origin=origin)
+
+
+def refuse_name(name: str, known: Iterable[str], *, origin: str) -> ConfigError:
+    """Builds the error for an unknown setting."""
+    near = get_close_matches(name.replace("-", "_") if name.islower() else name, list(known), n=1, cutoff=0.6)
+    advice = f"Did you mean {near[0]!r}? " if near else ""
+    return ConfigError(
+        f"{origin} sets {name!r}, which is not a setting.",
+        fix=f"{advice}`sm-remote config` lists all settings.",
+        name=name,
+        origin=origin,
+        nearest=near[0] if near else None,
+    )
+
+
+def check_values(values: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
+    """Checks names and values and returns the values as they are kept; nothing that was passed in is kept or changed.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not accepted.
+    """
+    check_names(values, origin=origin)
+    return {name: check_value(name, value, origin=origin) for name, value in values.items()}
+
+
+def check_value(name: str, value: Any, *, origin: str) -> Any:
+    """Checks one value.
+
+    Raises:
+        ConfigError: It is not accepted.
+    """
+    kind = _KINDS[name]
+    try:
+        return kind.validate(None, value)
+    except TraitError as error:
+        raise _refuse_value(name, _show_value(kind, value), f"{error}", origin=origin) from error
+
+
+def read_text(name: str, text: str, *, origin: str) -> Any:
+    """Reads a setting from an environment variable's text.
+
+    Raises:
+        ConfigError: It cannot be read or is not accepted.
+    """
+    try:
+        value = _KINDS[name].from_string(text)
+    except ValueError as error:
+        raise _refuse_value(name, repr(text), f"The text cannot be read ({error})", origin=origin) from error
+    return check_value(name, value, origin=origin)
+
+
+@lru_cache(maxsize=1)
+def read_defaults() -> Mapping[str, Any]:
+    """The defaults, by name."""
+    settings = Settings()
+    return {name: getattr(settings, name) for name in NAMES}
+
+
+def environment_variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"SM_REMOTE_{name.upper()}"
+
+
+def _describe(name: str, kind: Kind) -> SettingDescription:
+    return SettingDescription(
+        name=name,
+        help=str(kind.help),
+        accepts=kind.accepts,
+        default=read_defaults()[name],
+        environment_variable=environment_variable(name),
+        choices=kind.words if isinstance(kind, Choice) else (),
+    )
+
+
+def _show_value(kind: Kind, value: Any) -> str:
+    # An environment variable of the job may hold a secret.
+    if isinstance(kind, TextMap) and not isinstance(value, str):
+        return f"a {type(value).__name__}"
+    return f"{value!r:.200}"
+
+
+def _refuse_value(name: str, shown: str, reason: str, *, origin: str) -> ConfigError:
+    return ConfigError(
+        f"The setting {name} cannot be {shown} (from {origin}).",
+        why=f"{reason}.",
+        fix=f"Give {_KINDS[name].accepts}.",
+        name=name,
+        origin=origin,
+    )
