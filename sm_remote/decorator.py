@@ -7,13 +7,10 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sized
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
-from sm_remote.runtime.api import in_job
-from sm_remote.settings import check_names, resolve_settings
-
 from sm_remote.capture.function import bind_call, check_runnable
 from sm_remote.errors import RemoteError
 from sm_remote.executor import create_job
@@ -22,6 +19,14 @@ from sm_remote.jobs.job import Job, describe_detached
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.many import run_many
 from sm_remote.jobs.submit import choose_image
+from sm_remote.runtime.api import in_job
+from sm_remote.settings import check_names, resolve_settings
+from sm_remote.settings.options import RemoteOptions
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+else:
+    from typing_extensions import Unpack
 
 logger = logging.getLogger("sm_remote")
 
@@ -99,7 +104,7 @@ class RemoteFunction(Generic[P, T]):
             on_interrupt=settings.on_interrupt,
         )
 
-    def options(self: S, **settings: Any) -> S:
+    def options(self: S, **settings: Unpack[RemoteOptions]) -> S:
         """The same function with other settings; this one stays as it is."""
         return type(self)(self._func, {**self._arguments, **settings})
 
@@ -123,7 +128,7 @@ class RemoteFunction(Generic[P, T]):
         """As a method: the function bound to its object, with the same settings."""
         if instance is None:
             return self
-        return type(self)(self._func.__get__(instance, owner), self._arguments)  # type: ignore[attr-defined]
+        return type(self)(self._func.__get__(instance, owner), self._arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # In a job a decorated function runs in place, so what travels is the function alone.
@@ -147,7 +152,7 @@ def remote(func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[
 @overload
 def remote(func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
 @overload
-def remote(**settings: Any) -> _Decorator: ...
+def remote(**settings: Unpack[RemoteOptions]) -> _Decorator: ...
 def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """Makes a function's calls run as SageMaker training jobs: ``@remote``, ``@remote(...)``, ``remote(...)(f)``.
 
@@ -162,6 +167,16 @@ def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """
     decorate = _Decorator(settings)
     return decorate if func is None else decorate(func)
+
+
+def _sign(names: Iterable[str]) -> inspect.Signature:
+    """What Shift-Tab and completion show for ``**settings``; at run time an unpacked TypedDict shows nothing."""
+    first = inspect.Parameter("func", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=...) for name in names]
+    return inspect.Signature([first, *options])
+
+
+remote.__signature__ = _sign(RemoteOptions.__annotations__)  # type: ignore[attr-defined]
 
 
 class _Decorator:
@@ -203,5 +218,5 @@ def _interrupt(job: Job[Any], on_interrupt: str) -> None:
 
 
 def _count(iterables: tuple[Iterable[Any], ...]) -> int | None:
-    lengths = [len(iterable) for iterable in iterables if hasattr(iterable, "__len__")]
+    lengths = [len(iterable) for iterable in iterables if isinstance(iterable, Sized)]
     return min(lengths) if lengths and len(lengths) == len(iterables) else None

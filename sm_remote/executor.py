@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
-
 from sm_remote.capture.function import bind_call
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.submit import prepare_function
+from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,11 +72,12 @@ class RemoteExecutor(Executor):
             if self._closed:
                 raise RuntimeError("cannot submit a job after shutdown of its RemoteExecutor")
         settings = resolve_settings(self._arguments)
-        limit = self._limit if self._limit is not None else settings.max_parallel_jobs
         job = create_job(fn, args, kwargs, settings)
         job.add_done_callback(self._on_done)
         with self._lock:
-            if limit is not None and len(self._live) >= limit:
+            if self._limit is None:
+                self._limit = settings.max_parallel_jobs
+            if len(self._live) >= self._limit:
                 self._waiting.append(job)
                 return job
             self._live.add(job)
@@ -97,22 +98,15 @@ class RemoteExecutor(Executor):
         return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
 
     def _on_done(self, job: Future[Any]) -> None:
-        while True:
-            with self._lock:
-                self._live.discard(job)  # type: ignore[arg-type]
-                if job in self._waiting:
-                    self._waiting.remove(job)  # type: ignore[arg-type]
-                    return
-                if not self._waiting or (self._limit is not None and len(self._live) >= self._limit):
-                    return
-                successor = self._waiting.popleft()
-                self._live.add(successor)
-            try:
-                successor._submit()
-            except Exception:  # noqa: BLE001 - the successor's own future holds it; its turn is over
-                job = successor
-                continue
-            return
+        with self._lock:
+            self._live = {other for other in self._live if other is not job}
+            self._waiting = deque(other for other in self._waiting if other is not job)
+            if not self._waiting or (self._limit is not None and len(self._live) >= self._limit):
+                return
+            successor = self._waiting.popleft()
+            self._live.add(successor)
+        # A thread of its own: this one watches every job, and a refusal would call back into here.
+        threading.Thread(target=_submit_quietly, args=(successor,), name="sm_remote-submit", daemon=True).start()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no further calls.
@@ -131,3 +125,8 @@ class RemoteExecutor(Executor):
             for job in [*live, *waiting]:
                 if not job.cancelled():
                     job.exception()
+
+
+def _submit_quietly(job: Job[Any]) -> None:
+    with contextlib.suppress(Exception):  # the job's own future holds it
+        job._submit()

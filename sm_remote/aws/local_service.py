@@ -46,9 +46,7 @@ class ServiceOptions:
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
 
-def call_service(
-    discovery: Discovery, operation: str, body: Mapping[str, Any], *, limit_s: float = 30.0
-) -> dict[str, Any]:
+def call_service(discovery: Discovery, operation: str, body: Mapping[str, Any], *, limit_s: int = 30) -> dict[str, Any]:
     """Calls one of the service's own operations (``SmRemote.*``), which no AWS model knows.
 
     Raises:
@@ -78,7 +76,7 @@ def find_service(home: Home) -> tuple[Discovery, dict[str, Any]] | None:
     if discovery is None:
         return None
     try:
-        return discovery, call_service(discovery, "Status", {}, limit_s=5.0)
+        return discovery, call_service(discovery, "Status", {}, limit_s=5)
     except ServiceUnavailable:
         return None
 
@@ -143,7 +141,7 @@ def stop_service(
 ) -> None:
     """Asks a service to end and waits until it has gone; its running containers are left to its successor."""
     try:
-        call_service(discovery, "Shutdown", {}, limit_s=5.0)
+        call_service(discovery, "Shutdown", {}, limit_s=5)
     except ServiceUnavailable:
         logger.debug("The service did not answer Shutdown; it may be gone already.")
     deadline = clock() + START_LIMIT_S

@@ -24,6 +24,7 @@ from sm_remote.jobs.results import TAIL_LINES, conclude
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,7 +209,7 @@ class Job(Future[T]):
         """
         return self._wait(super().exception, timeout)
 
-    def _wait(self, wait: Callable[[float | None], Any], timeout: float | None) -> Any:
+    def _wait(self, wait: Callable[[float | None], W], timeout: float | None) -> W:
         try:
             return wait(timeout)
         except concurrent.futures.TimeoutError:

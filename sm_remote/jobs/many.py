@@ -39,13 +39,13 @@ def run_many(
     """
     jobs: list[Job[Any]] = []
     live: set[Job[Any]] = set()
-    failed: Job[Any] | None = None
+    failed = False
     source = iter(items)
     exhausted = False
     with _make_bar(total, title) as bar:
         try:
             while True:
-                while not exhausted and (failed is None or return_exceptions) and (limit is None or len(live) < limit):
+                while not exhausted and (not failed or return_exceptions) and (limit is None or len(live) < limit):
                     item = next(source, None)
                     if item is None:
                         exhausted = True
@@ -57,15 +57,13 @@ def run_many(
                 if not live:
                     break
                 ended, _ = concurrent.futures.wait(live, return_when=concurrent.futures.FIRST_COMPLETED)
-                for job in ended:
-                    live.discard(job)  # type: ignore[arg-type]
-                    bar.update(1)
-                    if job.exception() is not None and failed is None:
-                        failed = job  # type: ignore[assignment]
+                live -= ended
+                bar.update(len(ended))
+                failed = failed or any(job.exception() is not None for job in ended)
         except KeyboardInterrupt:
             _interrupt(live, on_interrupt)
             raise
-    if failed is not None and not return_exceptions:
+    if failed and not return_exceptions:
         _raise_first(jobs)
     return [job.exception() or job.result() for job in jobs] if return_exceptions else [job.result() for job in jobs]
 

@@ -1,0 +1,35 @@
+"""The settings as keyword arguments, for type checkers and editors. A test keeps them in step with `Settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypedDict
+
+
+class RemoteOptions(TypedDict, total=False):
+    """What `remote`, `RemoteFunction.options` and `RemoteExecutor` take; `Settings` says what each means."""
+
+    target: Literal["local", "sagemaker"]
+    instance_type: str
+    instance_count: int
+    volume_size: int
+    image_uri: str | None
+    dependencies: str | Path | Sequence[str] | None
+    environment_variables: Mapping[str, str]
+    hyperparameters: Mapping[str, object]
+    metric_definitions: Sequence[Mapping[str, str]]
+    inputs: Mapping[str, str]
+    job_name_prefix: str | None
+    max_runtime_in_seconds: int
+    role: str | None
+    s3_root_uri: str | None
+    region: str | None
+    tags: Mapping[str, str] | Sequence[tuple[str, str]]
+    enable_network_isolation: bool
+    stream_logs: bool
+    on_interrupt: Literal["stop", "detach"]
+    max_parallel_jobs: int
+    engine: Literal["auto", "docker", "process"]
+    service_idle_s: float
+    service_max_parallel_jobs: int | None
