@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         TimedOut,
     )
     from sm_remote.executor import RemoteExecutor
-    from sm_remote.jobs import Job, attach, list_jobs
+    from sm_remote.jobs.attach import attach, list_jobs
+    from sm_remote.jobs.job import Job
 
 __version__ = "0.1.0"
 

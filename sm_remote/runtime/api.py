@@ -24,10 +24,10 @@ class InJobFunction:
 
     def __init__(self, func: Callable[..., Any]) -> None:
         self._func = func
-        # Unpickling a function that refers to itself gets here before the function has its name.
         functools.update_wrapper(self, func)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the function."""
         return self._func(*args, **kwargs)
 
     def local(self, *args: Any, **kwargs: Any) -> Any:

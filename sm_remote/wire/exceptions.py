@@ -13,21 +13,25 @@ from typing import Any
 def reduce_exception(exc: BaseException) -> Any:
     """A reduction that does not call the class's own ``__init__``, or NotImplemented where pickle does well itself."""
     kind = type(exc)
-    own_init = isinstance(kind.__init__, FunctionType)
-    own_rules = isinstance(kind.__new__, FunctionType) or any(
-        isinstance(getattr(kind, name, None), FunctionType)
-        for name in ("__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
+    own_init = _is_python(kind, "__init__")
+    own_rules = any(
+        _is_python(kind, name)
+        for name in ("__new__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
     )
     if not own_init or own_rules:
         return NotImplemented
-    _, args, *state = exc.__reduce__()
-    return rebuild_exception, (kind, args), *state
+    reduced = exc.__reduce__()
+    return rebuild_exception, (kind, reduced[1]), *reduced[2:]
 
 
 def rebuild_exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception of ``kind`` with ``args``; only the builtin part of it is initialised."""
     exc = kind.__new__(kind, *args)
     # The first base that is written in C sets the fields of its own (errno, code, start ...).
-    builtin = next(base for base in kind.__mro__ if not isinstance(base.__init__, FunctionType))
-    builtin.__init__(exc, *args)
+    builtin = next(base for base in kind.__mro__ if not _is_python(base, "__init__"))
+    builtin.__init__(exc, *args)  # type: ignore[misc]  # that of a base class, on purpose
     return exc
+
+
+def _is_python(kind: type, method: str) -> bool:
+    return isinstance(getattr(kind, method, None), FunctionType)

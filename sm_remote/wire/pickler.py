@@ -23,7 +23,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
             from sm_remote.wire.tensors import storage_reducers
 
             # The C pickler looks this up once, so it has to be there before its own __init__ runs.
-            self.dispatch_table = ChainMap(storage_reducers(), type(self).dispatch_table)
+            self.dispatch_table = ChainMap(storage_reducers(), cloudpickle.Pickler.dispatch_table)
         super().__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
 
     def reducer_override(self, obj: Any) -> Any:

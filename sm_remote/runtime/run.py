@@ -1,0 +1,209 @@
+"""The child of the supervisor: it loads the function, runs it, and writes down what came of it."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from sm_remote.errors import CorruptBlob, JobFailed
+from sm_remote.runtime import memory
+from sm_remote.runtime.load import Call, load_call
+from sm_remote.runtime.report import Report
+from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_stdout
+from sm_remote.wire.digest import BlobRef, HashingWriter
+from sm_remote.wire.layout import UNPUBLISHED_OUTCOME, ml_path
+from sm_remote.wire.manifest import Manifest
+from sm_remote.wire.outcome_writer import write_exception, write_value
+
+EXIT_GRACE_S = 30
+"""How long exit handlers (flushing a logger, finishing an upload) may take once the outcome is safe."""
+REFUSED_EXIT_CODE = 13
+
+
+def run_and_exit(
+    manifest: Manifest, workspace: str, report_to: int, *, publishes: bool, unblock: Iterable[signal.Signals]
+) -> NoReturn:
+    """Runs the job's function in this process and ends it, whatever happens.
+
+    Args:
+        manifest: What to run.
+        workspace: A private directory to unpack into.
+        report_to: The pipe to the supervisor.
+        publishes: Whether this host writes an outcome.
+        unblock: The signals that the supervisor has held back.
+    """
+    exit_code = 1
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock)
+        output = watch_stdout()
+        with suppress(Exception):  # there may be no stderr
+            faulthandler.enable()
+        report = _Runner(manifest, workspace, publishes=publishes).run()
+        flush_streams()
+        report = replace(report, unfinished_line=output is not None and output.unfinished)
+        os.write(report_to, report.to_json())
+        exit_code = report.exit_code
+        _run_exit_handlers()
+    finally:
+        os._exit(exit_code)
+
+
+def _run_exit_handlers() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(EXIT_GRACE_S)  # the supervisor has the report already: a handler that hangs costs nothing but time
+    atexit._run_exitfuncs()
+    flush_streams()
+
+
+class _Runner:
+    """One run of a job's function."""
+
+    def __init__(self, manifest: Manifest, workspace: str, *, publishes: bool) -> None:
+        self._manifest = manifest
+        self._workspace = workspace
+        self._publishes = publishes
+        self._pid = os.getpid()
+        self._started = time.time()
+        self._ended = self._started
+
+    def run(self) -> Report:
+        """Loads and runs the function, and writes its outcome."""
+        phase = "load"
+        try:
+            call = load_call(self._manifest, self._workspace)
+            phase = "run"
+            sys.argv[1:] = []
+            value = _invoke(call, self._manifest.call)
+        except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are endings like any other
+            self._settle()
+            return self._report_exception(error, phase=phase)
+        self._settle()
+        return self._report_value(value)
+
+    def _settle(self) -> None:
+        """The function is done: only the process that was started for it goes on, and nothing interrupts it."""
+        if os.getpid() != self._pid:
+            os._exit(0)  # the function has forked, and its child came back here
+        self._ended = time.time()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        plug_closed_streams()
+
+    def _report_value(self, value: Any) -> Report:
+        if not self._publishes:
+            return Report(exit_code=0)
+        try:
+            with _OutcomeFile() as file:
+                write_value(file.writer, value, self._facts())
+                return Report(exit_code=0, outcome=file.writer.ref())
+        except MemoryError as error:
+            return self._report_exception(error, phase="result")
+        except Exception as error:  # noqa: BLE001 - the value's own __reduce__ may raise anything
+            refused = self._explain_result(value, error)
+            refused.__cause__ = error
+            return self._report_exception(refused, phase="result")
+
+    def _explain_result(self, value: Any, error: Exception) -> JobFailed:
+        from sm_remote.wire.unpicklable import find_unpicklable
+
+        function = self._manifest.function_name
+        culprit = find_unpicklable(value, "result")
+        if culprit is None:
+            return JobFailed(f"The result of {function} could not be written.", why=f"{type(error).__name__}: {error}")
+        return JobFailed(
+            f"The result of {function} cannot be sent back: {culprit.path} is a {culprit.type_name}, "
+            "which cannot be pickled.",
+            why=culprit.reason,
+            fix="Return what can be pickled: data instead of open files, locks, connections or generators.",
+            path=culprit.path,
+            type_name=culprit.type_name,
+        )
+
+    def _report_exception(self, error: BaseException, *, phase: str) -> Report:
+        from sm_remote.runtime import failure
+
+        if isinstance(error, MemoryError):
+            _release_frames(error)
+        _print_traceback(error)
+        exit_code = REFUSED_EXIT_CODE if phase == "load" and isinstance(error, CorruptBlob) else 1
+        text = failure.render_failure(error)
+        return Report(exit_code=exit_code, failure=text, outcome=self._write_exception(error, phase=phase))
+
+    def _write_exception(self, error: BaseException, *, phase: str) -> BlobRef | None:
+        if not self._publishes:
+            return None
+        from sm_remote.runtime import failure
+
+        try:
+            description = failure.describe_exception(error, phase=phase)
+            pickles, note = failure.pickle_chain(error)
+            with _OutcomeFile() as file:
+                write_exception(file.writer, {**description, "note": note}, pickles, self._facts())
+                return file.writer.ref()
+        except Exception as problem:  # noqa: BLE001 - the failure's text still gets through
+            with suppress(Exception):
+                sys.stderr.write(f"sm_remote: the exception cannot be sent back: {problem}\n")
+            return None
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "started": self._started,
+            "ended": self._ended,
+            "peak_memory_bytes": memory.read_process_peak_bytes(),
+            "memory_limit_bytes": memory.read_limit_bytes(),
+        }
+
+
+class _OutcomeFile:
+    """The unpublished outcome, empty at first, and hashed as it is written."""
+
+    def __init__(self) -> None:
+        self._file = open(ml_path("output", "data", UNPUBLISHED_OUTCOME), "wb")  # noqa: SIM115
+        self.writer = HashingWriter(self._file)
+
+    def __enter__(self) -> _OutcomeFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _invoke(call: Call, how: str) -> Any:
+    if how != "async":
+        return call.function(*call.args, **call.kwargs)
+    import asyncio
+
+    return asyncio.run(call.function(*call.args, **call.kwargs))
+
+
+def _release_frames(error: BaseException) -> None:
+    """Lets go of the local variables that a traceback holds, so that there is memory to report with."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        with suppress(RuntimeError):  # a frame that is still running
+            traceback.tb_frame.clear()
+        traceback = traceback.tb_next
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Shows the exception in the log, as Python does."""
+    import traceback
+
+    from sm_remote.runtime import failure
+
+    with suppress(Exception):
+        if isinstance(error, SystemExit):
+            sys.stderr.write(failure.render_failure(error) + "\n")
+            return
+        for _, each in failure.walk_chain(error):
+            each.__traceback__ = failure.trim_traceback(each.__traceback__)
+        traceback.print_exception(type(error), error, error.__traceback__)

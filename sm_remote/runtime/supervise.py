@@ -1,0 +1,189 @@
+"""The parent of a job's function: it starts it, passes signals on, and says how it ended.
+
+The function runs in a forked child, so that nothing it does (``os._exit(0)``, a crash in native code, a kill for
+memory) can pass for success: only this process publishes an outcome, and its exit code is a failure until it has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+from sm_remote.runtime import memory
+from sm_remote.runtime.environment import is_publisher, set_environment
+from sm_remote.runtime.report import Report
+from sm_remote.wire.digest import digest_bytes
+from sm_remote.wire.layout import CHANNEL, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
+from sm_remote.wire.manifest import Manifest
+from sm_remote.wire.marker import format_marker
+
+REFUSED_EXIT_CODE = 13
+FAILURE_CHARACTERS = 1000
+"""SageMaker shows 1024, with words of its own around ours."""
+
+_FORWARDED = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How the child ended: its report, if it gave one, and its wait status as an exit code (negative: a signal)."""
+
+    report: Report | None
+    exit_code: int
+
+
+def main(manifest_digest: str, workspace: str) -> NoReturn:
+    """Runs the job that a manifest describes, and ends this process. The verifier in the request calls it.
+
+    Args:
+        manifest_digest: From the request.
+        workspace: A private directory; it holds the zip that this module comes from and is removed at the end.
+    """
+    exit_code = 1
+    try:
+        exit_code = _supervise(manifest_digest, workspace)
+    except Exception as error:  # noqa: BLE001 - the reason must reach the failure file, whatever it is
+        _refuse(f"sm_remote: the runtime failed: {type(error).__name__}: {error}")
+    finally:
+        _remove(workspace)
+        _flush()
+        os._exit(exit_code)
+
+
+def _supervise(manifest_digest: str, workspace: str) -> int:
+    try:
+        manifest = _read_manifest(manifest_digest)
+    except (OSError, ValueError) as error:
+        _refuse(f"sm_remote: The manifest was refused, so nothing was run: {error}")
+        return REFUSED_EXIT_CODE
+    set_environment()
+    publishes = is_publisher()
+    kills_before = memory.count_oom_kills()
+    ending = _run_child(manifest, workspace, publishes=publishes)
+    report = ending.report
+    if report is None:
+        killed = ending.exit_code == -signal.SIGKILL and memory.count_oom_kills() > kills_before
+        _discard_outcome()
+        _refuse(_explain_death(ending.exit_code, killed_for_memory=killed))
+        return 128 - ending.exit_code if ending.exit_code < 0 else 1
+    if report.failure:
+        _write_failure(report.failure)
+    if report.outcome is not None:
+        os.replace(_unpublished(), _published())
+        _say(("\n" if report.unfinished_line else "") + format_marker(report.outcome, manifest_digest) + "\n")
+    return report.exit_code
+
+
+def _read_manifest(digest: str) -> Manifest:
+    with open(ml_path("input", "data", CHANNEL, digest), "rb") as file:
+        content = file.read()
+    found = digest_bytes(content)
+    if found != digest:
+        raise ValueError(f"its digest is {found}, not {digest}")
+    return Manifest.from_json(content)
+
+
+def _run_child(manifest: Manifest, workspace: str, *, publishes: bool) -> Ending:
+    """Forks, and waits for the child while passing signals on to it."""
+    os.makedirs(os.path.dirname(_published()), exist_ok=True)
+    _discard_outcome()
+    reader, writer = os.pipe()
+    _flush()
+    # Held back until the child is known and has put back the default handlers: none is lost, none goes astray.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        from sm_remote.runtime.run import run_and_exit
+
+        run_and_exit(manifest, workspace, writer, publishes=publishes, unblock=_FORWARDED)
+
+    def forward(number: int, _: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in _FORWARDED:
+        signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    for number in _FORWARDED:
+        signal.signal(number, signal.SIG_IGN)  # nothing is left to stop, and publishing must not be cut short
+    return Ending(report=_read_report(reader), exit_code=os.waitstatus_to_exitcode(status))
+
+
+def _read_report(reader: int) -> Report | None:
+    # The child is gone, so all that it wrote is there; its own children may still hold the pipe open.
+    os.set_blocking(reader, False)
+    try:
+        return Report.from_json(os.read(reader, 1 << 16))
+    except (BlockingIOError, ValueError, KeyError):
+        return None
+
+
+def _explain_death(exit_code: int, *, killed_for_memory: bool) -> str:
+    if killed_for_memory:
+        return f"OutOfMemory: the job needs more memory than it has. {memory.describe_use()}".strip()
+    if exit_code >= 0:
+        return (
+            f"The function's process ended with exit code {exit_code} before the function returned: "
+            "something called os._exit(), or exit() in native code."
+        )
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
+    return f"The function's process was killed by {name} ({signal.strsignal(-exit_code)}) before the function returned."
+
+
+def _refuse(text: str) -> None:
+    """Says in the log and in the failure file why there is no outcome."""
+    _say(text + "\n", to=2)
+    _write_failure(text)
+
+
+def _write_failure(text: str) -> None:
+    """Writes what becomes the job's FailureReason, unless the function wrote one itself."""
+    path = ml_path("output", "failure")
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.exists(path) or not os.path.getsize(path):
+            with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text[:FAILURE_CHARACTERS])
+
+
+def _published() -> str:
+    return ml_path("output", "data", *OUTCOME.split("/"))
+
+
+def _unpublished() -> str:
+    return ml_path("output", "data", UNPUBLISHED_OUTCOME)
+
+
+def _discard_outcome() -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(_unpublished())
+
+
+def _say(text: str, *, to: int = 1) -> None:
+    with suppress(OSError):  # nobody listens any more
+        os.write(to, text.encode("utf-8", "backslashreplace"))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+
+
+def _remove(workspace: str) -> None:
+    with suppress(OSError):
+        os.unlink(os.path.join(workspace, "runtime.zip"))
+        os.rmdir(workspace)
+        return
+    import shutil  # only where packages or sources were unpacked
+
+    shutil.rmtree(workspace, ignore_errors=True)
