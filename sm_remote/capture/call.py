@@ -115,7 +115,7 @@ def _list_uploads(plan: Plan, packages: Packages, runtime: bytes) -> list[Upload
     if plan.sources:
         uploads.append(_upload_bytes(roles.SOURCE, pack(plan.sources)))
     if plan.texts:
-        texts = json.dumps(plan.texts, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        texts = json.dumps(plan.texts, sort_keys=True).encode()
         uploads.append(_upload_bytes(roles.SOURCE_TEXTS, texts))
     if packages.archive is not None:
         ref, path = packages.archive

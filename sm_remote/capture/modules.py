@@ -7,6 +7,7 @@ that an import would use (so editable installs, whether by .pth file or by a fin
 from __future__ import annotations
 
 import functools
+import os
 import site
 import sys
 import sysconfig
@@ -92,6 +93,11 @@ def classify_path(path: Path, name: str) -> Origin:
     return Origin.LOCAL
 
 
+def is_users_path(text: str) -> bool:
+    """Whether code comes from neither the standard library nor an installed package."""
+    return not is_installed_path(text) and not text.startswith(_standard_library_folders())
+
+
 def is_installed_path(text: str) -> bool:
     """Whether a path lies where installers put packages."""
     return text.startswith(_site_folders()) or "/site-packages/" in text or "/dist-packages/" in text
@@ -147,7 +153,8 @@ def find_spec(name: str) -> ModuleSpec | None:
     parent_spec = find_spec(parent)
     if parent_spec is None or parent_spec.submodule_search_locations is None:
         return None
-    return _ask_finders(name, list(parent_spec.submodule_search_locations))
+    folders = list(parent_spec.submodule_search_locations)
+    return _ask_finders(name, folders) or _namespace_spec(name, folders)
 
 
 def _spec_of_loaded(name: str, module: ModuleType) -> ModuleSpec | None:
@@ -161,6 +168,17 @@ def _spec_of_loaded(name: str, module: ModuleType) -> ModuleSpec | None:
     made.has_location = isinstance(file, str)
     made.submodule_search_locations = [str(folder) for folder in folders] if folders else None
     return made
+
+
+def _namespace_spec(name: str, folders: list[str]) -> ModuleSpec | None:
+    """A package without __init__ inside one that is not loaded, which Python's own finder cannot describe."""
+    places = [os.path.join(folder, name.rpartition(".")[2]) for folder in folders]
+    found = [place for place in places if os.path.isdir(place)]
+    if not found:
+        return None
+    spec = ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = found
+    return spec
 
 
 def _ask_finders(name: str, folders: list[str] | None) -> ModuleSpec | None:

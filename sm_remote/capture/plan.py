@@ -18,7 +18,7 @@ from sm_remote.capture.culprit import build_error
 from sm_remote.capture.environment import Environment, find_environment
 from sm_remote.capture.function import Target, bind_call, describe_function, parameter_names
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter, runs_in_containers
-from sm_remote.capture.modules import Origin, classify_path
+from sm_remote.capture.modules import is_users_path
 from sm_remote.capture.pickling import Notes, pickle_noting
 from sm_remote.capture.reach import Reach, find_reach
 from sm_remote.capture.requirements import Dependencies, Requirements, read_dependencies
@@ -187,7 +187,7 @@ def collect_texts(functions: Iterable[FunctionType]) -> dict[str, str]:
     left = _MAX_TEXT_CHARACTERS
     for func in functions:
         name = func.__code__.co_filename
-        if name in texts or classify_path(Path(name), func.__module__ or "") is not Origin.LOCAL:
+        if name in texts or not is_users_path(name):
             continue
         text = "".join(linecache.getlines(name, func.__globals__))
         if text and len(text) <= left:

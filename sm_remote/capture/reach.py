@@ -15,7 +15,7 @@ from sm_remote.capture.imports import SourceImports, scan_source
 from sm_remote.capture.modules import Located, Origin, locate, parents
 
 _SKIPPED_FOLDERS = frozenset({"tests", "test", "__pycache__"})
-_SKIPPED_FILES = ("test_", "conftest.", "setup.")
+_SKIPPED_FILES = frozenset({"conftest", "setup"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,8 @@ def _whole_package(top: str) -> Iterator[str]:
     for folder in locate(top).folders:
         for file in sorted(folder.rglob("*.py")):
             parts = file.relative_to(folder).with_suffix("").parts
-            if _SKIPPED_FOLDERS.isdisjoint(parts) and not parts[-1].startswith(_SKIPPED_FILES):
+            is_test = parts[-1] in _SKIPPED_FILES or parts[-1].startswith("test_")
+            if _SKIPPED_FOLDERS.isdisjoint(parts) and not is_test:
                 yield ".".join([top, *(part for part in parts if part != "__init__")])
 
 
