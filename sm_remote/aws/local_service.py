@@ -41,7 +41,7 @@ class ServiceOptions:
         chosen = {
             "SM_REMOTE_ENGINE": self.engine,
             "SM_REMOTE_SERVICE_IDLE_S": self.idle_s,
-            "SM_REMOTE_MAX_PARALLEL_JOBS": self.max_parallel_jobs,
+            "SM_REMOTE_SERVICE_MAX_PARALLEL_JOBS": self.max_parallel_jobs,
         }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
