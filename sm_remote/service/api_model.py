@@ -72,6 +72,8 @@ def _check_types(shape: Any, value: Any, path: str) -> None:
         return
     if not _has_type(value, _TYPES[shape.type_name]):
         raise ApiError("SerializationException", f"{path or 'The request'} must be of type {shape.type_name}.")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise ApiError("SerializationException", f"{path} is not valid Unicode.")
     if shape.type_name == "structure":
         for name, member in shape.members.items():
             _check_types(member, value.get(name), _join(path, name))
@@ -80,7 +82,16 @@ def _check_types(shape: Any, value: Any, path: str) -> None:
             _check_types(shape.member, item, f"{path}.{index}.member")
     elif shape.type_name == "map":
         for key, item in value.items():
+            _check_types(shape.key, key, f"{path}.key")
             _check_types(shape.value, item, f"{path}.{key}.member")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has_type(value: Any, expected: tuple[type, ...]) -> bool:

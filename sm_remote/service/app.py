@@ -26,11 +26,11 @@ from sm_remote.service.objects import Buckets, make_s3_client
 from sm_remote.service.operations import list_operations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.records import JobRecord
-from sm_remote.service.runner import Workshop
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.server import Edge, Server
 from sm_remote.service.store import JobStore
 from sm_remote.service.tag_operations import TagOperations
+from sm_remote.service.workshop import Workshop
 
 logger = logging.getLogger("sm_remote.service")
 

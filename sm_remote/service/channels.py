@@ -33,7 +33,7 @@ def stage_channels(request: Mapping[str, Any], directory: Path, buckets: Buckets
     """
     for channel in request.get("InputDataConfig", ()):
         target = directory / channel["ChannelName"]
-        target.mkdir()
+        _make_directory(target)
         source = channel["DataSource"]["S3DataSource"]
         if find_layer(source, buckets) is None:
             for bucket, key, relative in list_inputs(source, buckets):
@@ -90,12 +90,20 @@ def _read_manifest(content: bytes, buckets: Buckets) -> Iterator[tuple[Bucket, s
         yield bucket, prefix.key + path, path
 
 
+def _make_directory(directory: Path) -> None:
+    """Makes a directory and those above it, readable by whatever user the image runs as."""
+    if not directory.is_dir():
+        _make_directory(directory.parent)
+        directory.mkdir()
+        directory.chmod(0o755)
+
+
 def _place(bucket: Bucket, key: str, directory: Path, relative: str) -> None:
     if not relative or not is_plain_path(relative) or not is_plain_path(key):
         raise ObjectError(f"{key} cannot be the name of a file")
     target = directory / PurePosixPath(relative)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(target.parent)
     except OSError as error:
         raise ObjectError(f"{key}: {error.strerror}") from error
     bucket.place(key, target)

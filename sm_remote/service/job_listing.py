@@ -17,8 +17,8 @@ from sm_remote.service.job_descriptions import summarize_job
 from sm_remote.service.notifier import ALL_JOBS
 from sm_remote.service.records import JobRecord
 from sm_remote.service.replies import VERSION_HEADER, Patience, Reply
-from sm_remote.service.runner import Workshop
 from sm_remote.service.store import Page
+from sm_remote.service.workshop import Workshop
 
 _DEFAULT_RESULTS = 100
 _COLUMNS = {"Name": "name", "CreationTime": "created_at", "Status": "status"}

@@ -12,9 +12,9 @@ from sm_remote.service.job_descriptions import describe_job
 from sm_remote.service.job_requests import check_job_request
 from sm_remote.service.records import JobRecord, StopCause
 from sm_remote.service.replies import VERSION_HEADER, Patience, Reply
-from sm_remote.service.runner import Workshop
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.store import NameTakenError, NoSuchJobError
+from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 

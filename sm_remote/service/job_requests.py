@@ -31,6 +31,8 @@ def check_job_request(request: Mapping[str, Any], host: Capacity, buckets: Bucke
     """
     _check_members(request)
     _check_algorithm(request["AlgorithmSpecification"])
+    if any("\0" in value for value in request.get("Environment", {}).values()):
+        raise invalid("Environment cannot hold a NUL character.")
     _check_resources(request["ResourceConfig"], host)
     _check_spot(request)
     _check_output(request["OutputDataConfig"])
@@ -54,6 +56,9 @@ def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
         raise invalid("Exactly one of TrainingImage and AlgorithmName must be given in AlgorithmSpecification.")
     if algorithm.get("AlgorithmName") is not None:
         raise invalid("The local training service knows no AlgorithmName: give a TrainingImage.")
+    words = (*algorithm.get("ContainerEntrypoint", ()), *algorithm.get("ContainerArguments", ()))
+    if any("\0" in word for word in words):
+        raise invalid("ContainerEntrypoint and ContainerArguments cannot hold a NUL character.")
     definitions = [(each["Name"], each["Regex"]) for each in algorithm.get("MetricDefinitions", ())]
     problem = find_bad_regex(definitions)
     if problem:

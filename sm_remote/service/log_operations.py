@@ -18,8 +18,8 @@ from sm_remote.service.api_errors import ApiError, no_log_group, no_log_stream
 from sm_remote.service.logs import LogPage, is_line_start, read_backward, read_forward
 from sm_remote.service.notifier import log_topic
 from sm_remote.service.replies import LOG_CLOSED_HEADER, Patience, Reply
-from sm_remote.service.runner import Workshop
 from sm_remote.service.store import NoSuchJobError
+from sm_remote.service.workshop import Workshop
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _GROUP_ARN = f"arn:aws:logs:{LOCAL_REGION}:{LOCAL_ACCOUNT}:log-group:{LOG_GROUP}"

@@ -7,6 +7,7 @@ container's lines from the first one on, and after a restart as many as there ar
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sm_remote.home import make_private
+
+logger = logging.getLogger("sm_remote.service")
 
 MAX_STREAM_BYTES = 1 << 30
 """What one stream may hold. What comes later is dropped, and the stream says so."""
@@ -82,7 +85,12 @@ class LogSpool:
             if self._bytes + len(data) > self._max_bytes:
                 data = b"%d s The log is cut off here: it has reached %d bytes.\n" % (timestamp_ms, self._max_bytes)
                 self._bytes = self._max_bytes
-            os.write(self._file, data)
+            try:
+                os.write(self._file, data)
+            except OSError as error:
+                # A full disk costs lines, not the job.
+                logger.warning("A line of the log is lost: %s", error)
+                return
             self._bytes += len(data)
         self._announce()
 

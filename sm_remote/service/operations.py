@@ -74,7 +74,7 @@ def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
         ApiError: It is no JSON object, or the model does not allow it.
     """
     try:
-        request = json.loads(body or b"{}")
+        request = json.loads(body or b"{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ApiError("SerializationException", "The request is not valid JSON.") from None
     if not isinstance(request, dict):
@@ -83,6 +83,10 @@ def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
     if operation.shape is not None:
         check_request(operation.shape, request)
     return request
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def find_operation(operations: Mapping[str, Operation], target: str) -> Operation:

@@ -11,8 +11,8 @@ from sm_remote.home import LOCAL_ACCOUNT
 from sm_remote.service.api_errors import ApiError, invalid
 from sm_remote.service.engine import EngineError
 from sm_remote.service.replies import Reply
-from sm_remote.service.runner import Workshop
 from sm_remote.service.scheduler import Scheduler
+from sm_remote.service.workshop import Workshop
 
 _IDENTITY = f"""\
 <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">

@@ -18,8 +18,9 @@ from sm_remote.service.containers import find_share
 from sm_remote.service.deletion import purge_job
 from sm_remote.service.engine import EngineError
 from sm_remote.service.records import JobRecord, Phase
-from sm_remote.service.runner import Attempt, Workshop
+from sm_remote.service.runner import Attempt
 from sm_remote.service.store import NoSuchJobError
+from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 
@@ -136,19 +137,30 @@ class Scheduler:
         ).start()
 
     def _run_attempt(self, attempt: Attempt, name: str, container_exists: bool) -> None:
+        while not self._try_attempt(attempt, name, container_exists):
+            with self._changed:
+                self._changed.wait(_RETRY_S)
+                if self._closed:
+                    return
+                attempt = Attempt(self._shop, name)
+                self._running[name] = _Running(attempt=attempt, share=self._running[name].share)
+            container_exists = self._shop.store.find(name).container_name in self._list_containers()
+        with self._changed:
+            self._running.pop(name, None)
+            idle = not self._running and not self._queue
+            self._changed.notify_all()
+        if idle:
+            self._go_idle()
+        self._purge_if_deleted(name)
+
+    def _try_attempt(self, attempt: Attempt, name: str, container_exists: bool) -> bool:
+        """Trouble of the service's own, such as a full disk, ends no job: it is tried again from where it stands."""
         try:
             attempt.run(container_exists)
         except Exception:
-            # Trouble of the service's own, such as a full disk: the job stands where it stood, and a restart goes on.
-            logger.exception("The job's thread ended", extra={"job_name": name})
-        finally:
-            with self._changed:
-                self._running.pop(name, None)
-                idle = not self._running and not self._queue
-                self._changed.notify_all()
-            if idle:
-                self._go_idle()
-        self._purge_if_deleted(name)
+            logger.exception("The job's thread failed; it is tried again", extra={"job_name": name})
+            return False
+        return True
 
     def _purge_if_deleted(self, name: str) -> None:
         try:

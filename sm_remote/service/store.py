@@ -8,7 +8,6 @@ reads through another, so that a read never waits for somebody's sync.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
@@ -16,33 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sm_remote.errors import StorageError
 from sm_remote.service import states
+from sm_remote.service.database import connect, prepare, transaction
 from sm_remote.service.records import JobRecord, dump_detail, load_record
-
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE jobs (
-    sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
-    name        TEXT NOT NULL,
-    folded_name TEXT NOT NULL UNIQUE,
-    status      TEXT NOT NULL,
-    created_at  REAL NOT NULL,
-    modified_at REAL NOT NULL,
-    version     INTEGER NOT NULL,
-    cleaned     INTEGER NOT NULL,
-    request     TEXT NOT NULL,
-    detail      TEXT NOT NULL
-);
-CREATE INDEX jobs_by_creation ON jobs (created_at, sequence);
-CREATE INDEX jobs_to_do ON jobs (sequence) WHERE cleaned = 0;
-CREATE TRIGGER terminal_is_final BEFORE UPDATE OF status ON jobs
-    WHEN OLD.status IN ('Completed', 'Failed', 'Stopped') AND NEW.status NOT IN (OLD.status, 'Deleting')
-    BEGIN SELECT RAISE(ABORT, 'a terminal status is final'); END;
-CREATE TABLE counter (version INTEGER NOT NULL);
-INSERT INTO counter VALUES (0);
-"""
 
 
 class NameTakenError(Exception):
@@ -91,10 +66,10 @@ class JobStore:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
-        self._writer = _connect(path)
+        self._writer = connect(path)
         try:
-            _prepare(self._writer, path)
-            self._reader = _connect(path)
+            prepare(self._writer, path)
+            self._reader = connect(path)
             self._reader.execute("PRAGMA query_only=ON")
         except BaseException:
             self._writer.close()
@@ -118,7 +93,7 @@ class JobStore:
         Raises:
             NameTakenError: A job of this name exists, in whatever case its letters are.
         """
-        with self._lock, _transaction(self._writer):
+        with self._lock, transaction(self._writer):
             row = self._writer.execute("SELECT * FROM jobs WHERE folded_name=?", (name.lower(),)).fetchone()
             if row is not None:
                 raise NameTakenError(load_record(row))
@@ -159,7 +134,7 @@ class JobStore:
         Raises:
             NoSuchJobError: There is none of this name.
         """
-        with self._lock, _transaction(self._writer):
+        with self._lock, transaction(self._writer):
             old = self._select(self._writer, name)
             new = function(old)
             if new is old:
@@ -174,12 +149,12 @@ class JobStore:
 
     def mark_cleaned(self, name: str) -> None:
         """Notes that nothing is left of a job but its record; to everybody else that is no change."""
-        with self._lock, _transaction(self._writer):
+        with self._lock, transaction(self._writer):
             self._writer.execute("UPDATE jobs SET cleaned=1 WHERE folded_name=?", (name.lower(),))
 
     def delete(self, name: str) -> None:
         """Forgets a job."""
-        with self._lock, _transaction(self._writer):
+        with self._lock, transaction(self._writer):
             version = self._next_version()
             self._writer.execute("DELETE FROM jobs WHERE folded_name=?", (name.lower(),))
         self._publish(version, name, None)
@@ -248,59 +223,6 @@ class JobStore:
         # Two threads may come here in either order; the counter must not run backwards.
         self._version = max(self._version, version)
         self._on_change(name, record)
-
-
-class _transaction:  # noqa: N801 - reads as a verb in a with statement
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite gives its journal the mode of the database, so that one has to be right from the start.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA synchronous=FULL")
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found <= SCHEMA_VERSION:
-            _check_integrity(connection)
-            connection.execute("PRAGMA journal_mode=WAL")
-        if found == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-    except sqlite3.DatabaseError as error:
-        raise StorageError(
-            f"The local training service's database {path} cannot be read.",
-            why=str(error),
-            fix="Restore it from a backup, or move it away to start with no jobs; nothing was changed.",
-            path=str(path),
-        ) from error
-    if found > SCHEMA_VERSION:
-        raise StorageError(
-            f"The local training service's database {path} has schema {found}; this version knows {SCHEMA_VERSION}.",
-            why="A newer version of sm_remote wrote it.",
-            fix="Upgrade sm_remote.",
-            path=str(path),
-        )
-
-
-def _check_integrity(connection: sqlite3.Connection) -> None:
-    faults = [row[0] for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
-    if faults:
-        raise sqlite3.DatabaseError("; ".join(faults))
 
 
 def _dump(request: Mapping[str, Any]) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from sm_remote.service import api_errors
 from sm_remote.service.records import JobRecord, training_job_arn
 from sm_remote.service.replies import Reply
-from sm_remote.service.runner import Workshop
 from sm_remote.service.store import NoSuchJobError
+from sm_remote.service.workshop import Workshop
 
 _MOST_TAGS = 50
 

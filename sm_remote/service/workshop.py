@@ -1,0 +1,42 @@
+"""What every attempt of a job works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sm_remote.home import Home
+from sm_remote.service.capacity import Capacity
+from sm_remote.service.engine import Engine
+from sm_remote.service.notifier import Notifier
+from sm_remote.service.objects import Buckets
+from sm_remote.service.store import JobStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workshop:
+    """The service's parts, as a job sees them.
+
+    Attributes:
+        home: Where directories are.
+        store: The jobs' truth.
+        engine: Runs containers.
+        buckets: Inputs and outputs.
+        notifier: Wakes long polls.
+        host: What this machine has.
+        owner: Labels containers as this user's.
+        clock: Seconds since the epoch.
+        stop_grace_s: From SIGTERM to SIGKILL. Source: API_StopTrainingJob, 120 seconds.
+        reach: Told the name of each point at which a crash must do no harm; tests crash there.
+    """
+
+    home: Home
+    store: JobStore
+    engine: Engine
+    buckets: Buckets
+    notifier: Notifier
+    host: Capacity
+    owner: str
+    clock: Callable[[], float]
+    stop_grace_s: float
+    reach: Callable[[str], None]
