@@ -10,7 +10,6 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
@@ -27,6 +26,7 @@ from sm_remote.errors import (
     StorageError,
     TimedOut,
 )
+from sm_remote.jobs.remote_traceback import build_traceback
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
 from sm_remote.storage import Store
 from sm_remote.wire import layout
@@ -263,7 +263,7 @@ def _attach_chain(original: BaseException, chain: Sequence[RemoteException]) -> 
     for link, following in zip(chain, [*chain[1:], None], strict=True):
         if current is None:
             return
-        current.__traceback__ = _build_traceback(link)
+        current.__traceback__ = build_traceback(link.frames)
         if following is None:
             return
         successor = current.__cause__ if following.relation == "cause" else current.__context__
@@ -274,27 +274,6 @@ def _attach_chain(original: BaseException, chain: Sequence[RemoteException]) -> 
             else:
                 current.__context__ = successor
         current = successor
-
-
-def _build_traceback(link: RemoteException) -> TracebackType | None:
-    from tblib import Traceback
-
-    description: dict[str, Any] | None = None
-    for frame in reversed(link.frames):
-        description = {
-            "tb_frame": {
-                "f_globals": {"__name__": frame.name, "__file__": frame.filename},
-                "f_locals": {},
-                "f_code": {"co_filename": frame.filename, "co_name": frame.name},
-                "f_lineno": frame.lineno,
-            },
-            "tb_lineno": frame.lineno,
-            "tb_next": description,
-        }
-    if description is None:
-        return None
-    built: TracebackType | None = Traceback.from_dict(description).as_traceback()
-    return built
 
 
 def _remember_sources(header: OutcomeHeader) -> None:
