@@ -74,15 +74,19 @@ async def run(path: Path) -> float | None:
         CellExecutionError: A cell raised.
     """
     notebook = nbformat.read(path, as_version=4)
-    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
+    manager = AsyncKernelManager(kernel_spec_manager=ThisPython(), transport="ipc")
     client = StreamingClient(
         notebook, km=manager, timeout=CELL_LIMIT_S, resources={"metadata": {"path": str(path.parent)}}
     )
-    async with client.async_setup_kernel():
-        for index, cell in enumerate(notebook.cells):
-            show_source(cell)
-            await client.async_execute_cell(cell, index)
-        answer = await client.kc.execute("", silent=True, user_expressions={"accuracy": "float(accuracy)"}, reply=True)
+    try:
+        async with client.async_setup_kernel():
+            for index, cell in enumerate(notebook.cells):
+                show_source(cell)
+                await client.async_execute_cell(cell, index)
+            asked = {"accuracy": "float(accuracy)"}
+            answer = await client.kc.execute("", silent=True, user_expressions=asked, reply=True)
+    finally:
+        await manager.shutdown_kernel(now=True)
     found = answer["content"]["user_expressions"]["accuracy"]
     return float(ast.literal_eval(found["data"]["text/plain"])) if found["status"] == "ok" else None
 
