@@ -161,27 +161,29 @@ def _class_parts(kind: type) -> Iterator[Part]:
 
 
 def _attributes(value: Any) -> Iterator[Part]:
-    state = _state_of(value)
-    if isinstance(state, tuple) and len(state) == 2 and all(isinstance(part, (dict, type(None))) for part in state):
-        state = {**(state[0] or {}), **(state[1] or {})}
-    if isinstance(state, dict):
-        yield from ((f"attribute {key}", part) for key, part in state.items())
-    elif state is not None and state is not value:
-        yield "its state", state
+    """What an object says it consists of: its state, arguments and items, as it reduces to them."""
+    try:
+        reduced = value.__reduce_ex__(5)
+    except Exception:  # noqa: BLE001 - it may fail because of an attribute, which says more
+        reduced = (None, (), getattr(value, "__dict__", {}))
+    if not isinstance(reduced, tuple):
+        return
+    _, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    yield from _state_parts(state)
+    yield from ((f"[{index}]", part) for index, part in enumerate(items or ()))
+    yield from ((f"[{key!r:.60}]", part) for key, part in pairs or ())
+    yield from (("its content", part) for part in arguments or () if part is not value)
     if not is_importable(type(value)):
         yield f"class {type(value).__qualname__}", type(value)
 
 
-def _state_of(value: Any) -> Any:
-    """What an object says its state is: the third part of what it reduces to, or its attributes."""
-    try:
-        reduced = value.__reduce_ex__(5)
-    except Exception:  # noqa: BLE001 - it may fail because of an attribute that says more
-        return dict(getattr(value, "__dict__", {}))
-    if not isinstance(reduced, tuple):
-        return None
-    state = reduced[2] if len(reduced) > 2 else None
-    return state if state is not None else dict(enumerate(reduced[1])) if len(reduced) > 1 and reduced[1] else None
+def _state_parts(state: Any) -> Iterator[Part]:
+    halves = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    if all(isinstance(half, (dict, type(None))) for half in halves):
+        for half in halves:  # attributes, and slots
+            yield from ((f"attribute {key}", part) for key, part in (half or {}).items())
+    else:
+        yield "its state", state
 
 
 _PARTS_OF: tuple[tuple[type | tuple[type, ...], Callable[[Any], Iterator[Part]]], ...] = (
