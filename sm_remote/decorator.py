@@ -53,19 +53,24 @@ class RemoteFunction(Generic[P, T]):
 
         An interrupt stops the job (``on_interrupt="stop"``) or leaves it running (``"detach"``).
         """
+        __tracebackhide__ = True
         return self._run(args, kwargs)
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        __tracebackhide__ = True  # IPython leaves such frames out of the user's traceback
         settings = resolve_settings(self._arguments)
         job: Job[T] = create_job(self._func, args, kwargs, settings)
         try:
             job._submit()
             if settings.stream_logs:
                 _stream(job)
-            return super(Job, job).result()
+            error = super(Job, job).exception()
         except KeyboardInterrupt:
             _interrupt(job, settings.on_interrupt)
             raise
+        if error is not None:
+            raise error
+        return job.result()
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
         """Starts the call as a training job and returns at once."""

@@ -7,11 +7,12 @@ import concurrent.futures
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 from sm_remote.aws.requests import build_create_training_job
@@ -24,7 +25,6 @@ from sm_remote.jobs.results import TAIL_LINES, conclude
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
 
 T = TypeVar("T")
-W = TypeVar("W")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +109,7 @@ class Job(Future[T]):
             tail = read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
             value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
-            self.set_exception(error)
+            self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)
 
@@ -199,7 +199,10 @@ class Job(Future[T]):
             JobStopped: It was stopped.
             JobFailed: It failed for another reason than the function's own exception, which comes as itself.
         """
-        return self._wait(super().result, timeout)
+        error = self.exception(timeout)
+        if error is not None:
+            raise error
+        return super().result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Waits for the end and returns what `result` would raise, or None.
@@ -207,14 +210,9 @@ class Job(Future[T]):
         Raises:
             TimeoutError: The time ran out; the job goes on.
         """
-        return self._wait(super().exception, timeout)
-
-    def _wait(self, wait: Callable[[float | None], W], timeout: float | None) -> W:
         try:
-            return wait(timeout)
+            return super().exception(timeout)
         except concurrent.futures.TimeoutError:
-            if self.done():
-                raise  # the function's own TimeoutError
             raise TimeoutError(f"Training job {self.name} had not ended after {timeout} s; it goes on.") from None
         except KeyboardInterrupt:
             if not self.done():
@@ -299,6 +297,14 @@ class Job(Future[T]):
             "cancelled" if self.cancelled() else "ended" if self.done() else "live" if self._submitted else "waiting"
         )
         return f"<Job {self.name} {state}>"
+
+
+def _find_remote_frames(error: BaseException) -> TracebackType | None:
+    """The part of a traceback behind our own frames, which tell the reader nothing."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("sm_remote."):
+        frames = frames.tb_next
+    return frames
 
 
 def describe_detached(name: str) -> str:

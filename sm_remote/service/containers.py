@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sm_remote.catalogue import find_instance_type
+from sm_remote.catalogue import find_instance_type, render_memory, render_vcpu
 from sm_remote.home import LOCAL_REGION
 from sm_remote.service.capacity import Capacity, describe_cap, plan_share
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
@@ -65,8 +65,9 @@ def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
 
 def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
     """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
-    lines = [engine.describe()]
     instance = find_instance_type(record.request["ResourceConfig"]["InstanceType"])
+    size = f"{render_vcpu(instance)}, {render_memory(instance)}"
+    lines = [f"{instance.name} ({size}) on this machine: {engine.describe()}"]
     cap = describe_cap(instance, host)
     if cap:
         lines.append(cap)

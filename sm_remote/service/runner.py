@@ -49,11 +49,14 @@ class Attempt:
     Args:
         workshop: What to work with.
         name: The job's.
+        release: Called once the job has ended for everybody else, before it is cleared up: from then on its share of
+            the machine may be given away.
     """
 
-    def __init__(self, workshop: Workshop, name: str) -> None:
+    def __init__(self, workshop: Workshop, name: str, release: Callable[[], None] = lambda: None) -> None:
         self._shop = workshop
         self._name = name
+        self._release = release
         self._mailbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
         self._log: LogSpool | None = None
         self._follower: Follower | None = None
@@ -83,6 +86,7 @@ class Attempt:
         except Exception as error:
             logger.exception("The attempt failed", extra={"job_name": self._name})
             record = self._end(failures.render_internal_failure(f"{type(error).__name__}: {error}"))
+        self._release()
         self._clear_up(record)
 
     def _run_phases(self, container_exists: bool) -> JobRecord:

@@ -30,10 +30,16 @@ _SWEEP_S = 60.0
 _RETRY_S = 2.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+NOTHING = Capacity(cpus=0, memory_bytes=0, gpus=0)
+
+
+@dataclass(kw_only=True, slots=True)
 class _Running:
+    """An attempt and what it takes of the machine; nothing any more once only its clearing up is left."""
+
     attempt: Attempt
     share: Capacity
+    holds_place: bool = True
 
 
 class Scheduler:
@@ -87,7 +93,7 @@ class Scheduler:
                 running.attempt.stop_soon()
             elif any(queued == name for queued, _ in self._queue):
                 self._queue = deque(entry for entry in self._queue if entry[0] != name)
-                self._launch(name, Capacity(cpus=0, memory_bytes=0, gpus=0), container_exists=False)
+                self._launch(name, NOTHING, container_exists=False)
 
     def count_jobs(self) -> tuple[int, int]:
         """How many jobs run, and how many wait."""
@@ -115,9 +121,10 @@ class Scheduler:
         return True
 
     def _has_room(self) -> bool:
-        if self._max_parallel_jobs is not None and len(self._running) >= self._max_parallel_jobs:
+        holders = sum(running.holds_place for running in self._running.values())
+        if self._max_parallel_jobs is not None and holders >= self._max_parallel_jobs:
             return False
-        return not self._running or self._queue[0][1].fits_into(self._free())
+        return not holders or self._queue[0][1].fits_into(self._free())
 
     def _knows(self, name: str) -> bool:
         return name in self._running or any(queued == name for queued, _ in self._queue)
@@ -129,12 +136,19 @@ class Scheduler:
         return free
 
     def _launch(self, name: str, share: Capacity, *, container_exists: bool) -> None:
-        attempt = Attempt(self._shop, name)
+        attempt = Attempt(self._shop, name, release=lambda: self._release(name))
         self._running[name] = _Running(attempt=attempt, share=share)
         # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
         threading.Thread(
             target=self._run_attempt, args=(attempt, name, container_exists), name=f"job {name}", daemon=True
         ).start()
+
+    def _release(self, name: str) -> None:
+        with self._changed:
+            running = self._running.get(name)
+            if running is not None:
+                running.share, running.holds_place = NOTHING, False
+            self._changed.notify_all()
 
     def _run_attempt(self, attempt: Attempt, name: str, container_exists: bool) -> None:
         while not self._try_attempt(attempt, name, container_exists):
