@@ -29,12 +29,13 @@ def weird_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def forget_modules():
-    """Modules that a test imports are gone after it."""
-    before = set(sys.modules)
+def forget_modules(tmp_path: Path):
+    """Modules that a test has written are gone after it."""
     yield
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
+        if any(place.startswith(str(tmp_path)) for place in places):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -194,7 +194,9 @@ def test_sm_remote_itself_is_noted_as_nothing_to_ship(notes_of):
 
 
 def test_what_was_noted_covers_what_the_pickle_names(tmp_path):
-    cell = run_cell("import numpy as np, json\nfrom sklearn.base import clone\ndef train(): return np.add, json, clone")
+    cell = run_cell(
+        "import numpy as np, json\nfrom traitlets import HasTraits as clone\ndef train(): return np.add, json, clone"
+    )
     notes = Notes()
     with (tmp_path / "p").open("wb") as file:
         pickle_noting([cell["train"], np.add, np.dtype("f4")], file, notes, owner="")
