@@ -34,7 +34,7 @@ class ThisPython(KernelSpecManager):
     """Offers one kernel, this interpreter's own, whatever kernels the user has installed."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
         return KernelSpec(argv=argv, display_name=kernel_name, language="python")
 
 
@@ -74,7 +74,7 @@ async def run(path: Path) -> float | None:
         CellExecutionError: A cell raised.
     """
     notebook = nbformat.read(path, as_version=4)
-    manager = AsyncKernelManager(kernel_spec_manager=ThisPython(), transport="ipc")
+    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
     client = StreamingClient(
         notebook, km=manager, timeout=CELL_LIMIT_S, resources={"metadata": {"path": str(path.parent)}}
     )
