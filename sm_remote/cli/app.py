@@ -48,6 +48,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except RemoteError as error:
             raise _Told(error) from error
+        except BrokenPipeError:
+            raise  # who read our output has seen enough: click ends quietly
+        except OSError as error:
+            raise _Told(RemoteError(str(error), fix="`sm-remote doctor` looks for the cause.")) from error
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(INTERRUPTED)

@@ -71,30 +71,32 @@ def check_python(version: tuple[int, int, int], system: str, machine: str) -> Ch
 def check_home(home: Home, *, measure_free: Callable[[Path], int] | None = None) -> list[Check]:
     """Judges the directories of this user's state: writable, private, with room. Creates nothing."""
     measure = measure_free or (lambda path: shutil.disk_usage(path).free)
-    directories = [home.data] if home.cache.is_relative_to(home.data) else [home.data, home.cache]
-    return [_check_directory(directory, measure) for directory in directories]
+    directories = [("state", home.data)]
+    if not home.cache.is_relative_to(home.data):
+        directories.append(("cache", home.cache))
+    return [_check_directory(name, directory, measure) for name, directory in directories]
 
 
-def _check_directory(directory: Path, measure_free: Callable[[Path], int]) -> Check:
-    existing = next(path for path in (directory, *directory.parents) if path.exists())
+def _check_directory(name: str, directory: Path, measure_free: Callable[[Path], int]) -> Check:
+    # os.path's exists() says no, too, where a directory on the way may not be entered.
+    existing = next(path for path in (directory, *directory.parents) if os.path.exists(path))
     if not existing.is_dir():
-        return _build_home_check(State.FAILURE, f"{existing} is no directory", f"mv {existing} {existing}.old")
+        detail = f"{existing} is no directory"
+        return Check(name=name, state=State.FAILURE, detail=detail, fix=f"mv {existing} {existing}.old")
     if not os.access(existing, os.W_OK | os.X_OK):
-        detail = f"{existing} is not writable"
-        return _build_home_check(State.FAILURE, detail, f"sudo chown -R $USER {existing}")
+        detail = f"{directory} cannot be written: {existing} belongs to somebody else"
+        return Check(name=name, state=State.FAILURE, detail=detail, fix=f"sudo chown -R $USER {existing}")
     free = measure_free(existing)
     room = f"{directory}, {render_bytes(free)} free"
     if free < NO_SPACE:
-        return _build_home_check(State.FAILURE, f"{room}: too little to run a job", f"df -h {existing}")
+        return Check(name=name, state=State.FAILURE, detail=f"{room}: too little to run a job", fix=f"df -h {existing}")
     if existing == directory and stat.S_IMODE(directory.stat().st_mode) & 0o077:
-        return _build_home_check(State.WARNING, f"{room}; others can look into it", f"chmod 700 {directory}")
+        detail = f"{room}; others can look into it"
+        return Check(name=name, state=State.WARNING, detail=detail, fix=f"chmod 700 {directory}")
     if free < LITTLE_SPACE:
-        return _build_home_check(State.WARNING, f"{room}: little for models and data", f"df -h {existing}")
-    return _build_home_check(State.OK, room)
-
-
-def _build_home_check(state: State, detail: str, fix: str = "") -> Check:
-    return Check(name="state", state=state, detail=detail, fix=fix)
+        detail = f"{room}: little for models and data"
+        return Check(name=name, state=State.WARNING, detail=detail, fix=f"df -h {existing}")
+    return Check(name=name, state=State.OK, detail=room)
 
 
 def check_settings(resolve: Callable[[], Any]) -> tuple[Check, Any]:
@@ -109,19 +111,29 @@ def check_settings(resolve: Callable[[], Any]) -> tuple[Check, Any]:
     ), settings
 
 
-def check_service(found: tuple[Discovery, Mapping[str, Any]] | None, version: str) -> Check:
-    """Judges the running local training service, if one runs; none is as good."""
+def check_service(
+    found: tuple[Discovery, Mapping[str, Any]] | None, *, version: str, docker_answers: bool, wanted: str
+) -> Check:
+    """Judges the running local training service, if one runs; none is as good.
+
+    Args:
+        found: Where it is, and its own status.
+        version: Of this program.
+        docker_answers: Whether a service that started now could use Docker.
+        wanted: The setting ``engine``.
+    """
     if found is None:
         return Check(name="service", state=State.OK, detail="does not run; the first local job starts it")
     discovery, status = found
-    where = f"process {discovery.pid} on 127.0.0.1:{discovery.port}, only reachable from this machine, with a key"
+    where = f"process {discovery.pid} with the engine {status.get('Engine')!r}, on 127.0.0.1:{discovery.port} only"
+    trouble = ""
     if status.get("Version") != version:
-        return Check(
-            name="service",
-            state=State.WARNING,
-            detail=f"{where}; it is of version {status.get('Version')}, this is {version}",
-            fix="sm-remote service stop",
-        )
+        trouble = f"it is of version {status.get('Version')}, this is {version}"
+    elif status.get("Engine") == "process" and docker_answers and wanted == "auto":
+        trouble = "it started when Docker did not answer, and now it does"
+    if trouble:
+        fix = "sm-remote service stop"
+        return Check(name="service", state=State.WARNING, detail=f"{where}; {trouble}", fix=fix)
     return Check(name="service", state=State.OK, detail=where)
 
 

@@ -24,9 +24,23 @@ from sm_remote.cli.checks import (
     check_settings,
     check_uv,
 )
-from sm_remote.cli.engine_checks import Machine, check_bubblewrap, check_docker, has_systemd, probe_docker
+from sm_remote.cli.engine_checks import (
+    Machine,
+    check_bubblewrap,
+    check_docker,
+    has_systemd,
+    probe_docker,
+    read_kernel_setting,
+)
 from sm_remote.cli.options import json_option
-from sm_remote.cli.sagemaker_checks import check_api, check_credentials, check_region, check_role, connect_briefly
+from sm_remote.cli.sagemaker_checks import (
+    check_api,
+    check_credentials,
+    check_profile,
+    check_region,
+    check_role,
+    connect_briefly,
+)
 from sm_remote.cli.world import World
 from sm_remote.errors import EngineUnavailable
 
@@ -53,8 +67,7 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
     yield found
     chosen = target or (settings.target if settings is not None else "local")
     if chosen == "local":
-        yield from _examine_engines(world, settings.engine if settings is not None else "auto")
-        yield check_service(world.service.find(), __version__)
+        yield from _examine_local(world, settings.engine if settings is not None else "auto")
     yield check_uv(_find_uv())
     yield check_notebook([name for name in ("jupyterlab", "ipywidgets", "ipykernel") if not _is_installed(name)])
     context = ssl.create_default_context()
@@ -63,30 +76,45 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
         yield from _examine_sagemaker(settings.region if settings else None, settings.role if settings else None)
 
 
-def _examine_engines(world: World, wanted: str) -> Iterator[Check]:
+def _examine_local(world: World, wanted: str) -> Iterator[Check]:
     from sm_remote.service.sandbox import probe_bubblewrap
 
     machine = Machine(
         system=platform.system(),
-        docker_host=world.environ.get("DOCKER_HOST"),
         has_systemd=has_systemd(),
+        docker_host=world.environ.get("DOCKER_HOST"),
         find_program=shutil.which,
     )
-    answer = probe_docker(world.environ)
-    docker = check_docker(answer, wanted=wanted, machine=machine)
+    docker_answers = False
     if wanted == "process":
-        docker = Check(name="docker", state=State.OK, detail="not asked: the setting engine is 'process'")
-    yield docker
+        yield Check(name="docker", state=State.OK, detail="not looked for: the setting engine is 'process'")
+    else:
+        answer = probe_docker(world.environ)
+        docker_answers = not isinstance(answer, EngineUnavailable)
+        yield check_docker(answer, wanted=wanted, machine=machine)
     yield check_bubblewrap(
         installed=shutil.which("bwrap") is not None,
         works=probe_bubblewrap() is not None,
-        docker_answers=wanted != "process" and not isinstance(answer, EngineUnavailable),
+        docker_answers=docker_answers,
         machine=machine,
+        read_kernel=read_kernel_setting,
     )
+    try:
+        found = world.service.find()
+    except OSError as error:
+        yield Check(name="service", state=State.FAILURE, detail=f"its files cannot be read: {error}")
+    else:
+        yield check_service(found, version=__version__, docker_answers=docker_answers, wanted=wanted)
 
 
 def _examine_sagemaker(region: str | None, role: str | None) -> Iterator[Check]:
-    found, make_client = connect_briefly(region)
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        found, make_client = connect_briefly(region)
+    except BotoCoreError as error:
+        yield check_profile(error)
+        return
     yield check_region(found)
     if found is not None:
         credentials = check_credentials(make_client)

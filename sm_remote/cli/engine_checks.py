@@ -56,7 +56,7 @@ def check_docker(answer: Mapping[str, Any] | EngineUnavailable, *, wanted: str, 
     """Judges Docker. Missing, it is a failure only where the setting ``engine`` insists on it."""
     if isinstance(answer, EngineUnavailable):
         state = State.FAILURE if wanted == "docker" else State.WARNING
-        consequence = "" if wanted == "docker" else "; jobs run as processes of this machine instead"
+        consequence = "" if wanted == "docker" else "; jobs run as processes instead"
         trouble, fix = find_remedy(answer.why, machine)
         return Check(name="docker", state=state, detail=trouble + consequence, fix=fix)
     found = f"{answer.get('ServerVersion', '?')}, {answer.get('NCPU', '?')} CPUs"
@@ -80,8 +80,8 @@ def find_remedy(failures: str, machine: Machine) -> tuple[str, str]:
     """
     if "permission denied" in failures.lower():
         return (
-            "runs, but this user may not use it (log in again after the command below)",
-            "sudo usermod -aG docker $USER",
+            "runs, but this user may not use it",
+            "sudo usermod -aG docker $USER  # then log in again",
         )
     if machine.docker_host:
         return f"nothing answers at DOCKER_HOST={machine.docker_host}", "unset DOCKER_HOST"
@@ -107,7 +107,9 @@ def _find_install_command(machine: Machine) -> str:
     return INSTALL_GUIDE
 
 
-def check_bubblewrap(*, installed: bool, works: bool, docker_answers: bool, machine: Machine) -> Check:
+def check_bubblewrap(
+    *, installed: bool, works: bool, docker_answers: bool, machine: Machine, read_kernel: Callable[[str], str | None]
+) -> Check:
     """Judges bubblewrap, which isolates jobs that run as processes; with Docker it is not needed."""
     if machine.system != "Linux":
         return Check(name="bubblewrap", state=State.OK, detail="exists on Linux only")
@@ -116,19 +118,36 @@ def check_bubblewrap(*, installed: bool, works: bool, docker_answers: bool, mach
     lack = "installed, but this kernel forbids it" if installed else "not installed"
     if docker_answers:
         return Check(name="bubblewrap", state=State.OK, detail=f"{lack}; not needed with Docker")
+    fix = _find_permission(read_kernel) if installed else _find_bubblewrap_command(machine)
     detail = f"{lack}: jobs see this user's files and network"
-    return Check(
-        name="bubblewrap", state=State.WARNING, detail=detail, fix=_find_bubblewrap_command(installed, machine)
-    )
+    return Check(name="bubblewrap", state=State.WARNING, detail=detail, fix=fix)
 
 
-def _find_bubblewrap_command(installed: bool, machine: Machine) -> str:
-    if installed:
-        return "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+def _find_bubblewrap_command(machine: Machine) -> str:
     for installer in ("apt-get", "dnf"):
         if machine.find_program(installer):
             return f"sudo {installer} install -y bubblewrap"
     return "see https://github.com/containers/bubblewrap"
+
+
+def _find_permission(read_kernel: Callable[[str], str | None]) -> str:
+    """The command that lets users make namespaces, by the setting that forbids it; empty where none does."""
+    for setting, forbids, allows in (
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("user.max_user_namespaces", "0", "15000"),
+    ):
+        if read_kernel(setting) == forbids:
+            return f"sudo sysctl -w {setting}={allows}"
+    return ""
+
+
+def read_kernel_setting(name: str) -> str | None:
+    """A setting of the running kernel, as ``sysctl`` names it; None where there is none of the name."""
+    try:
+        return Path("/proc/sys", *name.split(".")).read_text().strip()
+    except OSError:
+        return None
 
 
 def has_systemd() -> bool:

@@ -131,6 +131,8 @@ def result(ctx: click.Context, name: str, output: Path | None, target: str | Non
     world: World = ctx.obj
     connection = world.connect(target)
     job = attach_through(connection, resolve_name(connection, name))
+    if world.terminal and not job.done():
+        sys.stderr.write(f"{make_inert(job.name)} runs: waiting for its value. An interrupt ends only the waiting.\n")
     error = job.exception()
     if isinstance(error, RemoteError):
         raise error

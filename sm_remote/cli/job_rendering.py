@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from sm_remote.cli.units import render_age, render_duration, render_moment
 if TYPE_CHECKING:
     from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
     from sm_remote.cli.queries import JobDetails, JobList
-    from sm_remote.jobs.job import Phase
 
 BAR = 30
 """Columns of the timeline."""
@@ -88,7 +86,7 @@ def render_job(details: JobDetails, *, now: datetime, width: int, colours: bool)
     job = details.description
     sections = [
         f"{make_inert(job.name)}\n" + render_table((), _list_facts(details, now, colours=colours), indent="  "),
-        _render_phases(details.phases),
+        _render_phases(details),
         _render_failure(job, width, colours=colours),
         _render_tags(details.tags),
         _render_ways_back(details),
@@ -115,7 +113,10 @@ def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tu
     return [(name, value if name == "status" else make_inert(value)) for name, value in facts if value]
 
 
-def _render_phases(phases: Sequence[Phase]) -> str:
+def _render_phases(details: JobDetails) -> str:
+    phases = list(details.phases)
+    if phases and details.description.status.is_terminal and phases[-1].name == details.description.secondary_status:
+        phases.pop()  # the state that it ended in, said above; nothing happens in it
     if not phases:
         return ""
     origin = phases[0].start

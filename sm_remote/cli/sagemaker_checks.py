@@ -18,6 +18,11 @@ def check_region(region: str | None) -> Check:
     return Check(name="region", state=State.OK, detail=region)
 
 
+def check_profile(error: Exception) -> Check:
+    """Judges an AWS configuration that cannot be used at all, such as a profile that does not exist."""
+    return _fail("profile", _shorten(error), "aws configure list-profiles")
+
+
 def check_credentials(make_client: MakeClient) -> Check:
     """Asks AWS who we are."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -67,4 +72,4 @@ def connect_briefly(region: str | None) -> tuple[str | None, MakeClient]:
 
     session = boto3.session.Session(region_name=region)
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-    return session.region_name, lambda service: session.client(service, config=config)  # type: ignore[call-overload]
+    return session.region_name, lambda service: session.client(service, config=config)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pprint
 import reprlib
 import traceback
+from collections.abc import Sized
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,13 +21,18 @@ PACKAGE = str(Path(__file__).parents[1])
 def render_value(value: object, *, width: int) -> tuple[str, str]:
     """The value's repr, containers one item a line where they do not fit, and a note when it was shortened."""
     if _count_items(value, MOST_ITEMS) >= MOST_ITEMS:
-        text, note = _Abbreviated().repr(value), "The value is abbreviated"
+        text, note = _Abbreviated().repr(value), f"The value ({_describe(value)}) is abbreviated"
     else:
         text, note = pprint.pformat(value, width=width, sort_dicts=False), ""
     if len(text) > LONGEST:
         note = f"The value is cut after {LONGEST:,} of {len(text):,} characters"
         text = text[:LONGEST] + "..."
     return text + "\n", f"{note}; `-o FILE` writes the whole of it, pickled.\n" if note else ""
+
+
+def _describe(value: object) -> str:
+    count = f" of {len(value):,} items" if isinstance(value, Sized) else ""
+    return type(value).__name__ + count
 
 
 def _count_items(value: object, most: int) -> int:
@@ -36,10 +43,10 @@ def _count_items(value: object, most: int) -> int:
         item = waiting.pop()
         if isinstance(item, dict):
             count += len(item)
-            waiting.extend(list(item.values())[:most])
+            waiting.extend(islice(item.values(), most))
         elif isinstance(item, (list, tuple, set, frozenset)):
             count += len(item)
-            waiting.extend(list(item)[:most])
+            waiting.extend(islice(item, most))
     return count
 
 
@@ -48,7 +55,7 @@ class _Abbreviated(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = 50
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = 20
         self.maxstring = self.maxother = self.maxlong = 1_000
 
 

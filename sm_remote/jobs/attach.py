@@ -73,7 +73,10 @@ def resolve_name(connection: Connection, name: str) -> str:
             fix="Give more of the name.",
             job_name=name,
         )
-    connection.training_jobs.describe(name)  # an older one than those searched, or none: then this raises
+    try:
+        connection.training_jobs.describe(name)  # it may be older than those searched
+    except JobNotFound as error:
+        raise _explain_not_found(connection, name) from error
     return name
 
 
