@@ -1,9 +1,13 @@
-"""The child of the supervisor: it loads the function, runs it, and writes down what came of it."""
+"""The child of the supervisor: it loads the function, runs it, and writes down what came of it.
+
+Imported before the fork: afterwards each page that an import touches would be copied first.
+"""
 
 from __future__ import annotations
 
 import atexit
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -13,9 +17,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
+import sm_remote.wire.pickler  # noqa: F401 - cloudpickle, which loading and writing need, before the fork too
 from sm_remote.errors import CorruptBlob, JobFailed
-from sm_remote.runtime import memory
 from sm_remote.runtime.load import Call, load_call
+from sm_remote.runtime.memory import ControlGroup, read_process_peak_bytes
 from sm_remote.runtime.report import Report
 from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_stdout
 from sm_remote.wire.digest import BlobRef, HashingWriter
@@ -81,6 +86,7 @@ class _Runner:
             call = load_call(self._manifest, self._workspace)
             phase = "run"
             sys.argv[1:] = []
+            gc.enable()  # the verifier had switched it off
             value = _invoke(call, self._manifest.call)
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are endings like any other
             self._settle()
@@ -158,8 +164,8 @@ class _Runner:
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": self._started,
             "ended": self._ended,
-            "peak_memory_bytes": memory.read_process_peak_bytes(),
-            "memory_limit_bytes": memory.read_limit_bytes(),
+            "peak_memory_bytes": read_process_peak_bytes(),
+            "memory_limit_bytes": ControlGroup().read_limit_bytes(),
         }
 
 

@@ -6,6 +6,7 @@ memory) can pass for success: only this process publishes an outcome, and its ex
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from sm_remote.runtime import memory
 from sm_remote.runtime.environment import is_publisher, set_environment
+from sm_remote.runtime.memory import ControlGroup
 from sm_remote.runtime.report import Report
+from sm_remote.runtime.run import run_and_exit
 from sm_remote.wire.digest import digest_bytes
 from sm_remote.wire.layout import CHANNEL, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
@@ -63,13 +65,14 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
         return REFUSED_EXIT_CODE
     set_environment()
     publishes = is_publisher()
-    kills_before = memory.count_oom_kills()
+    group = ControlGroup()
+    kills_before = group.count_oom_kills()
     ending = _run_child(manifest, workspace, publishes=publishes)
     report = ending.report
     if report is None:
-        killed = ending.exit_code == -signal.SIGKILL and memory.count_oom_kills() > kills_before
+        killed = ending.exit_code == -signal.SIGKILL and group.count_oom_kills() > kills_before
         _discard_outcome()
-        _refuse(_explain_death(ending.exit_code, killed_for_memory=killed))
+        _refuse(explain_death(ending.exit_code, memory_use=group.describe_use() if killed else None))
         return 128 - ending.exit_code if ending.exit_code < 0 else 1
     if report.failure:
         _write_failure(report.failure)
@@ -94,13 +97,12 @@ def _run_child(manifest: Manifest, workspace: str, *, publishes: bool) -> Ending
     _discard_outcome()
     reader, writer = os.pipe()
     _flush()
+    gc.freeze()
     # Held back until the child is known and has put back the default handlers: none is lost, none goes astray.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     child = os.fork()
     if child == 0:
         os.close(reader)
-        from sm_remote.runtime.run import run_and_exit
-
         run_and_exit(manifest, workspace, writer, publishes=publishes, unblock=_FORWARDED)
 
     def forward(number: int, _: FrameType | None) -> None:
@@ -126,9 +128,15 @@ def _read_report(reader: int) -> Report | None:
         return None
 
 
-def _explain_death(exit_code: int, *, killed_for_memory: bool) -> str:
-    if killed_for_memory:
-        return f"OutOfMemory: the job needs more memory than it has. {memory.describe_use()}".strip()
+def explain_death(exit_code: int, *, memory_use: str | None) -> str:
+    """Why a function's process that said nothing is gone.
+
+    Args:
+        exit_code: Negative where a signal ended it.
+        memory_use: How much there was and was used, where the kernel killed it for memory.
+    """
+    if memory_use is not None:
+        return f"OutOfMemory: the job needs more memory than it has. {memory_use}".strip()
     if exit_code >= 0:
         return (
             f"The function's process ended with exit code {exit_code} before the function returned: "

@@ -22,9 +22,11 @@ REFUSED_EXIT_CODE = 13
 _START = "from sm_remote.runtime.supervise import main"
 
 # It runs on whatever Python 3 the image has, hence the old spelling. The runtime is read once, and what was hashed is
-# what is imported: nobody can exchange the file in between. Modules that an image has preloaded are forgotten.
+# what is imported: nobody can exchange the file in between. Modules that an image has preloaded are forgotten. Until
+# the function runs there is no garbage to collect; looking for it would take a tenth of a job's start.
 _VERIFIER = f"""\
-import hashlib,os,sys
+import gc,hashlib,os,sys
+gc.disable()
 root=os.environ.get("{ML_ROOT_VARIABLE}","/opt/ml")
 def refuse(text):
  text="sm_remote: "+text

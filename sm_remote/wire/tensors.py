@@ -22,9 +22,10 @@ def storage_reducers() -> dict[type, Callable[[Any], Any]]:
 
 
 def _reduce_typed(storage: Any) -> Any:
-    if storage.device.type != "cpu":
+    untyped = storage._untyped_storage  # its public methods warn that users should not use them
+    if untyped.device.type != "cpu":
         return storage.__reduce__()
-    return _rebuild_typed, (storage.untyped(), storage.dtype)
+    return _rebuild_typed, (untyped, storage.dtype)
 
 
 def _reduce_untyped(storage: Any) -> Any:

@@ -144,6 +144,7 @@ def test_a_preloaded_sm_remote_is_forgotten(tree):
 
     def version():
         import cloudpickle
+
         import sm_remote
 
         return sm_remote.__spec__.loader.archive, cloudpickle.__spec__.loader.archive
