@@ -28,6 +28,7 @@ class Bench:
 
     def __init__(self, engine: Engine, home: Home, directory: Path) -> None:
         self.engine = engine
+        self._home = home
         self.instance = f"tests-{os.getpid()}-{next(_numbers)}"
         self.image = record_interpreter(home)
         self.directory = directory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,9 +44,20 @@ def connect_docker(environ: Mapping[str, str]) -> docker.APIClient:
 
 
 def _connect(address: str) -> docker.APIClient:
+    if address.startswith("unix://"):
+        _knock(address.removeprefix("unix://"))
     client = docker.APIClient(base_url=address, version="auto", timeout=ANSWER_S, max_pool_size=CONNECTIONS)
     client.timeout = CALL_S
     return client
+
+
+def _knock(path: str) -> None:
+    """Asks whether anybody answers; the SDK, when nobody does, leaves an open socket to the garbage collector."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_S)
+        connection.connect(path)
+        connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+        connection.recv(1)
 
 
 def list_addresses(environ: Mapping[str, str]) -> list[str]:

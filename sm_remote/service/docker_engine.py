@@ -24,7 +24,7 @@ from sm_remote.service.cgroup import PeakMemory, find_peak_memory
 from sm_remote.service.docker_connection import BROKEN, translated
 from sm_remote.service.docker_images import DockerImages
 from sm_remote.service.docker_logs import join_lines, read_frames
-from sm_remote.service.docker_request import Host, build_create_request
+from sm_remote.service.docker_request import Host, build_create_request, choose_user
 from sm_remote.service.engine import ContainerExit, ContainerLost, ContainerSpec, EngineError, ImagePython
 from sm_remote.service.interpreter import is_local_image
 from sm_remote.service.mounts import make_mount_points, open_to_everyone
@@ -45,12 +45,22 @@ class DockerEngine:
     Args:
         client: Connected to the daemon, with room in its pool for two connections a container.
         home: Where interpreters of local images are recorded.
+        uid: The service's user; by default, whose process this is.
+        gid: The service's group.
         sleep: Between tries to reach a daemon that went away.
     """
 
     name = "docker"
 
-    def __init__(self, client: docker.APIClient, home: Home, *, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: docker.APIClient,
+        home: Home,
+        *,
+        uid: int | None = None,
+        gid: int | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._api: Any = client  # the stubs leave out half of the low-level calls
         self._sleep = sleep
         with translated():
@@ -58,7 +68,14 @@ class DockerEngine:
             networks = {network["Name"] for network in client.networks()}
         self._network = next((name for name in ("bridge", "podman") if name in networks), "none")
         self._images = DockerImages(client, home)
+        self._user = choose_user(
+            self._info, sys.platform, os.getuid() if uid is None else uid, os.getgid() if gid is None else gid
+        )
         self._peaks: dict[str, PeakMemory] = {}
+
+    def close(self) -> None:
+        """Closes connections to the daemon; containers run on."""
+        self._api.close()
 
     def describe(self) -> str:
         """See the protocol."""
@@ -103,17 +120,10 @@ class DockerEngine:
             cpus=self._info["NCPU"],
             memory_bytes=self._info["MemTotal"],
             network=self._network,
-            user=self._choose_user() if local else None,
+            user=self._user if local else None,
             trusted_image=local,
         )
         return build_create_request(spec, host)
-
-    def _choose_user(self) -> str | None:
-        """Our own, so that what a job writes can be moved and deleted; a rootless daemon maps its root to us."""
-        rootless = any("rootless" in option for option in self._info.get("SecurityOptions") or ())
-        if os.getuid() == 0 or rootless or sys.platform != "linux":
-            return None
-        return f"{os.getuid()}:{os.getgid()}"
 
     def _adopt(self, spec: ContainerSpec) -> bool:
         """Takes a container that bears the name as ours; tells whether it was never started."""

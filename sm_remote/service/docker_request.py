@@ -53,6 +53,16 @@ def build_create_request(spec: ContainerSpec, host: Host) -> dict[str, Any]:
     }
 
 
+def choose_user(info: Mapping[str, Any], system: str, uid: int, gid: int) -> str | None:
+    """As whom an image of ours runs: the service's own user, so that what a job writes can be moved and deleted.
+
+    None, for root, where that comes to the same: a rootless daemon maps root to the service's user, and so does the
+    file sharing of a virtual machine.
+    """
+    rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+    return None if uid == 0 or rootless or system != "linux" else f"{uid}:{gid}"
+
+
 def _build_environment(spec: ContainerSpec, host: Host) -> Mapping[str, str]:
     environment: dict[str, str] = {}
     if host.user:

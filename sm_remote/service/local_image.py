@@ -84,7 +84,7 @@ def pack_interpreter(interpreter: Interpreter) -> Iterator[Iterator[bytes]]:
     _add_interpreter(rootfs, interpreter, facts)
     _add_system(rootfs)
     with tempfile.TemporaryDirectory(prefix="sm-remote-image-") as scratch:
-        _add_bytecode(rootfs, interpreter, facts, Path(scratch))
+        add_bytecode(rootfs, interpreter, facts, Path(scratch))
         yield rootfs.write_tar()
 
 
@@ -135,7 +135,7 @@ def _find_certificates() -> Path | None:
     return next((Path(name) for name in names if name and os.path.isfile(name)), None)
 
 
-def _add_bytecode(rootfs: Rootfs, interpreter: Interpreter, facts: InterpreterFacts, scratch: Path) -> None:
+def add_bytecode(rootfs: Rootfs, interpreter: Interpreter, facts: InterpreterFacts, scratch: Path) -> None:
     """Adds a .pyc for each module: the one that lies there if it is valid, or else one compiled now."""
     missing: dict[str, str] = {}
     for path, _ in rootfs.list_files():

@@ -41,7 +41,7 @@ from sm_remote.service.interpreter import (
 from sm_remote.service.mounts import make_mount_points
 from sm_remote.service.output_tail import tail_lines
 from sm_remote.service.process_files import SHIM, ProcessFiles
-from sm_remote.service.sandbox import Plan, plan_plain, plan_sandbox
+from sm_remote.service.sandbox import SYSTEM_DIRECTORIES, Plan, plan_plain, plan_sandbox
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PYTHON = re.compile(r"(?:/usr(?:/local)?/bin/)?python(?:3(?:\.\d+)?)?")
@@ -100,7 +100,8 @@ class ProcessEngine:
             if image not in self._interpreters:
                 interpreter = read_interpreter(self._home, image)
                 facts = ask_interpreter(interpreter)
-                self._interpreters[image] = (interpreter, facts, _find_visible(interpreter, facts))
+                visible = _find_visible(interpreter, facts) if self._bubblewrap else ()
+                self._interpreters[image] = (interpreter, facts, visible)
             return self._interpreters[image]
 
     def start(self, spec: ContainerSpec) -> None:
@@ -239,16 +240,19 @@ def _build_command(spec: ContainerSpec, interpreter: Interpreter) -> Sequence[st
 
 def _find_visible(interpreter: Interpreter, facts: InterpreterFacts) -> tuple[Path, ...]:
     """What a sandbox must show besides /usr: the installation, and libraries from elsewhere (Homebrew, Nix, conda)."""
-    system = [Path("/usr"), *(Path(path) for path in ("/lib", "/lib64", "/lib32"))]
+    kept = list(SYSTEM_DIRECTORIES)
+    if _is_below(interpreter.prefix.resolve(), kept):
+        return ()
     extensions = (path for home in facts.standard_library for path in home.glob("lib-dynload/*.so"))
-    modules = [interpreter.executable, *extensions]
-    shown = [interpreter.prefix.resolve(), interpreter.prefix]
-    shown += sorted(find_libraries(modules)) if platform.system() == "Linux" else []
-    kept: list[Path] = []
-    for path in shown:
-        if not any(home == path or home in path.parents for home in (*system, *kept)):
+    libraries = find_libraries([interpreter.executable, *extensions])
+    for path in (interpreter.prefix.resolve(), interpreter.prefix, *sorted(libraries)):
+        if not _is_below(path, kept):
             kept.append(path)
-    return tuple(kept)
+    return tuple(kept[len(SYSTEM_DIRECTORIES) :])
+
+
+def _is_below(path: Path, directories: Sequence[Path]) -> bool:
+    return any(path == directory or directory in path.parents for directory in directories)
 
 
 def _stop(files: ProcessFiles, grace_s: float) -> None:

@@ -20,7 +20,8 @@ STATUS_DESCRIPTOR = 3
 """Where bubblewrap writes its child's process id; the shim opens it."""
 
 _ML = PurePosixPath("/opt/ml")
-_SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
+SYSTEM_DIRECTORIES = tuple(Path(path) for path in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"))
+"""What every sandbox shows."""
 _SYSTEM_FILES = (
     *("/etc/alternatives", "/etc/ca-certificates", "/etc/group", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime"),
     *("/etc/nsswitch.conf", "/etc/passwd", "/etc/pki", "/etc/protocols", "/etc/services", "/etc/ssl"),
@@ -84,16 +85,16 @@ def plan_sandbox(
 
 
 def _build_base(*, network: bool) -> list[str]:
-    arguments = ["--unshare-all", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
+    arguments = ["--unshare-all", "--cap-drop", "ALL"]
     if network:
         arguments += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
-    for path in _SYSTEM_LINKS:
-        if os.path.islink(path):
-            arguments += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            arguments += ["--ro-bind", path, path]
-    for path in _SYSTEM_FILES:
-        arguments += ["--ro-bind-try", path, path]
+    for directory in SYSTEM_DIRECTORIES:
+        if directory.is_symlink():
+            arguments += ["--symlink", os.readlink(directory), str(directory)]
+        elif directory.is_dir():
+            arguments += ["--ro-bind", str(directory), str(directory)]
+    for file in _SYSTEM_FILES:
+        arguments += ["--ro-bind-try", file, file]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/var/tmp", "--dir", "/run"]  # noqa: S108
     return [*arguments, "--dir", "/opt/ml", "--chdir", "/"]
 
@@ -111,7 +112,7 @@ def plan_plain(spec: ContainerSpec, command: Sequence[str], scratch: Path) -> Pl
         _link_mount(root, mount)
     environment = {"PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"}
     environment |= {"HOME": str(work), "TMPDIR": str(temporary)}
-    environment |= {ML_ROOT_VARIABLE: str(root)} | _choose_devices(spec.gpus) | dict(spec.environment)
+    environment |= _choose_devices(spec.gpus) | dict(spec.environment) | {ML_ROOT_VARIABLE: str(root)}
     return Plan(command=tuple(command), environment=environment, directory=work)
 
 

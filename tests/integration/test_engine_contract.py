@@ -44,9 +44,18 @@ PLAIN = pytest.param(_open_plain, id="plain")
 
 
 @pytest.fixture(params=[DOCKER, SANDBOX, PLAIN])
-def reopen(request: pytest.FixtureRequest, home: Home) -> OpenEngine:
+def reopen(request: pytest.FixtureRequest, home: Home) -> Iterator[OpenEngine]:
     """Opens the engine, as a service does when it starts."""
-    return lambda: request.param(home)
+    opened: list[Engine] = []
+
+    def open_again() -> Engine:
+        opened.append(request.param(home))
+        return opened[-1]
+
+    yield open_again
+    for engine in opened:
+        if isinstance(engine, DockerEngine):
+            engine.close()
 
 
 @pytest.fixture
