@@ -14,11 +14,27 @@ from pathlib import Path
 
 import platformdirs
 
+from sm_remote.errors import ConfigError
+
 LOCAL_BUCKET = "sm-remote-local"
 """The reserved bucket of the embedded store: never a bucket of AWS."""
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
 LOCAL_ROLE_ARN = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/sm-remote-local"
+
+
+def check_platform(platform: str) -> None:
+    """Refuses the platform (``sys.platform``) on which there is neither a service nor a home that is private.
+
+    Raises:
+        ConfigError: It is Windows.
+    """
+    if platform == "win32":
+        raise ConfigError(
+            "sm_remote does not run on Windows itself.",
+            why="Its local training service needs the processes, file locks and containers of Linux.",
+            fix="Use the Windows Subsystem for Linux: `wsl --install`, then install sm-remote inside it.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from sm_remote.cli.job_commands import jobs, logs, result, show, stop
 from sm_remote.cli.service_commands import service
 from sm_remote.cli.world import build_world
 from sm_remote.errors import RemoteError
+from sm_remote.home import check_platform
 
 INTERRUPTED = 130
 
@@ -73,22 +74,12 @@ for _command in (jobs, show, logs, stop, result, service, config, doctor):
     app.add_command(_command)
 
 
-def find_obstacle(platform: str) -> str | None:
-    """Why this program cannot run on a platform (``sys.platform``), or None."""
-    if platform != "win32":
-        return None
-    return (
-        "Error: sm-remote does not run on Windows itself.\n"
-        "  Its local training service needs the processes, file locks and containers of Linux.\n"
-        "  Use the Windows Subsystem for Linux: `wsl --install`, then install sm-remote inside it.\n"
-    )
-
-
 def main() -> None:
     """Runs `sm-remote`."""
-    obstacle = find_obstacle(sys.platform)
-    if obstacle is not None:
-        sys.stderr.write(obstacle)
+    try:
+        check_platform(sys.platform)
+    except RemoteError as error:
+        sys.stderr.write(render_error(error))
         sys.exit(1)
     for stream in (sys.stdout, sys.stderr):
         # A log may hold what the terminal's encoding cannot say.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions
 from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
-from sm_remote.home import Home
+from sm_remote.home import Home, check_platform
 from sm_remote.jobs.watch import Watcher
 from sm_remote.storage import Store, open_store
 
@@ -50,8 +51,9 @@ def connect(*, target: str, home: Home, region: str | None = None, options: Serv
     Raises:
         ServiceUnavailable: The API cannot be reached or started.
         EngineUnavailable: The wanted engine does not answer.
-        ConfigError: No AWS region is known.
+        ConfigError: No AWS region is known, or this is Windows.
     """
+    check_platform(sys.platform)
     chosen = options or ServiceOptions()
     key = (target, home, region, chosen) if target == "local" else (target, home, region)
     with _lock:

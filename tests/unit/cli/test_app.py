@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from sm_remote import __version__
-from sm_remote.cli.app import app, find_obstacle, render_error
+from sm_remote.cli.app import app, render_error
 from sm_remote.errors import RemoteError
 from sm_remote.home import Home
 from tests.fakes.cli_world import NOW, build_world
@@ -22,10 +22,35 @@ def test_an_error_has_its_parts_on_lines_of_their_own() -> None:
     assert render_error(RemoteError("It failed.")) == "Error: It failed.\n"
 
 
-def test_windows_is_refused_with_what_to_do() -> None:
-    assert "wsl --install" in str(find_obstacle("win32"))
-    assert find_obstacle("linux") is None
-    assert find_obstacle("darwin") is None
+WINDOWS = """
+import asyncio, click, sys
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+sys.platform = "win32"
+import sm_remote
+from sm_remote import remote
+
+@remote
+def double(x):
+    return 2 * x
+
+try:
+    double(1)
+except sm_remote.ConfigError as error:
+    print(error)
+from sm_remote.cli import main
+sys.argv = ["sm-remote", "jobs"]
+main()
+"""
+
+
+def test_windows_is_refused_with_what_to_do_when_something_is_called() -> None:
+    done = subprocess.run([sys.executable, "-c", WINDOWS], capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("sm_remote does not run on Windows itself.\n")
+    assert "wsl --install" in done.stdout
+    assert done.stderr.startswith("Error: sm_remote does not run on Windows itself.\n  ")
+    assert "Traceback" not in done.stderr
 
 
 def fail_with(error: BaseException) -> Any:
