@@ -113,12 +113,20 @@ def connect_aws(region: str | None) -> Session:
     """Connects to Amazon SageMaker through the standard AWS credential chain.
 
     Raises:
-        ConfigError: No region is known.
+        ConfigError: No region is known, or the AWS configuration is broken.
     """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
-    session = boto3.session.Session(region_name=region)
+    try:
+        session = boto3.session.Session(region_name=region)
+    except BotoCoreError as error:
+        raise ConfigError(
+            "The AWS configuration cannot be used.",
+            why=str(error),
+            fix="Check AWS_PROFILE: `aws configure list-profiles` shows the profiles that there are.",
+        ) from error
     if session.region_name is None:
         raise ConfigError(
             "No AWS region is set.",

@@ -56,7 +56,7 @@ class TrainingJobs:
     def _call(
         self, service: str, operation: str, *, wait: tuple[float, int] | None = None, **members: Any
     ) -> dict[str, Any]:
-        from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
         anchor = self.session.client("sagemaker")
         token = _wait.set(wait if self.session.holds_requests else None)
@@ -70,7 +70,7 @@ class TrainingJobs:
                 return self._send(service, operation, members)
         except ClientError as error:
             raise translate_error(error, operation, members) from error
-        except (HTTPClientError, NoCredentialsError) as error:
+        except BotoCoreError as error:
             raise ServiceUnavailable(
                 f"The training-job API could not be reached for {operation}.",
                 why=str(error),

@@ -110,3 +110,21 @@ def test_a_doctor_who_finds_a_failure_exits_with_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"], obj=build_world(tmp_path))
     assert result.exit_code == 1
     assert "FAIL  settings" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "No AWS region is set."),
+        ({"AWS_PROFILE": "absent", "AWS_DEFAULT_REGION": "us-east-1"}, "The AWS configuration cannot be used."),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "could not be reached for list_training_jobs."),
+    ],
+)
+def test_an_aws_that_is_not_set_up_is_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(app, ["jobs", "--target", "sagemaker"])
+    assert result.exit_code == 1, result.exception
+    assert told in result.stderr.splitlines()[0]
