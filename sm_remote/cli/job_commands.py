@@ -18,7 +18,12 @@ STATUSES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 
 @click.command()
-@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only jobs in this state.")
+@click.option(
+    "--status",
+    type=click.Choice(STATUSES, case_sensitive=False),
+    metavar="STATUS",
+    help=f"Only jobs in this state: {', '.join(STATUSES)}.",
+)
 @click.option("--name", "name_contains", metavar="TEXT", help="Only jobs whose name contains TEXT.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many; 20 on a terminal, else all.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")

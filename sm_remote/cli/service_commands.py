@@ -95,9 +95,10 @@ def read_tail(path: Path, lines: int, *, most_bytes: int = 4 * 2**20) -> list[st
 @json_option
 @click.pass_obj
 def env(world: World, as_json: bool) -> None:
-    """Print the variables that point any AWS client at it: eval "$(sm-remote service env)".
+    """Print the variables that point any AWS client at it.
 
-    Starts the service when it does not run. Its port changes with each start.
+    For a shell: eval "$(sm-remote service env)". Starts the service when it does not run; its port changes with each
+    start.
     """
     variables = build_environment(world.service.start())
     sys.stdout.write(render_json(variables) if as_json else render_environment(variables))
