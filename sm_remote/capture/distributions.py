@@ -52,10 +52,10 @@ class Distribution:
         """How a requirements file asks for just this: ``numpy==2.4.6``."""
         return f"{self.name}=={self.version}"
 
-    @property
-    def requires(self) -> list[str]:
+    @functools.cached_property
+    def requires(self) -> tuple[str, ...]:
         """Its Requires-Dist lines."""
-        return self._found.requires or []
+        return tuple(self._found.requires or ())
 
     @functools.cached_property
     def record(self) -> str:
@@ -78,7 +78,7 @@ class Distribution:
             if _is_inside(row[0])
         )
 
-    @property
+    @functools.cached_property
     def size_bytes(self) -> int:
         """The sum of its recorded sizes."""
         return sum(file.size_bytes for file in self.files)

@@ -73,7 +73,7 @@ def close_over_requirements(roots: Mapping[str, str], index: Index) -> dict[str,
 
 
 def _requirements(distribution: Distribution, extra: str) -> Iterable[tuple[str, tuple[str, ...]]]:
-    return _parse_requirements(tuple(distribution.requires), extra)
+    return _parse_requirements(distribution.requires, extra)
 
 
 @functools.lru_cache(maxsize=2048)

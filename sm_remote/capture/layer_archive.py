@@ -13,6 +13,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sm_remote.home import write_private
+from sm_remote.wire.digest import BlobRef, digest_file
+
 _PYC_HEADER_BYTES = 16
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 """Bytecode filed under the hash of its source, which is not looked at again. Source: PEP 552."""
@@ -37,6 +40,21 @@ def write_layer_archive(layer: Path, archive: Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return archive
+
+
+def refer_to_archive(archive: Path) -> BlobRef:
+    """The digest of an archive, worked out once: hashing a gibibyte at every call would take longer than the call."""
+    note = archive.with_suffix(".digest")
+    size_bytes = archive.stat().st_size
+    try:
+        digest, size = note.read_text().split()
+        if int(size) == size_bytes:
+            return BlobRef(digest=digest, size_bytes=size_bytes)
+    except (FileNotFoundError, ValueError):
+        pass
+    ref = BlobRef(digest=digest_file(archive), size_bytes=size_bytes)
+    write_private(note, f"{ref.digest} {ref.size_bytes}\n")
+    return ref
 
 
 def _file_names(layer: Path) -> Iterator[str]:

@@ -67,10 +67,18 @@ def locate(name: str) -> Located:
     if top in sys.builtin_module_names or (top in sys.stdlib_module_names and not _is_shadowed(top)):
         return Located(name=name, origin=Origin.STANDARD_LIBRARY)
     spec = find_spec(name)
-    if spec is None:
-        origin = Origin.DYNAMIC if isinstance(sys.modules.get(name), ModuleType) else Origin.MISSING
-        return Located(name=name, origin=origin)
-    return _located(name, spec)
+    if spec is not None:
+        return _located(name, spec)
+    if isinstance(sys.modules.get(name), ModuleType):
+        return Located(name=name, origin=_origin_without_file(name))
+    return Located(name=name, origin=Origin.MISSING)
+
+
+def _origin_without_file(name: str) -> Origin:
+    """A module that no file holds is its package's doing (`six.moves`, parts of `torch._C`), or somebody made it."""
+    parent = name.rpartition(".")[0]
+    origin = locate(parent).origin if parent else Origin.DYNAMIC
+    return Origin.DYNAMIC if origin is Origin.MISSING else origin
 
 
 def _located(name: str, spec: ModuleSpec) -> Located:
@@ -78,8 +86,8 @@ def _located(name: str, spec: ModuleSpec) -> Located:
     folders = tuple(Path(folder) for folder in spec.submodule_search_locations or ())
     where = file or next(iter(folders), None)
     if where is None:
-        origin = Origin.STANDARD_LIBRARY if spec.origin in ("built-in", "frozen") else Origin.DYNAMIC
-        return Located(name=name, origin=origin)
+        known = spec.origin in ("built-in", "frozen")
+        return Located(name=name, origin=Origin.STANDARD_LIBRARY if known else _origin_without_file(name))
     return Located(name=name, origin=classify_path(where, name), file=file, folders=folders)
 
 
@@ -137,8 +145,12 @@ def _standard_library_folders() -> tuple[str, ...]:
 
 
 def _is_shadowed(top: str) -> bool:
-    """Whether a loaded module of this name is not the standard library's own (``test``, ``code``, ``types``...)."""
-    file = getattr(sys.modules.get(top), "__file__", None)
+    """Whether the module of this name is not the standard library's own (``test``, ``code``, ``token``...)."""
+    if top in sys.modules:
+        file = getattr(sys.modules[top], "__file__", None)
+    else:
+        spec = _ask_finders(top, None)
+        file = spec.origin if spec is not None and spec.has_location else None
     return isinstance(file, str) and not file.startswith(_standard_library_folders())
 
 

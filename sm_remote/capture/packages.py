@@ -9,12 +9,12 @@ from pathlib import Path
 from sm_remote.capture.installer import ensure_resolved_layer
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.layer import ensure_layer
-from sm_remote.capture.layer_archive import write_layer_archive
+from sm_remote.capture.layer_archive import refer_to_archive, write_layer_archive
 from sm_remote.capture.plan import Plan, fits_host
-from sm_remote.home import Home
+from sm_remote.home import Home, make_private
 from sm_remote.storage.embedded import EmbeddedStore
 from sm_remote.storage.store import Store
-from sm_remote.wire.digest import BlobRef, digest_file
+from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.layout import LAYERS
 
 _GLIBC = "manylinux_2_28"
@@ -48,21 +48,25 @@ def ensure_packages(plan: Plan, *, store: Store, home: Home, python: TargetPytho
         CaptureError: An installed package is incomplete.
         DependencyInstallFailed: A package cannot be had.
     """
-    layers = store.local_path(LAYERS) if isinstance(store, EmbeddedStore) else home.cache / LAYERS
+    if plan.requirements is None and not plan.environment.distributions:
+        return Packages()
+    make_private(home.cache)
+    if isinstance(store, EmbeddedStore):
+        make_private(home.store)
+        layers = store.local_path(LAYERS)
+    else:
+        layers = home.cache / LAYERS
     if plan.requirements is not None:
         wanted = choose_platform(store, python)
         key, layer = ensure_resolved_layer(plan.requirements, layers, python=python.minor, platform=wanted)
         requirements = plan.requirements.lines
-    elif plan.environment.distributions:
+    else:
         key, layer = ensure_layer(plan.environment.distributions, layers, cache=home.cache / "bytecode")
         requirements = plan.environment.pins
-    else:
-        return Packages()
     if isinstance(store, EmbeddedStore):
         return Packages(key=key, requirements=requirements)
     archive = write_layer_archive(layer, home.cache / "archives" / f"{key}.tar")
-    ref = BlobRef(digest=digest_file(archive), size_bytes=archive.stat().st_size)
-    return Packages(key=key, requirements=requirements, archive=(ref, archive))
+    return Packages(key=key, requirements=requirements, archive=(refer_to_archive(archive), archive))
 
 
 def choose_platform(store: Store, python: TargetPython) -> str | None:

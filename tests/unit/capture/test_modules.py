@@ -101,6 +101,17 @@ def test_packages_installed_into_a_folder_of_ones_own_are_installed(tmp_path, mo
     assert locate("beside").origin is Origin.LOCAL
 
 
+def test_a_module_named_like_one_of_the_standard_library_is_the_users_before_it_is_loaded_too(write_tree):
+    write_tree({"nturl2path.py": ""})
+    assert "nturl2path" not in sys.modules
+    assert locate("nturl2path").origin is Origin.LOCAL
+
+
+def test_modules_that_their_package_makes_belong_to_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpy.made_by_numpy", ModuleType("numpy.made_by_numpy"))
+    assert locate("numpy.made_by_numpy").origin is Origin.INSTALLED
+
+
 def test_modules_that_exist_in_memory_alone_are_dynamic(monkeypatch):
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
     assert locate("made_up").origin is Origin.DYNAMIC
