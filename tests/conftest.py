@@ -83,7 +83,7 @@ def docker_engine_required() -> None:
     try:
         connect_docker(os.environ).close()
     except EngineUnavailable as error:
-        skip_or_fail(str(error))
+        skip_or_fail(" ".join(str(error).split()))
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from docker.utils import parse_repository_tag
 from sm_remote.home import Home
 from sm_remote.service.engine import ImageMissing, ImagePython
 from sm_remote.service.interpreter import LOCAL_REPOSITORY, is_local_image, read_interpreter
-from sm_remote.service.local_image import IMAGE_CHANGES, pack_interpreter
+from sm_remote.service.local_image import IMAGE_CHANGES, PACKING, PACKING_LABEL, pack_interpreter
 
 _ASK = "import platform; print(platform.python_version(), platform.machine())"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -44,11 +44,11 @@ class DockerImages:
             ImageMissing: It cannot be had.
         """
         with self._lock(image):
-            if self._inspect(image) is not None:
-                return
+            found = self._inspect(image)
             if is_local_image(image):
-                self._make_local(image, say)
-            else:
+                if found is None or (found["Config"].get("Labels") or {}).get(PACKING_LABEL) != PACKING:
+                    self._make_local(image, say)
+            elif found is None:
                 self._pull(image, say)
 
     def has_own_user(self, image: str) -> bool:

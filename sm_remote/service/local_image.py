@@ -22,11 +22,16 @@ from sm_remote.service.rootfs import Rootfs
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
+PACKING = "2"
+"""Counts the ways in which images were packed; one that was packed in another way is made anew."""
+PACKING_LABEL = "sm_remote.packing"
+
 IMAGE_CHANGES = (
     "ENV PATH=/usr/local/bin:/usr/bin:/bin",
     "ENV LANG=C.UTF-8",
     f"ENV SSL_CERT_FILE={CERTIFICATES}",
-    "LABEL sm_remote.local=1",
+    f"LABEL {PACKING_LABEL}={PACKING}",
+    "WORKDIR /tmp",  # whoever the job runs as may write there
     'CMD ["python3"]',
 )
 """What the import of the archive adds to the image, as lines of a Dockerfile."""

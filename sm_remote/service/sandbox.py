@@ -96,7 +96,7 @@ def _build_base(*, network: bool) -> list[str]:
     for file in _SYSTEM_FILES:
         arguments += ["--ro-bind-try", file, file]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/var/tmp", "--dir", "/run"]  # noqa: S108
-    return [*arguments, "--dir", "/opt/ml", "--chdir", "/"]
+    return [*arguments, "--dir", "/opt/ml", "--chdir", "/tmp"]  # noqa: S108
 
 
 def plan_plain(spec: ContainerSpec, command: Sequence[str], scratch: Path) -> Plan:

@@ -121,10 +121,11 @@ def test_an_image_that_was_not_prepared_is_missing(bench):
         bench.engine.start(bench.spec("pass", image="nothing-here:1"))
 
 
-def test_the_root_file_system_and_tmp_can_be_written_and_processes_are_limited(bench):
+def test_a_job_may_write_where_programs_do_and_its_processes_are_limited(bench):
     code = """
-open("/root/x", "w").write("x"); open("/tmp/x", "w").write("x"); open("/opt/ml/x", "w").write("x")
-import os
+import os, pathlib
+for directory in (pathlib.Path.home(), "/tmp", "/var/tmp", "/opt/ml", os.getcwd()):
+    open(f"{directory}/x", "w").write("x")
 found = [p for p in ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max") if os.path.exists(p)]
 print(open(found[0]).read().strip())
 """
@@ -138,6 +139,7 @@ def test_a_job_with_a_network_has_one(bench):
     assert bench.run(bench.spec(code, network=True))[0] == [b"['eth0', 'lo']"]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory to another user")
 def test_what_our_image_writes_belongs_to_an_ordinary_user_of_the_service(api, home, tmp_path):
     bench = Bench(DockerEngine(api, home, uid=12345, gid=12345), home, tmp_path)
     output = bench.mount("output")
