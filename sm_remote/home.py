@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,6 +87,13 @@ def find_home(environ: os._Environ[str] | dict[str, str] | None = None) -> Home:
         data=platformdirs.user_data_path("sm_remote", appauthor=False),
         cache=platformdirs.user_cache_path("sm_remote", appauthor=False),
     )
+
+
+def build_home_environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that is to find this home, wherever it runs and whatever has changed since."""
+    without = {name: value for name, value in environ.items() if name != "SM_REMOTE_HOME"}
+    is_one_directory = home.cache == home.data / "cache"
+    return {**without, "SM_REMOTE_HOME": str(home.data)} if is_one_directory else without
 
 
 def make_private(directory: Path) -> Path:

@@ -173,6 +173,15 @@ def test_the_service_starts_and_ends_by_command(tmp_path: Path, monkeypatch: pyt
     wait_until(lambda: not Path(f"/proc/{process}").exists())
 
 
+def test_a_home_named_relative_to_the_working_directory_is_the_services_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SM_REMOTE_HOME", "state")
+    assert f"state    {tmp_path}/state\n" in run("service", "start").stdout
+    run("service", "stop")
+
+
 def test_a_job_survives_a_stop_of_the_service(functions: dict[str, Any]) -> None:
     job = functions["wait"].submit(4)
     wait_until(lambda: str(job.secondary_status) == "Training")
