@@ -13,7 +13,12 @@ from typing import Any
 
 from sm_remote.wire.digest import flat_view
 
+FAILURE_CHARACTERS = 1000
+"""SageMaker shows 1024, with words of its own around ours."""
+FAILURE_TEXT_CHARACTERS = 700
+"""Of these the exception's own text: the rest is for the place."""
 TEXT_CHARACTERS = 100_000
+LINE_CHARACTERS = 1000
 SOURCES_CHARACTERS = 200_000
 CHAIN_LINKS = 20
 FRAMES = 100
@@ -71,16 +76,17 @@ def pickle_chain(error: BaseException) -> tuple[list[bytes | None], str | None]:
 def render_failure(error: BaseException) -> str:
     """The text of /opt/ml/output/failure: what was raised, then where."""
     text = safe_text(error)
-    if len(text) > 700:
-        text = text[:700] + "..."
+    if len(text) > FAILURE_TEXT_CHARACTERS:
+        text = text[:FAILURE_TEXT_CHARACTERS] + "..."
     head = f"{_short_name(type(error))}: {text}".removesuffix(": ")
     if isinstance(error, SystemExit):
         head += " (the function called sys.exit() instead of returning)"
     frames = _describe_frames(error.__traceback__)
     if not frames:
-        return head
+        return head[:FAILURE_CHARACTERS]
     last = frames[-1]
-    return f"{head}\nat {last['filename']}:{last['lineno']} in {last['name']}: {last['line']}".removesuffix(": ")
+    text = f"{head}\nat {last['filename']}:{last['lineno']} in {last['name']}: {last['line']}".removesuffix(": ")
+    return text[:FAILURE_CHARACTERS]
 
 
 def trim_traceback(traceback: TracebackType | None) -> TracebackType | None:
@@ -121,7 +127,12 @@ def _describe_frame(entry: TracebackType) -> dict[str, Any]:
     code = entry.tb_frame.f_code
     lineno = entry.tb_lineno or code.co_firstlineno
     line = linecache.getline(code.co_filename, lineno, entry.tb_frame.f_globals)
-    return {"filename": code.co_filename, "name": code.co_name, "lineno": lineno, "line": line.strip()}
+    return {
+        "filename": code.co_filename,
+        "name": code.co_name,
+        "lineno": lineno,
+        "line": line.strip()[:LINE_CHARACTERS],
+    }
 
 
 def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:

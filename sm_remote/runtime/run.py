@@ -51,7 +51,7 @@ def run_and_exit(
         output = watch_stdout()
         with suppress(Exception):  # there may be no stderr
             faulthandler.enable()
-        report = _Runner(manifest, workspace, publishes=publishes).run()
+        report = _run_and_report(manifest, workspace, publishes=publishes)
         flush_streams()
         report = replace(report, unfinished_line=output is not None and output.unfinished)
         os.write(report_to, report.to_json())
@@ -59,6 +59,13 @@ def run_and_exit(
         _run_exit_handlers()
     finally:
         os._exit(exit_code)
+
+
+def _run_and_report(manifest: Manifest, workspace: str, *, publishes: bool) -> Report:
+    try:
+        return _Runner(manifest, workspace, publishes=publishes).run()
+    except Exception as problem:  # noqa: BLE001 - a fault of ours, or of an object that breaks whatever looks at it
+        return Report(exit_code=1, failure=f"sm_remote: the runtime failed: {type(problem).__name__}: {problem}"[:1000])
 
 
 def _run_exit_handlers() -> None:

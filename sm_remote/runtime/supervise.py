@@ -25,9 +25,6 @@ from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.marker import format_marker
 
 REFUSED_EXIT_CODE = 13
-FAILURE_CHARACTERS = 1000
-"""SageMaker shows 1024, with words of its own around ours."""
-
 _FORWARDED = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -158,8 +155,8 @@ def _write_failure(text: str) -> None:
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.exists(path) or not os.path.getsize(path):
-            with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text[:FAILURE_CHARACTERS])
+            with open(path, "wb") as file:
+                file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _published() -> str:

@@ -58,8 +58,8 @@ def pickle_value(
     Args:
         value: What to pickle.
         file: Where to; only written to, in order, from its present position.
-        put_buffer: Stores a buffer of at least `EXTERNAL_FROM_BYTES` as an object of its own. Without it all
-            buffers are written inline.
+        put_buffer: Stores a buffer of at least `EXTERNAL_FROM_BYTES` as an object of its own, or keeps the view to
+            store it later. Without it all buffers are written inline.
         pickler: Called as ``pickler(file, buffer_callback=...)``; by default `wire.pickler.ValuePickler`.
 
     Returns:
@@ -81,15 +81,15 @@ def pickle_value(
     entries: list[bytes] = []
     external: dict[BlobRef, None] = {}
     for buffer in buffers:
-        with buffer.raw() as view:
-            if put_buffer is not None and view.nbytes >= EXTERNAL_FROM_BYTES:
-                ref = put_buffer(view)
-                external[ref] = None
-                entries.append(_ENTRY.pack(_EXTERNAL, 0, view.nbytes, bytes.fromhex(ref.digest)))
-            else:
-                writer.pad()
-                entries.append(_ENTRY.pack(_INLINE, writer.count, view.nbytes, b""))
-                writer.write(view)
+        view = buffer.raw()
+        if put_buffer is not None and view.nbytes >= EXTERNAL_FROM_BYTES:
+            ref = put_buffer(view)
+            external[ref] = None
+            entries.append(_ENTRY.pack(_EXTERNAL, 0, view.nbytes, bytes.fromhex(ref.digest)))
+        else:
+            writer.pad()
+            entries.append(_ENTRY.pack(_INLINE, writer.count, view.nbytes, b""))
+            writer.write(view)
     table_offset = writer.count
     writer.write(b"".join(entries))
     writer.write(_FOOTER.pack(body_offset, body_bytes, table_offset, len(entries), END_MAGIC))

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,11 @@ class JobTree:
         (self.root / "input" / "config" / name).write_text(json.dumps(content))
 
     def add_packages(self, *names: str) -> None:
-        """Links packages of this environment into the layer channel."""
+        """Links packages of this environment into the layer channel, those that there are."""
         layer = self.root / "input" / "data" / "sm_remote_layer"
         layer.mkdir()
-        for name in names:
-            found = Path(__import__(name).__file__)
+        for name in filter(find_spec, names):
+            found = Path(find_spec(name).origin)
             source = found.parent if found.name == "__init__.py" else found
             (layer / source.name).symlink_to(source)
             libraries = source.parent / f"{name}.libs"
@@ -116,6 +117,7 @@ class JobTree:
         *args: Any,
         source: bytes | None = None,
         source_texts: Mapping[str, str] | None = None,
+        objects: Sequence[tuple[str, bytes]] = (),
         **manifest: Any,
     ) -> Launch:
         module = sys.modules.get(getattr(func, "__module__", "__main__"))
@@ -129,14 +131,15 @@ class JobTree:
             if by_value:
                 cloudpickle.unregister_pickle_by_value(module)
         runtime = self.put(build_runtime_zip())
-        objects = [("runtime", runtime), ("function", function), ("arguments", arguments)]
-        objects += [("buffer", ref) for ref in (*function_buffers, *argument_buffers)]
+        refs = [("runtime", runtime), ("function", function), ("arguments", arguments)]
+        refs += [("buffer", ref) for ref in (*function_buffers, *argument_buffers)]
+        refs += [(role, self.put(content)) for role, content in objects]
         if source is not None:
-            objects.append(("source", self.put(source)))
+            refs.append(("source", self.put(source)))
         if source_texts is not None:
-            objects.append(("source_texts", self.put(json.dumps(dict(source_texts)).encode())))
+            refs.append(("source_texts", self.put(json.dumps(dict(source_texts)).encode())))
         made = Manifest(
-            objects=tuple(ManifestObject(role=role, ref=ref) for role, ref in objects),
+            objects=tuple(ManifestObject(role=role, ref=ref) for role, ref in refs),
             python=PYTHON,
             function_name=getattr(func, "__name__", "f"),
             layer_key="k" if (self.root / "input" / "data" / "sm_remote_layer").exists() else None,

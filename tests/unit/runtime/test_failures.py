@@ -319,3 +319,26 @@ def test_the_printed_traceback_is_pythons_own(tree):
         here = traceback.format_exc().splitlines()
     assert ended.stderr.splitlines()[0] == here[0]
     assert ended.stderr.splitlines()[-3:] == here[-3:]
+
+
+def test_a_result_that_the_disk_has_no_room_for_is_said_to_be_unwritten(tree):
+    def fill():
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        return bytes(1_000_000)
+
+    ended = tree.run(fill)
+    assert ended.exit_code == 1
+    assert ended.failure.startswith("sm_remote.errors.JobFailed: The result of fill could not be written.\nOSError: ")
+    assert type(ended.error).__name__ == "JobFailed"
+
+
+def test_a_source_line_of_any_length_is_cut(tree):
+    text = f"def f():\n    raise ValueError('{'x' * 200_000}')\n"
+    namespace = {"__name__": "__main__"}
+    exec(compile(text, "cell", "exec"), namespace)
+    ended = tree.run(namespace["f"], source_texts={"cell": text})
+    assert ended.exit_code == 1
+    assert len(ended.failure) <= 1024
+    assert len(ended.header.chain[0].frames[0].line) == 1000

@@ -30,8 +30,12 @@ def test_a_job_starts_without_what_takes_long_to_import(tree):
 
         return sorted(sys.modules)
 
+    code = "import cloudpickle, hashlib, json, mmap, sys; print(json.dumps(sorted(sys.modules)))"
+    needed = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+    extra = set(tree.run(look).value) - set(needed)
     slow = {"asyncio", "pathlib", "tempfile", "shutil", "concurrent.futures", "subprocess", "zipfile", "socket", "ssl"}
-    assert not slow & set(tree.run(look).value)
+    assert not slow & extra
+    assert len({name for name in extra if not name.startswith("sm_remote")}) < 12
 
 
 def test_importing_sm_remote_imports_nothing_else_of_ours_and_no_client_library():

@@ -87,7 +87,7 @@ def test_data_frames_come_back(tree):
         frame["c"] = frame["a"] * 2
         return frame
 
-    tree.add_packages("numpy", "pandas", "dateutil", "six")
+    tree.add_packages("numpy", "pandas", "dateutil", "six", "pytz")
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     assert tree.run(grow, frame).value.equals(grow(frame))
 
@@ -202,3 +202,42 @@ def test_the_environment_of_sagemaker_containers_is_there(tree):
     assert seen["SM_MODEL_DIR"] == str(tree.root / "model")
     assert seen["SM_NUM_GPUS"] == "0"
     assert seen["SM_CURRENT_HOST"] == "algo-1"
+
+
+def test_packages_may_come_as_an_archive(tree):
+    import io
+    import tarfile
+
+    def use():
+        import shipped
+
+        return shipped.__file__
+
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("shipped.py")
+        tar.addfile(entry, io.BytesIO(b""))
+    ended = tree.run(use, objects=[("layer_archive", archive.getvalue())])
+    assert ended.value.endswith("packages0/shipped.py")
+
+
+def test_processes_started_by_the_function_see_what_it_sees(tree):
+    import io
+    import zipfile
+
+    def spread():
+        import multiprocessing
+        import subprocess
+        import sys
+
+        import work
+
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pooled = pool.map(work.double, [1, 2])
+        code = "import work, cloudpickle; print(work.double(4))"
+        return pooled, subprocess.check_output([sys.executable, "-S", "-c", code], text=True)
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("work.py", "def double(x):\n    return 2 * x\n")
+    assert tree.run(spread, source=archive.getvalue()).value == ([2, 4], "8\n")
