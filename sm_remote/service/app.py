@@ -142,11 +142,11 @@ class LocalService:
 
     def end(self) -> None:
         """Ends `run` soon. On the loop's thread, or by a signal handler of the loop."""
-        # Not at once: the answer to who asked for it still has to go out.
-        self._loop.call_later(0.05, self._ended.set)
+        self._ended.set()
 
     def _end_from_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self.end)
+        # Not at once: the answer to who asked for it still has to go out.
+        self._loop.call_soon_threadsafe(self._loop.call_later, 0.05, self.end)
 
     def _close(self) -> None:
         self._executor.shutdown(wait=False)

@@ -80,7 +80,7 @@ def find_layer(source: Mapping[str, Any], buckets: Buckets) -> Path | None:
 def _read_manifest(content: bytes, buckets: Buckets) -> Iterator[tuple[Bucket, str, str]]:
     try:
         first, *paths = json.loads(content)
-        prefix = parse_uri(first["prefix"])
+        prefix = parse_uri(str(first["prefix"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ObjectError(f'the manifest is not a JSON array that begins with {{"prefix": ...}}: {error}') from error
     bucket = buckets.find(prefix)

@@ -54,7 +54,6 @@ def connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA synchronous=FULL")
     return connection
 
 
@@ -69,6 +68,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         if found <= SCHEMA_VERSION:
             _check_integrity(connection)
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
         if found == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.sax.saxutils import escape
 
 from sm_remote.home import LOCAL_ACCOUNT
 from sm_remote.service.api_errors import ApiError, invalid
@@ -23,6 +24,12 @@ _IDENTITY = f"""\
   </GetCallerIdentityResult>
   <ResponseMetadata><RequestId>{{request_id}}</RequestId></ResponseMetadata>
 </GetCallerIdentityResponse>
+"""
+_REFUSAL = """\
+<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>
+  <RequestId>{request_id}</RequestId>
+</ErrorResponse>
 """
 
 
@@ -89,3 +96,8 @@ def render_caller_identity(form: Mapping[str, str], request_id: str) -> str:
     if form.get("Action") != "GetCallerIdentity":
         raise ApiError("InvalidAction", f"Could not find operation {form.get('Action')}.")
     return _IDENTITY.format(request_id=request_id)
+
+
+def render_query_refusal(error: ApiError, request_id: str) -> str:
+    """A refusal in the query protocol."""
+    return _REFUSAL.format(code=escape(error.code), message=escape(error.message), request_id=request_id)

@@ -28,8 +28,6 @@ logger = logging.getLogger("sm_remote.service")
 
 _SWEEP_S = 60.0
 _RETRY_S = 2.0
-
-
 NOTHING = Capacity(cpus=0, memory_bytes=0, gpus=0)
 
 
@@ -156,8 +154,8 @@ class Scheduler:
                 self._changed.wait(_RETRY_S)
                 if self._closed:
                     return
-                attempt = Attempt(self._shop, name)
-                self._running[name] = _Running(attempt=attempt, share=self._running[name].share)
+                attempt = Attempt(self._shop, name, release=lambda: self._release(name))
+                self._running[name].attempt = attempt
             container_exists = self._shop.store.find(name).container_name in self._list_containers()
         with self._changed:
             self._running.pop(name, None)

@@ -26,7 +26,7 @@ from sm_remote.service import api_errors
 from sm_remote.service.api_errors import ApiError
 from sm_remote.service.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
 from sm_remote.service.operations import Operation, find_operation, parse_request, signing_name
-from sm_remote.service.own_operations import render_caller_identity
+from sm_remote.service.own_operations import render_caller_identity, render_query_refusal
 from sm_remote.service.replies import INSTANCE_HEADER, SEEN_HEADER, WAIT_HEADER, Reply, read_patience
 
 logger = logging.getLogger("sm_remote.service")
@@ -109,10 +109,14 @@ class ApiHandler(tornado.web.RequestHandler):
             raise ApiError("UnsupportedMediaType", f"Only {JSON_TYPE} is served.", 415)
 
     async def _answer_query(self) -> None:
-        self._verify("sts")
-        form = dict(urllib.parse.parse_qsl(self.request.body.decode("utf-8", "replace")))
-        text = render_caller_identity(form, self._request_id)
         self.set_header("Content-Type", "text/xml")
+        try:
+            self._verify("sts")
+            form = dict(urllib.parse.parse_qsl(self.request.body.decode("utf-8", "replace")))
+            text = render_caller_identity(form, self._request_id)
+        except ApiError as error:
+            self.set_status(error.status)
+            text = render_query_refusal(error, self._request_id)
         await self._send(text)
 
     async def _answer_json(self) -> None:

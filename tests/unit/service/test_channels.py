@@ -1,0 +1,122 @@
+"""Channels in File mode, out of the embedded store."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.objects import ObjectError
+
+ROOT = "s3://sm-remote-local/data"
+
+
+@pytest.fixture
+def stage(tmp_path, buckets):
+    def stage_channel(uri: str, data_type: str = "S3Prefix") -> dict[str, bytes]:
+        source = {"S3DataType": data_type, "S3Uri": uri}
+        request = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]}
+        directory = tmp_path / "data"
+        directory.mkdir()
+        stage_channels(request, directory, buckets, lambda: None)
+        files = [path for path in (directory / "train").rglob("*") if path.is_file()]
+        return {str(path.relative_to(directory / "train")): path.read_bytes() for path in files}
+
+    return stage_channel
+
+
+def test_everything_below_a_prefix_arrives_under_its_own_path(put, stage):
+    put("data/train/a.csv", b"a")
+    put("data/train/deep/er/b.csv", b"b")
+    put("data/other/c.csv")
+    assert stage(f"{ROOT}/train/") == {"a.csv": b"a", "deep/er/b.csv": b"b"}
+
+
+def test_a_prefix_is_the_start_of_a_key_and_not_a_directory(put, stage):
+    put("data/train-1.csv", b"1")
+    put("data/train-2/x.csv", b"2")
+    put("data/test.csv")
+    assert stage(f"{ROOT}/train") == {"train-1.csv": b"1", "train-2/x.csv": b"2"}
+
+
+def test_a_single_object_arrives_under_its_own_name(put, stage):
+    put("data/train/a.csv", b"a")
+    assert stage(f"{ROOT}/train/a.csv") == {"a.csv": b"a"}
+
+
+def test_a_manifests_objects_arrive_under_their_paths(put, stage):
+    put("elsewhere/a", b"a")
+    put("elsewhere/sub/b", b"b")
+    put("data/m.manifest", json.dumps([{"prefix": "s3://sm-remote-local/elsewhere/"}, "a", "sub/b"]).encode())
+    assert stage(f"{ROOT}/m.manifest", "ManifestFile") == {"a": b"a", "sub/b": b"b"}
+
+
+def test_a_name_with_every_nasty_character_arrives(put, stage):
+    put("data/train/ä ö'\"\n☃.csv", b"x")
+    assert stage(f"{ROOT}/train/") == {"ä ö'\"\n☃.csv": b"x"}
+
+
+def test_objects_are_linked_and_not_copied(put, stage, tmp_path):
+    original = put("data/train/a.csv")
+    stage(f"{ROOT}/train/")
+    assert os.stat(tmp_path / "data" / "train" / "a.csv").st_ino == original.stat().st_ino
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'["a"]',
+        b'[{"prefix": 5}]',
+        b'[{"prefix": "s3://sm-remote-local/x/"}, 5]',
+        b'[{"prefix": "s3://sm-remote-local/x/"}, "not there"]',
+        b'[{"prefix": "s3://sm-remote-local/x/"}, "../../../../etc/passwd"]',
+        b'[{"prefix": "s3://sm-remote-local/x/"}, "/etc/passwd"]',
+        b'[{"prefix": "s3://sm-remote-local/../../"}, "a"]',
+        b'[{"prefix": "file:///etc/"}, "passwd"]',
+        b'[{"prefix": "s3://sm-remote-local/x/"}, ""]',
+        b"[" * 100_000,
+    ],
+)
+def test_a_manifest_that_is_wrong_or_leads_out_is_refused(put, stage, tmp_path, manifest):
+    put("data/m.manifest", manifest)
+    with pytest.raises(ObjectError):
+        stage(f"{ROOT}/m.manifest", "ManifestFile")
+    assert list((tmp_path / "data").rglob("passwd")) == []
+
+
+def test_a_manifest_that_is_not_there_is_named(stage):
+    with pytest.raises(ObjectError, match="none"):
+        stage(f"{ROOT}/none.manifest", "ManifestFile")
+
+
+def test_a_sealed_layer_is_mounted_and_not_linked_file_by_file(put, bucket_directory, buckets, tmp_path):
+    put("sm_remote/layers/abc/numpy/__init__.py")
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://sm-remote-local/sm_remote/layers/abc/"}
+    request = {"InputDataConfig": [{"ChannelName": "sm_remote_layer", "DataSource": {"S3DataSource": source}}]}
+    stage_channels(request, tmp_path, buckets, lambda: None)
+    assert list((tmp_path / "sm_remote_layer").iterdir()) == []
+    (mount,) = find_layer_mounts(request, buckets)
+    assert mount.source == bucket_directory / "sm_remote/layers/abc"
+    assert (mount.target, mount.read_only) == ("/opt/ml/input/data/sm_remote_layer", True)
+
+
+def test_a_stop_ends_the_staging_between_two_objects(put, buckets, tmp_path):
+    for number in range(5):
+        put(f"data/train/{number}")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"{ROOT}/train/"}
+    request = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]}
+    calls = []
+
+    def go_on() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage_channels(request, tmp_path, buckets, go_on)
+    assert len(list((tmp_path / "train").iterdir())) == 2
