@@ -7,9 +7,12 @@ fresh interpreter of this environment that imports cloudpickle.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 from measure import describe_machine, show_ratio, show_times, state_of_its_own, take_turns
 
@@ -36,6 +39,16 @@ def run_bare(image: str, network: str) -> None:
     client.close()
 
 
+def quietly(call: Callable[[], None]) -> Callable[[], None]:
+    """The call as people make it, its log streamed, but not onto this benchmark's own lines."""
+
+    def run() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            call()
+
+    return run
+
+
 def measure_docker() -> None:
     with state_of_its_own("docker"):
         first = nothing.submit()
@@ -45,9 +58,9 @@ def measure_docker() -> None:
         times = take_turns(
             {
                 "docker run --network none": lambda: run_bare(image, "none"),
-                "sm_remote, network isolation": isolated,
+                "sm_remote, network isolation": quietly(isolated),
                 "docker run --network bridge": lambda: run_bare(image, "bridge"),
-                "sm_remote": nothing,
+                "sm_remote": quietly(nothing),
             },
             rounds=ROUNDS,
             warm_ups=2,
@@ -65,7 +78,7 @@ def measure_process() -> None:
         times = take_turns(
             {
                 "python -c 'import cloudpickle'": lambda: subprocess.run(fresh, check=True),
-                "sm_remote, process engine": nothing,
+                "sm_remote, process engine": quietly(nothing),
             },
             rounds=ROUNDS * 2,
             warm_ups=3,

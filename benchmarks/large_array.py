@@ -16,6 +16,7 @@ import statistics
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def forget_payloads(home: Path) -> None:
 def compare(home: Path) -> dict[str, list[float]]:
     from dask.distributed import Client, LocalCluster
 
+    warnings.filterwarnings("ignore", message="Sending large graph")
     # Made before the clock starts; one for each candidate and round.
     arrays: dict[str, np.ndarray] = {}
 

@@ -1,7 +1,8 @@
 """Many jobs at once: how many API calls do they take, and does their rate grow with the number of jobs?
 
-``map`` runs 10, 50 and 100 empty jobs through the process engine. Submitting costs one CreateTrainingJob a job and
-collecting one DescribeTrainingJob and a look at the log's end; waiting must not cost more the more jobs there are.
+``map`` submits 10, 50 and 100 empty jobs at once to the process engine, which runs as many as fit. Submitting costs one
+CreateTrainingJob a job and collecting one DescribeTrainingJob and a look at the log's end; waiting (ListTrainingJobs)
+must not cost more the more jobs there are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from measure import describe_machine, state_of_its_own
+from measure import describe_machine, show_figure, state_of_its_own
 
 from sm_remote import remote
 from sm_remote.jobs.attach import connect_with
@@ -53,8 +54,9 @@ def main() -> None:
     with state_of_its_own("process"):
         counted = Counted()
         double.map(range(4))
-        polls_per_second = {}
-        print("\n  jobs   wall s   jobs/s   polls   polls/s   API calls   calls/job   threads at most")
+        polls_per_second: dict[int, float] = {}
+        calls_per_second: dict[int, float] = {}
+        print("\n  jobs   wall s   jobs/s   polls   polls/s   API calls   calls/s   threads at most")
         for size in SIZES:
             counted.take()
             peak, stop = [0], threading.Event()
@@ -66,7 +68,7 @@ def main() -> None:
             watcher = threading.Thread(target=watch_threads)
             watcher.start()
             began = time.perf_counter()
-            values = double.map(range(size))
+            values = double.map(range(size), max_parallel_jobs=size)
             wall = time.perf_counter() - began
             stop.set()
             watcher.join()
@@ -75,15 +77,16 @@ def main() -> None:
             calls = counted.take()
             polls = sum(calls[name] for name in POLLS)
             total = sum(calls.values())
-            polls_per_second[size] = polls / wall
+            polls_per_second[size], calls_per_second[size] = polls / wall, total / wall
             print(
                 f"  {size:4}   {wall:6.1f}   {size / wall:6.1f}   {polls:5}   {polls / wall:7.1f}   {total:9}   "
-                f"{total / size:9.1f}   {peak[0]:15}"
+                f"{total / wall:7.1f}   {peak[0]:15}"
             )
             print("         " + ", ".join(f"{name} {count}" for name, count in sorted(calls.items())), flush=True)
     smallest, largest = SIZES[0], SIZES[-1]
-    growth = polls_per_second[largest] / polls_per_second[smallest]
-    print(f"\n  polls per second with {largest} jobs / with {smallest}: {growth:.2f} x (10 x the jobs)")
+    for title, rates in (("polls", polls_per_second), ("all API calls", calls_per_second)):
+        growth = rates[largest] / rates[smallest]
+        show_figure(f"{title} per second, {largest} jobs / {smallest} jobs", growth, 1.5, "x")
 
 
 if __name__ == "__main__":
