@@ -162,10 +162,10 @@ def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:
     name, _, version = stem.partition("-")
     if suffix == "dist-info" and name and version:
         return name, version
-    try:
-        return found.metadata["Name"] or "", found.version or ""
-    except (KeyError, TypeError):
+    facts = found.metadata  # None or empty where an installation is damaged
+    if not facts or "Name" not in facts or "Version" not in facts:
         return "", ""
+    return facts["Name"], facts["Version"]
 
 
 def providers_of(module: str, file: Path | None, index: Index) -> list[Distribution]:
