@@ -21,7 +21,7 @@ from botocore.httpsession import URLLib3Session
 
 from sm_remote import __version__
 from sm_remote.errors import EngineUnavailable, ServiceUnavailable
-from sm_remote.home import LOCAL_REGION, Discovery, Home, make_private, read_discovery
+from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment, make_private, read_discovery
 
 logger = logging.getLogger("sm_remote")
 
@@ -171,7 +171,8 @@ def _start(
             stdout=log,
             stderr=log,
             cwd="/",
-            env={**os.environ, **options.to_environment()},
+            # Not the variable as it is now: it may be relative, and it may name another home than ours by now.
+            env={**build_home_environment(home, os.environ), **options.to_environment()},
             start_new_session=True,
         )
     # It outlives us as a rule; where it does not, somebody must collect its exit.
