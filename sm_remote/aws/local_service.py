@@ -16,6 +16,7 @@ from typing import Any
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
@@ -61,7 +62,7 @@ def call_service(discovery: Discovery, operation: str, body: Mapping[str, Any], 
     SigV4Auth(Credentials(discovery.access_key, discovery.secret_key), "sagemaker", LOCAL_REGION).add_auth(request)
     try:
         response = URLLib3Session(timeout=limit_s, proxies={}).send(request.prepare())
-    except HTTPClientError as error:
+    except (HTTPClientError, NoConnectionError) as error:
         raise ServiceUnavailable("The local training service does not answer.", why=str(error)) from error
     text = response.text
     if response.status_code != 200:

@@ -57,13 +57,14 @@ class TrainingJobs:
         self, service: str, operation: str, *, wait: tuple[float, int] | None = None, **members: Any
     ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import ConnectionError as NoConnectionError
 
         anchor = self.session.client("sagemaker")
         token = _wait.set(wait if self.session.holds_requests else None)
         try:
             try:
                 return self._send(service, operation, members)
-            except HTTPClientError:
+            except (HTTPClientError, NoConnectionError):
                 if not self.session.can_reconnect:
                     raise
                 self._reconnect(anchor)
