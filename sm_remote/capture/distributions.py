@@ -162,10 +162,9 @@ def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:
     name, _, version = stem.partition("-")
     if suffix == "dist-info" and name and version:
         return name, version
-    facts = found.metadata  # None or empty where an installation is damaged
-    if not facts or "Name" not in facts or "Version" not in facts:
-        return "", ""
-    return facts["Name"], facts["Version"]
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    facts = dict(re.findall(r"^(Name|Version):[ \t]*(\S+)", text, re.MULTILINE))
+    return facts.get("Name", ""), facts.get("Version", "")
 
 
 def providers_of(module: str, file: Path | None, index: Index) -> list[Distribution]:
