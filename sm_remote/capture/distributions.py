@@ -45,7 +45,7 @@ class Distribution:
     @functools.cached_property
     def name(self) -> str:
         """As its authors spell it."""
-        return self._found.metadata["Name"] or self.key
+        return _header(self._found)[0] or self.key
 
     @property
     def pin(self) -> str:
@@ -160,8 +160,12 @@ def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:
     path = getattr(found, "_path", None)
     stem, _, suffix = (path.name if path is not None else "").rpartition(".")
     name, _, version = stem.partition("-")
-    if suffix == "dist-info" and name and version:
+    if suffix == "dist-info" and name[:1].isalnum() and version:
         return name, version
+    return _header(found)
+
+
+def _header(found: metadata.Distribution) -> tuple[str, str]:
     text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
     facts = dict(re.findall(r"^(Name|Version):[ \t]*(\S+)", text, re.MULTILINE))
     return facts.get("Name", ""), facts.get("Version", "")
