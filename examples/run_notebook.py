@@ -117,7 +117,7 @@ def main(path: Path) -> int:
     print("Training jobs (seconds a phase):")
     for row in reversed(list_jobs(created_after=began)):
         show_job(row.name)
-    print(f"\nThe same notebook in JupyterLab: `make lab`, then open {path}.")
+    print(f"\nThe same notebook in JupyterLab: `make lab`, then open {path.name}.")
     return 0
 
 

@@ -1,0 +1,84 @@
+"""With ``target="sagemaker"`` the client does as it does on AWS, against our own service and a real S3 server.
+
+Nothing here knows of the local service but boto3's endpoint variables: the client polls, finds its account by STS,
+stores everything in S3 and reads the log as CloudWatch's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from sm_remote import attach, list_jobs, remote
+from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
+from sm_remote.errors import ConfigError, JobNotFound
+from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
+from tests.cells import run_cell
+
+pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
+
+CELL = """
+@remote(instance_type="ml.m5.large")
+def divide(x, y):
+    print(f"dividing {x} by {y}")
+    return x / y
+"""
+
+
+@pytest.fixture
+def divide(
+    s3_server: Any, isolated_state: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """A function whose calls go to "AWS": the local service and the S3 server, with one pair of keys for both."""
+    monkeypatch.setenv("SM_REMOTE_HOME", str(tmp_path_factory.mktemp("home-aws")))
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": s3_server.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3_server.secret_key,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": s3_server.endpoint_url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    identity = {"owner": "tests", "access_key": s3_server.access_key, "secret_key": s3_server.secret_key}
+    write_private(make_private(find_home().service) / "identity.json", json.dumps(identity))
+    function = run_cell(CELL, {"__name__": "__main__", "remote": remote})["divide"]
+    function(4, 2)  # a local call: it starts the service and leaves the record of this Python
+    service = read_discovery(find_home())
+    assert service is not None
+    for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", service.endpoint_url)
+    return function.options(
+        target="sagemaker",
+        role=LOCAL_ROLE_ARN,
+        image_uri=local_image_uri(describe_interpreter()),
+        s3_root_uri=f"s3://{s3_server.bucket}/target-{time.time_ns()}",
+    )
+
+
+def test_one_setting_moves_a_call_to_sagemaker(divide: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert divide(3, 2) == 1.5
+    assert "dividing 3 by 2" in capsys.readouterr().out.splitlines()
+    with pytest.raises(ZeroDivisionError):
+        divide(2, 0)
+
+
+def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None:
+    job = divide.submit(9, 3)
+    assert job.result(timeout=120) == 3
+    assert job.describe()["OutputDataConfig"]["S3OutputPath"].startswith(f"s3://{s3_server.bucket}/")
+    again = attach(job.name, target="sagemaker")
+    assert again.result(timeout=60) == 3
+    assert "dividing 9 by 3" in list(again.logs())
+    assert job.name in [row.name for row in list_jobs(target="sagemaker")]
+    with pytest.raises(JobNotFound, match="sagemaker"):
+        attach("no-such-job", target="sagemaker")
+
+
+@pytest.mark.parametrize("missing", ["role", "image_uri", "instance_type"])
+def test_what_sagemaker_needs_to_know_is_asked_for_before_anything_is_sent(divide: Any, missing: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        divide.options(**{missing: None})(1, 1)
+    assert caught.value.fix
