@@ -192,9 +192,10 @@ def _translated(what: str) -> Iterator[None]:
 
 def make_s3_client() -> Any:
     """An S3 client with boto3's own chain of credentials and endpoints."""
-    import boto3
+    import boto3.session
 
-    return boto3.client("s3")
+    # Not boto3's default session, which threads must not share.
+    return boto3.session.Session().client("s3")
 
 
 def link_or_copy(source: Path, target: Path) -> None:
