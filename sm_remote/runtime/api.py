@@ -50,13 +50,9 @@ class InJobFunction:
         """
         _need_client(f"{self._name}.map()", f"Call the builtin map({self._name}, ...): inside a job it runs in place.")
 
-    def options(self, **settings: Any) -> NoReturn:
-        """Needs the client.
-
-        Raises:
-            RemoteError: Always.
-        """
-        _need_client(f"{self._name}.options()", f"Call {self._name}(...): inside a job it runs in place, on this job.")
+    def options(self, **settings: Any) -> InJobFunction:
+        """The same function: the settings are those of jobs, and inside a job none is started."""
+        return self
 
     def explain(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Needs the client.

@@ -118,7 +118,6 @@ def test_modules_from_the_source_archive_are_imported_and_decorated_ones_run_in_
 NEED_THE_CLIENT = {
     "f.submit(1)": "f.submit() cannot be used inside a job",
     "f.map([1])": "f.map() cannot",
-    "f.options(instance_type='ml.p5.48xlarge')": "f.options() cannot",
     "sm_remote.attach('x')": "attach() cannot",
     "sm_remote.list_jobs()": "list_jobs() cannot",
     "sm_remote.RemoteExecutor()": "RemoteExecutor() cannot",
