@@ -108,5 +108,7 @@ def translated() -> Iterator[None]:
         raise ContainerLost(error.explanation or str(error)) from error
     except APIError as error:
         raise EngineError(error.explanation or str(error)) from error
-    except (DockerException, *BROKEN) as error:
+    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise EngineError(f"the Docker daemon does not answer: {error}") from error
+    except OSError as error:  # of this machine's own: a directory that cannot be made, a full disk
+        raise EngineError(str(error)) from error
