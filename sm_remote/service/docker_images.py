@@ -48,6 +48,9 @@ class DockerImages:
             if is_local_image(image):
                 if found is None or (found["Config"].get("Labels") or {}).get(PACKING_LABEL) != PACKING:
                     self._make_local(image, say)
+                    if found is not None:
+                        with suppress(APIError):  # a container of it may still run
+                            self._api.remove_image(found["Id"])
             elif found is None:
                 self._pull(image, say)
 
