@@ -84,6 +84,9 @@ class Watcher:
                     logger.warning("The training-job API does not answer; jobs go on, waiting for it. %s", error)
                 self._sleep(min(LONGEST_PAUSE_S, 0.2 * 2**failures))
                 continue
+            with self._lock:
+                if self._watched.keys() - names:
+                    seen = 0  # a job that came while we looked may have ended in the change that woke us: look again
             for name in ended | self._find_vanished(names - ended - live):
                 self._finish(name)
             pause_s = SHORTEST_PAUSE_S if ended else min(LONGEST_PAUSE_S, pause_s * 1.2)

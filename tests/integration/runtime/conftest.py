@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runtime.driver import JobTree
+from tests.integration.runtime.driver import JobTree
 
 
 @pytest.fixture

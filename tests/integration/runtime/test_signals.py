@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.unit.runtime.driver import terminate, wait_for
+from tests.integration.runtime.driver import terminate, wait_for
 
 
 def test_a_stop_reaches_the_function_which_may_still_return(tree):
