@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from sm_remote.errors import RemoteError
+from sm_remote.errors import ConfigError, RemoteError
 from sm_remote.home import Discovery, Home, find_home, make_private
 from sm_remote.service.app import LocalService, ServiceConfig
 from sm_remote.service.capacity import Capacity
@@ -51,6 +51,9 @@ def main(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, stream=sys.stderr)
     # Whatever is made from here on is the owner's alone; a job's directories are opened one by one.
     os.umask(0o077)
+    # A thread that has something to do waits this long for another that computes; 5 ms by default, at each step of a
+    # job's start.
+    sys.setswitchinterval(0.001)
     home = find_home(dict(environ))
     lock = _take_lock(home)
     if lock is None:
@@ -81,12 +84,25 @@ def _take_lock(home: Home) -> int | None:
 
 
 def _read_config(environ: Mapping[str, str]) -> ServiceConfig:
-    parallel = environ.get(PARALLEL_VARIABLE)
+    parallel = _read_number(environ, PARALLEL_VARIABLE, 0.0)
     return ServiceConfig(
-        idle_s=float(environ.get(IDLE_VARIABLE, "900")),
-        max_parallel_jobs=int(parallel) if parallel else None,
-        stop_grace_s=float(environ.get(GRACE_VARIABLE, "120")),
+        idle_s=_read_number(environ, IDLE_VARIABLE, 900.0),
+        max_parallel_jobs=int(parallel) or None,
+        stop_grace_s=_read_number(environ, GRACE_VARIABLE, 120.0),
     )
+
+
+def _read_number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    try:
+        number = float(text or default)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise ConfigError(
+            f"{name} is {text!r}.", why="It must be a number, not negative.", fix=f"Correct or unset {name}."
+        )
+    return number
 
 
 def _open_real_engine(choice: str, home: Home) -> Engine:

@@ -107,7 +107,12 @@ class LocalService:
             stop_grace_s=config.stop_grace_s,
             reach=reach,
         )
-        self._scheduler = Scheduler(self._workshop, max_parallel_jobs=config.max_parallel_jobs, go_idle=self._touch)
+        self._scheduler = Scheduler(
+            self._workshop,
+            max_parallel_jobs=config.max_parallel_jobs,
+            go_idle=self._touch,
+            give_up=self._end_from_thread,
+        )
         self._executor = ThreadPoolExecutor(_BLOCKING_THREADS, thread_name_prefix="operation")
         self._verifier = Verifier(identity.keys, clock)
         self._instance = secrets.token_hex(16)

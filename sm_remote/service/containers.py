@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sm_remote.catalogue import find_instance_type, render_memory, render_vcpu
+from sm_remote.catalogue import InstanceType, find_instance_type, render_memory, render_vcpu
 from sm_remote.home import LOCAL_REGION
 from sm_remote.service.capacity import Capacity, describe_cap, plan_share
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
@@ -57,15 +57,12 @@ def build_environment(record: JobRecord) -> dict[str, str]:
 
 def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
     """What of this machine a job gets; all of it where the instance type is not known any more."""
-    try:
-        return plan_share(find_instance_type(request["ResourceConfig"]["InstanceType"]), host)
-    except KeyError:
-        return host
+    return plan_share(_find_instance(request), host)
 
 
 def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
     """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
-    instance = find_instance_type(record.request["ResourceConfig"]["InstanceType"])
+    instance = _find_instance(record.request)
     size = f"{render_vcpu(instance)}, {render_memory(instance)}"
     lines = [f"{instance.name} ({size}) on this machine: {engine.describe()}"]
     cap = describe_cap(instance, host)
@@ -74,3 +71,12 @@ def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str
     if record.request.get("EnableManagedSpotTraining"):
         lines.append("managed spot training: no interruption happens on this machine")
     return "\n".join(f"sm_remote: {line}" for line in lines)
+
+
+def _find_instance(request: Mapping[str, Any]) -> InstanceType:
+    name = request["ResourceConfig"]["InstanceType"]
+    try:
+        return find_instance_type(name)
+    except KeyError:
+        # A job of another version of the catalogue.
+        return InstanceType(name=name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -58,12 +59,14 @@ class Attempt:
         self._name = name
         self._release = release
         self._mailbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
+        self._stop_wanted = threading.Event()
         self._log: LogSpool | None = None
         self._follower: Follower | None = None
         self._signalled = False
 
     def stop_soon(self) -> None:
         """Says that the job's stop has been committed. From any thread."""
+        self._stop_wanted.set()
         self._mailbox.put(StopWanted())
 
     def run(self, container_exists: bool) -> None:
@@ -129,9 +132,10 @@ class Attempt:
         tree = self._tree(record)
         self._open_log(record)
         if not container_exists:
+            self._check_stop(record)
             stage_inputs(record, tree, self._shop, self._go_on)
             prepare_image(record, self._shop, self._say_slow_step)
-            self._go_on()
+            self._check_stop(self._shop.store.find(self._name))
         start_container(record, tree, self._shop)
         self._shop.reach("container.after_start")
 
@@ -146,7 +150,11 @@ class Attempt:
     def _go_on(self) -> None:
         """Between two objects of a channel: ends a job that is to stop."""
         self._shop.reach("stage.mid_download")
-        if self._shop.store.find(self._name).stop_cause is not None:
+        if self._stop_wanted.is_set():
+            raise _StoppedEarlyError
+
+    def _check_stop(self, record: JobRecord) -> None:
+        if record.stop_cause is not None:
             raise _StoppedEarlyError
 
     def _say_slow_step(self, text: str) -> None:

@@ -47,12 +47,21 @@ class Scheduler:
         workshop: What attempts work with.
         max_parallel_jobs: An upper bound besides capacity, or None.
         go_idle: Called when the last job has ended.
+        give_up: Called when the queue cannot be run any more; the next service takes it up from the database.
     """
 
-    def __init__(self, workshop: Workshop, *, max_parallel_jobs: int | None, go_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        *,
+        max_parallel_jobs: int | None,
+        go_idle: Callable[[], None],
+        give_up: Callable[[], None],
+    ) -> None:
         self._shop = workshop
         self._max_parallel_jobs = max_parallel_jobs
         self._go_idle = go_idle
+        self._give_up = give_up
         self._queue: deque[tuple[str, Capacity]] = deque()
         self._running: dict[str, _Running] = {}
         self._announced: set[str] = set()
@@ -99,7 +108,14 @@ class Scheduler:
             return len(self._running), len(self._queue)
 
     def _run(self) -> None:
-        self._recover()
+        try:
+            self._recover()
+            self._run_queue()
+        except Exception:
+            logger.exception("The queue cannot be run")
+            self._give_up()
+
+    def _run_queue(self) -> None:
         while True:
             self._announce_waiting()
             with self._changed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import sqlite3
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sm_remote.home import LOCAL_BUCKET
+from sm_remote.wire.outcome import load_outcome
 from tests.fakes.service import build_request, make_client, statuses, wait_for_end, wait_until
 
 pytestmark = [pytest.mark.service]
@@ -92,6 +94,27 @@ def test_a_job_whose_service_dies_anywhere_completes_once(service, proof, channe
     assert_ran_once_and_left_nothing(service, second, proof)
     assert read_log(second, "fit-1")[1:] == ["one", "two", "three"]
     assert (service.home.store / LOCAL_BUCKET / "jobs/fit-1/output/model/m").read_text() == "m\n"
+
+
+@pytest.mark.parametrize(
+    "point", ["run.value_seen", "collect.mid_upload", "publish.before_terminal", "terminal.after_commit"]
+)
+def test_a_value_whose_service_dies_while_taking_it_is_there_afterwards(service, proof, point):
+    first = service.start(SMR_CRASH=point)
+    request = build_request(
+        AlgorithmSpecification={
+            "ContainerEntrypoint": [sys.executable, "-m", "tests.fakes.outcome_job"],
+            "ContainerArguments": [str(proof), "ab" * 32],
+        },
+        OutputDataConfig={"CompressionType": "NONE"},
+    )
+    with suppress(BotoCoreError, ClientError):
+        make_client(first).create_training_job(**request)
+    assert service.wait_for_death() == -signal.SIGKILL
+    second = service.start()
+    assert_ran_once_and_left_nothing(service, second, proof)
+    outcome = service.home.store / LOCAL_BUCKET / "jobs/fit-1/output/data/sm_remote/outcome"
+    assert load_outcome(outcome) == {"answer": 42}
 
 
 def test_a_job_that_was_never_acknowledged_can_be_created_again(service, proof):
