@@ -1,7 +1,7 @@
 """What the scheduler asks of a container engine: start, follow, wait, stop, find again.
 
-`docker_engine` and `process_engine` implement it; `tests/fakes/engine.py` is the third, for tests. Every container has a
-deterministic name (``smr-<job>-a<attempt>-<host>``), so that an effect whose outcome was never recorded is found
+`docker_engine` and `process_engine` implement it; `tests/fakes/engine.py` is the third, for tests. Every container has
+a deterministic name (``smr-<job>-a<attempt>-<host>``), so that an effect whose outcome was never recorded is found
 again instead of being done twice.
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sm_remote import list_jobs, remote
+from sm_remote import attach, list_jobs, remote
 from sm_remote.aws.local_service import ServiceOptions, call_service, ensure_service, find_service, stop_service
 from sm_remote.errors import CorruptBlob, JobNameInUse, OutcomeMissing, ServiceUnavailable
 from sm_remote.home import Home, find_home, read_discovery, write_discovery
@@ -89,7 +89,8 @@ def test_queued_jobs_run_after_the_services_death(home: Home) -> None:
     assert [job.result(timeout=20) for job in jobs] == [0.3] * 4
 
 
-def test_repeated_kills_lose_no_job_and_run_none_twice(home: Home, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_repeated_kills_lose_no_job_and_run_none_twice(home: Home) -> None:
     nap = define(NAP)["nap"]
     jobs = [nap.submit(0.1) for _ in range(12)]
     for _ in range(6):
@@ -112,19 +113,14 @@ def test_a_killed_container_ends_with_its_true_reason(home: Home) -> None:
 
 
 def test_an_altered_outcome_is_not_loaded(home: Home) -> None:
-    job = define("import time\n@remote(stream_logs=False)\ndef f():\n    time.sleep(0.5)\n    return [1, 2, 3]")["f"].submit()
-    path = home.store / "sm-remote-local" / "sm_remote" / "jobs" / job.name / "output" / "data" / "sm_remote" / "outcome"
-
-    def spoil(_: Any) -> None:
-        raise AssertionError
-
+    job = define("@remote(stream_logs=False)\ndef f():\n    return [1, 2, 3]")["f"].submit()
+    jobs = home.store / "sm-remote-local" / "sm_remote" / "jobs"
+    path = jobs / job.name / "output" / "data" / "sm_remote" / "outcome"
     assert job.result(timeout=20) == [1, 2, 3]
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[-70] ^= 1
     path.write_bytes(content)
-    from sm_remote import attach
-
     error = attach(job.name).exception(timeout=30)
     assert isinstance(error, OutcomeMissing)
     assert isinstance(error.__cause__, CorruptBlob)
