@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         DependencyInstallFailed,
         EngineUnavailable,
         JobError,
+        ImageBuildFailed,
         JobFailed,
         JobNameInUse,
         JobNotFound,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sm_remote.executor import RemoteExecutor
     from sm_remote.jobs.attach import attach, list_jobs
     from sm_remote.jobs.job import Job
+    from sm_remote.image.definition import Image
 
 __version__ = "0.1.0"
 
@@ -42,6 +44,7 @@ __all__ = [
     "RemoteExecutor",
     # jobs
     "Job",
+    "Image",
     "attach",
     "list_jobs",
     # errors, as their tree is drawn in sm_remote.errors
@@ -54,6 +57,7 @@ __all__ = [
     "ServiceUnavailable",
     "SubmitError",
     "JobNameInUse",
+    "ImageBuildFailed",
     "JobNotFound",
     "JobError",
     "JobFailed",
@@ -72,6 +76,7 @@ _CLIENT_MODULES = {
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",
 }
+    "Image": "sm_remote.image",
 
 
 def _is_in_job() -> bool:

@@ -6,6 +6,7 @@
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
     ├── EngineUnavailable             no container engine answers
+    ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
     ├── ServiceUnavailable            the training-job API cannot be reached
     ├── SubmitError                   the API refused the job
     │   └── JobNameInUse
@@ -85,6 +86,13 @@ class EngineUnavailable(RemoteError):
 
 class ServiceUnavailable(RemoteError):
     """The training-job API could not be reached, or is of another version."""
+
+
+class ImageBuildFailed(RemoteError):
+    """An `Image` could not be built, or not be pushed to its registry.
+
+    ``facts`` holds ``step`` and ``log`` (its last lines) where they are known.
+    """
 
 
 class SubmitError(RemoteError):

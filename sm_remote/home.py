@@ -75,6 +75,11 @@ class Home:
         """One JSON file for each Python interpreter that a local image was asked to be made from."""
         return self.data / "interpreters"
 
+    @property
+    def images(self) -> Path:
+        """One directory for each `Image` that was asked for: Dockerfile, files and what else it is built from."""
+        return self.data / "images"
+
 
 def find_home(environ: os._Environ[str] | dict[str, str] | None = None) -> Home:
     """Tells where state lives, creating nothing."""

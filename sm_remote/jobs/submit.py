@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from sm_remote.aws.constraints import check_request
-from sm_remote.aws.local_service import call_service
+from sm_remote.aws.local_service import ServiceOptions, call_service
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
-from sm_remote.jobs.connection import Connection
+from sm_remote.image.definition import Image, PythonBase
+from sm_remote.jobs.connection import Connection, connect
+from sm_remote.jobs.image_push import push_image
+from sm_remote.jobs.images import ensure_image, require_discovery
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
@@ -139,6 +142,8 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
     """
     record = describe_interpreter()
     here = TargetPython(version=record.version, same_as_host=True)
+    if isinstance(settings.image_uri, Image):
+        return provide_image(settings.image_uri, settings, connection, here)
     if settings.image_uri is None:
         if settings.target == "sagemaker":
             raise ConfigError(
@@ -154,6 +159,31 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
         register_interpreter(connection.home, record)
         return settings.image_uri, here
     return settings.image_uri, _inspect_image(settings.image_uri, connection, here)
+
+
+def provide_image(
+    image: Image, settings: ResolvedSettings, connection: Connection, here: TargetPython
+) -> tuple[str, TargetPython]:
+    """Has an image built by the local engine, and on SageMaker pushed where it is missing.
+
+    Raises:
+        ConfigError: A file of it is not there, or its Python is another.
+        ImageBuildFailed: It cannot be built or pushed.
+    """
+    local = connection if settings.target == "local" else connect_locally(settings, connection)
+    discovery = require_discovery(local.training_jobs.session.discovery)
+    recipe = ensure_image(image, connection.home, discovery)
+    if settings.target == "sagemaker":
+        return push_image(recipe, connection, discovery), TargetPython(version=here.version, same_as_host=False)
+    if isinstance(image.base, PythonBase) and recipe.bases == (local_image_uri(describe_interpreter()),):
+        return recipe.uri, here
+    return recipe.uri, _inspect_image(recipe.uri, connection, here)
+
+
+def connect_locally(settings: ResolvedSettings, connection: Connection) -> Connection:
+    """The connection to the local service, for a job that runs elsewhere."""
+    options = ServiceOptions(engine=settings.engine, idle_s=settings.service_idle_s)
+    return connect(target="local", home=connection.home, options=options)
 
 
 def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -> TargetPython:

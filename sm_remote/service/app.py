@@ -18,6 +18,7 @@ from sm_remote.home import Discovery, Home, discovery_path, make_private, read_d
 from sm_remote.service.authentication import Keys, Verifier
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.engine import Engine
+from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.log_operations import LogOperations
@@ -209,6 +210,7 @@ class LocalService:
             TagOperations(self._workshop),
             LogOperations(self._workshop),
             own,
+            ImageOperations(self._workshop.engine),
         )
         return Edge(
             operations=operations,

@@ -21,6 +21,7 @@ from docker.errors import APIError, NotFound
 
 from sm_remote.home import Home
 from sm_remote.service.cgroup import PeakMemory, find_peak_memory
+from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.docker_connection import BROKEN, translated
 from sm_remote.service.docker_images import DockerImages
 from sm_remote.service.docker_logs import join_lines, read_frames
@@ -88,6 +89,11 @@ class DockerEngine:
         """See the protocol."""
         with translated():
             self._images.prepare(image, say)
+
+    @property
+    def built_images(self) -> DockerBuilds:
+        """See the protocol."""
+        return self._images.builds
 
     def inspect_python(self, image: str) -> ImagePython:
         """See the protocol."""

@@ -13,6 +13,8 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from sm_remote.home import Home
+from sm_remote.service.built_images import is_built_image
+from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.engine import ImageMissing, ImagePython
 from sm_remote.service.interpreter import LOCAL_REPOSITORY, is_local_image, read_interpreter
 from sm_remote.service.local_image import IMAGE_CHANGES, PACKING, PACKING_LABEL, pack_interpreter
@@ -28,6 +30,9 @@ class DockerImages:
     Args:
         client: Connected to the daemon.
         home: Where interpreters of local images are recorded.
+
+    Attributes:
+        builds: Makes images from what clients wrote down.
     """
 
     def __init__(self, client: docker.APIClient, home: Home) -> None:
@@ -36,6 +41,7 @@ class DockerImages:
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._pythons: dict[str, ImagePython] = {}
+        self.builds = DockerBuilds(client, home)
 
     def prepare(self, image: str, say: Callable[[str], None]) -> None:
         """Makes an image available.
@@ -51,6 +57,8 @@ class DockerImages:
                     if found is not None:
                         with suppress(APIError):  # a container of it may still run
                             self._api.remove_image(found["Id"])
+            elif found is None and is_built_image(image):
+                self.builds.build(image, say, lambda base: self.prepare(base, say))
             elif found is None:
                 self._pull(image, say)
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sm_remote.service.built_images import BuiltImages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +102,10 @@ class Engine(Protocol):
     """Runs containers. Called from the scheduler's threads, several at a time, each with its own container."""
 
     name: str
+
+    @property
+    def built_images(self) -> BuiltImages | None:
+        """The images that it built; None where it builds none."""
 
     def describe(self) -> str:
         """One line about what runs jobs and what it does not isolate, for the first line of a job's log."""

@@ -12,6 +12,7 @@ import botocore.model
 
 from sm_remote.service.api_errors import ApiError, unknown_operation
 from sm_remote.service.api_model import check_request, find_input_shape
+from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.log_operations import LogOperations
@@ -41,7 +42,12 @@ class Operation:
 
 
 def list_operations(
-    jobs: JobOperations, listing: JobListing, tags: TagOperations, logs: LogOperations, own: OwnOperations
+    jobs: JobOperations,
+    listing: JobListing,
+    tags: TagOperations,
+    logs: LogOperations,
+    own: OwnOperations,
+    images: ImageOperations,
 ) -> dict[str, Operation]:
     """All operations by target."""
     functions: dict[str, Blocking | Waiting] = {
@@ -58,6 +64,11 @@ def list_operations(
         "SmRemote.Status": own.status,
         "SmRemote.Shutdown": own.stop_service,
         "SmRemote.InspectImage": own.inspect_image,
+        "SmRemote.BuildImage": images.build,
+        "SmRemote.PushImage": images.push,
+        "SmRemote.DescribeImageWork": images.describe,
+        "SmRemote.ListImages": images.list_images,
+        "SmRemote.RemoveImage": images.remove,
     }
     return {target: _make_operation(target, function) for target, function in functions.items()}
 

@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sm_remote.home import Home, make_private, write_private
+from sm_remote.service.built_images import ImageBuildError, is_built_image
 from sm_remote.service.engine import (
     ContainerExit,
     ContainerLost,
@@ -58,6 +59,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    built_images = None
 
     def __init__(self, home: Home, *, bubblewrap: str | None, note: str = "") -> None:
         self._home = home
@@ -91,6 +93,12 @@ class ProcessEngine:
 
     def _find_interpreter(self, image: str) -> tuple[Interpreter, InterpreterFacts, tuple[Path, ...]]:
         """Finds an interpreter and what of the file system it needs besides /usr."""
+        if is_built_image(image):
+            raise ImageBuildError(
+                f"the image {image} cannot be built: jobs run as processes here, without containers",
+                fix="Install and start Docker (sudo scripts/setup-engine.sh), then: sm-remote service stop. "
+                "Or leave image_uri out, where packages alone are wanted: `dependencies` names them.",
+            )
         if not is_local_image(image):
             raise ImageMissing(
                 f"the image {image} needs Docker, and jobs run as processes here. Install and start Docker"

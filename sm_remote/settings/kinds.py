@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError, TraitType
 
+from sm_remote.image.definition import Image
+
 if TYPE_CHECKING:
     Trait = TraitType[Any, Any]
 else:  # generic only since traitlets 5.10
@@ -83,6 +85,13 @@ class Text(Kind):
         if not self._pattern.fullmatch(value):
             raise TraitError("Its form is another")
         return value
+
+
+class ImageUri(Text):
+    """The URI of an image, or in Python an `Image`; a file and a variable can only name one that exists."""
+
+    def _check(self, value: Any) -> Any:
+        return value if isinstance(value, Image) else super()._check(value)
 
 
 class Whole(Kind):

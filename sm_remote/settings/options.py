@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from sm_remote.image.definition import Image
 
 
 class RemoteOptions(TypedDict, total=False):
@@ -14,7 +17,7 @@ class RemoteOptions(TypedDict, total=False):
     instance_type: str
     instance_count: int
     volume_size: int
-    image_uri: str | None
+    image_uri: str | Image | None
     dependencies: str | Path | Sequence[str] | None
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, object]

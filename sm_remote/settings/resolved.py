@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sm_remote.catalogue import list_choices
 from sm_remote.errors import ConfigError
+from sm_remote.image.definition import Image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class ResolvedSettings:
     chosen_instance_type: str | None
     instance_count: int
     volume_size: int
-    image_uri: str | None
+    image_uri: str | Image | None
     dependencies: str | tuple[str, ...] | None
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, str]

@@ -18,6 +18,7 @@ from sm_remote.settings.kinds import (
     Choice,
     Dependencies,
     Flag,
+    ImageUri,
     Kind,
     MetricDefinitions,
     Seconds,
@@ -44,8 +45,8 @@ class Settings(HasTraits):
     )
     instance_count = Whole(least=1, most=1, default=1, help="How many machines a job has; for now 1.")
     volume_size = Whole(least=1, default=30, help="Size of the job's disk in GB.")
-    image_uri = Text(
-        "the URI of a container image",
+    image_uri = ImageUri(
+        "the URI of a container image, or an Image such as Image.python('3.11').apt('ffmpeg')",
         help="The container image. Default: locally one made from the running Python.",
     )
     dependencies = Dependencies(

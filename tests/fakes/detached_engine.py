@@ -24,6 +24,7 @@ class DetachedEngine:
     """Containers as directories below one."""
 
     name = "detached"
+    built_images = None
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

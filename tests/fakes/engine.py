@@ -70,6 +70,7 @@ class FakeEngine:
     """
 
     name = "fake"
+    built_images = None
 
     def __init__(self, play: Play = succeed) -> None:
         self.play = play

@@ -1,0 +1,162 @@
+"""Images that are built by the Docker engine, and jobs that run in them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sm_remote import Image, remote
+from sm_remote.errors import ConfigError, ImageBuildFailed
+from sm_remote.service.docker_connection import connect_docker
+from tests.cells import run_cell
+
+pytestmark = pytest.mark.service
+
+MINOR = ".".join(map(str, __import__("sys").version_info[:2]))
+
+
+def define(source: str, **names: Any) -> dict[str, Any]:
+    return run_cell(source, {"__name__": "__main__", "remote": remote, **names})
+
+
+@pytest.mark.docker
+def test_a_job_runs_in_an_image_with_files_variables_commands_and_packages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "data.txt").write_text(f"of {tmp_path}")  # so that the image is new
+    image = (
+        Image.python(MINOR)
+        .pip("cloudpickle==3.0.0")
+        .env(MARK='a "b" $HOME')
+        .copy(tmp_path, "/opt/tool")
+        .run("echo made > /opt/made")
+    )
+    cell = define(
+        """
+        @remote(image_uri=image, dependencies=None, stream_logs=False)
+        def look():
+            import importlib.metadata, os
+            uv = [name for _, _, names in os.walk("/") for name in names if name == "uv"]
+            texts = [open(name).read() for name in ("/opt/tool/data.txt", "/opt/made")]
+            return os.environ["MARK"], texts, importlib.metadata.version("cloudpickle"), uv
+        """,
+        image=image,
+    )
+    with caplog.at_level(logging.INFO, "sm_remote"):
+        assert cell["look"]() == ('a "b" $HOME', [f"of {tmp_path}", "made\n"], "3.0.0", [])
+    assert any(line.startswith("Step 1/") for line in caplog.messages)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "sm_remote"):
+        cell["look"]()
+    assert not [line for line in caplog.messages if line.startswith(("Step", "Building"))]
+
+
+@pytest.mark.docker
+def test_an_image_that_was_removed_is_built_again_for_the_job_that_needs_it() -> None:
+    image = Image.python(MINOR).env(NUMBER=os.getpid())
+    cell = define(
+        """
+        @remote(image_uri=image, dependencies=None, stream_logs=False)
+        def number():
+            import os
+            return int(os.environ["NUMBER"])
+        """,
+        image=image,
+    )
+    assert cell["number"]() == os.getpid()
+    docker = connect_docker(os.environ)
+    try:
+        for item in docker.images(name="sm-remote-local/image"):
+            if "NUMBER" in item["Labels"].get("sm_remote.image.description", ""):
+                docker.remove_image(item["RepoTags"][0], force=True)
+    finally:
+        docker.close()
+    assert cell["number"]() == os.getpid()
+
+
+@pytest.mark.docker
+def test_a_dockerfile_is_built_with_its_context(tmp_path: Path) -> None:
+    from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
+
+    base = local_image_uri(describe_interpreter())
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nCOPY a.txt /opt/a.txt\n")
+    (tmp_path / "a.txt").write_text(str(tmp_path))
+    (tmp_path / ".dockerignore").write_text("*\n!a.txt\n")
+    cell = define(
+        """
+        @remote(image_uri=image, dependencies=None, stream_logs=False)
+        def read():
+            return open("/opt/a.txt").read()
+        """,
+        image=Image.from_dockerfile(tmp_path / "Dockerfile").env(A="1"),
+    )
+    assert cell["read"]() == str(tmp_path)
+
+
+@pytest.mark.docker
+def test_a_failed_step_is_shown_with_the_tail_of_its_log() -> None:
+    cell = define(
+        """
+        @remote(image_uri=image, dependencies=None)
+        def never():
+            return 1
+        """,
+        image=Image.python(MINOR).run("echo before; echo why >&2; exit 3"),
+    )
+    with pytest.raises(ImageBuildFailed, match="could not be built") as caught:
+        cell["never"].submit()
+    assert caught.value.facts["step"] == "RUN /bin/sh -c echo before; echo why >&2; exit 3"
+    assert caught.value.facts["log"] == ["before", "why"]
+    assert "non-zero code: 3" in caught.value.why
+    assert "Correct that step" in caught.value.fix
+
+
+@pytest.mark.docker
+def test_packages_that_nobody_has_fail_with_the_installers_own_words() -> None:
+    image = Image.python(MINOR).pip("no-such-package-of-sm-remote==1.2.3")
+    cell = define("f = remote(image_uri=image, dependencies=None)(lambda: 1)", image=image)
+    with pytest.raises(ImageBuildFailed) as caught:
+        cell["f"].submit()
+    assert "no-such-package-of-sm-remote" in caught.value.why
+
+
+@pytest.mark.docker
+def test_packages_without_a_network_fail_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.from_uri("127.0.0.1:9/no/such:image").pip("numpy")
+    cell = define("f = remote(image_uri=image, dependencies=None)(lambda: 1)", image=image)
+    with pytest.raises(ImageBuildFailed) as caught:
+        cell["f"].submit()
+    assert "127.0.0.1:9" in caught.value.why
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_debian_packages_are_there_without_a_registry() -> None:
+    cell = define(
+        """
+        @remote(image_uri=image, dependencies=None, stream_logs=False)
+        def write(text):
+            import subprocess
+            return subprocess.run(["figlet", text], capture_output=True, text=True, check=True).stdout
+        """,
+        image=Image.python(MINOR).apt("figlet"),
+    )
+    assert "_" in cell["write"]("ok")
+
+
+def test_processes_have_no_images_and_the_error_says_what_to_do() -> None:
+    cell = define("f = remote(image_uri=image, dependencies=None)(lambda: 1)", image=Image.python(MINOR).env(A="1"))
+    with pytest.raises(ImageBuildFailed, match="could not be built") as caught:
+        cell["f"].submit()
+    assert "jobs run as processes here" in caught.value.why
+    assert "Docker" in caught.value.fix
+
+
+def test_a_file_that_is_not_there_is_named_before_anything_is_sent() -> None:
+    cell = define("f = remote(image_uri=image)(lambda: 1)", image=Image.python(MINOR).copy("/no/such/file", "/opt/x"))
+    with pytest.raises(ConfigError, match="/no/such/file"):
+        cell["f"].submit()
