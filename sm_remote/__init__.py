@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         CorruptBlob,
         DependencyInstallFailed,
         EngineUnavailable,
-        JobError,
         ImageBuildFailed,
+        JobError,
         JobFailed,
         JobNameInUse,
         JobNotFound,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
         TimedOut,
     )
     from sm_remote.executor import RemoteExecutor
+    from sm_remote.image.definition import Image
     from sm_remote.jobs.attach import attach, list_jobs
     from sm_remote.jobs.job import Job
-    from sm_remote.image.definition import Image
 
 __version__ = "0.1.0"
 
@@ -42,9 +42,9 @@ __all__ = [
     # functions as training jobs
     "remote",
     "RemoteExecutor",
+    "Image",
     # jobs
     "Job",
-    "Image",
     "attach",
     "list_jobs",
     # errors, as their tree is drawn in sm_remote.errors
@@ -53,11 +53,11 @@ __all__ = [
     "CaptureError",
     "StorageError",
     "CorruptBlob",
+    "ImageBuildFailed",
     "EngineUnavailable",
     "ServiceUnavailable",
     "SubmitError",
     "JobNameInUse",
-    "ImageBuildFailed",
     "JobNotFound",
     "JobError",
     "JobFailed",
@@ -72,11 +72,11 @@ __all__ = [
 _CLIENT_MODULES = {
     "remote": "sm_remote.decorator",
     "RemoteExecutor": "sm_remote.executor",
+    "Image": "sm_remote.image",
     "Job": "sm_remote.jobs",
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",
 }
-    "Image": "sm_remote.image",
 
 
 def _is_in_job() -> bool:

@@ -5,8 +5,8 @@
     ├── CaptureError (TypeError)      the function or an argument cannot travel: nothing was sent
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
-    ├── EngineUnavailable             no container engine answers
     ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
+    ├── EngineUnavailable             no container engine answers
     ├── ServiceUnavailable            the training-job API cannot be reached
     ├── SubmitError                   the API refused the job
     │   └── JobNameInUse
@@ -80,19 +80,19 @@ class CorruptBlob(StorageError):
     """An object's bytes do not have the digest under which they are filed."""
 
 
+class ImageBuildFailed(RemoteError):
+    """An `Image` could not be built, or not be pushed to its registry.
+
+    ``facts`` holds ``step`` and ``log`` (its last lines) where they are known.
+    """
+
+
 class EngineUnavailable(RemoteError):
     """The container engine that was asked for does not answer."""
 
 
 class ServiceUnavailable(RemoteError):
     """The training-job API could not be reached, or is of another version."""
-
-
-class ImageBuildFailed(RemoteError):
-    """An `Image` could not be built, or not be pushed to its registry.
-
-    ``facts`` holds ``step`` and ``log`` (its last lines) where they are known.
-    """
 
 
 class SubmitError(RemoteError):

@@ -83,13 +83,6 @@ class RemoteExecutor:
         _need_client("RemoteExecutor()", "Use concurrent.futures.ProcessPoolExecutor for work within this job.")
 
 
-class Job:
-    """Needs the client; the name is here for annotations."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _need_client("Job()", "Jobs are started and watched from where the client is.")
-
-
 class Image:
     """An image in a job, where none is built: whatever is asked of it gives an image, so that modules load."""
 
@@ -108,6 +101,13 @@ class Image:
         return self
 
     pip = run = env = copy = apt
+
+
+class Job:
+    """Needs the client; the name is here for annotations."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _need_client("Job()", "Jobs are started and watched from where the client is.")
 
 
 def attach(*args: Any, **settings: Any) -> NoReturn:
