@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from sm_remote.executor import RemoteExecutor
     from sm_remote.image.definition import Image
     from sm_remote.jobs.attach import attach, list_jobs
+    from sm_remote.jobs.diff import diff
     from sm_remote.jobs.job import Job
+    from sm_remote.jobs.replay import replay
 
 __version__ = "0.1.0"
 
@@ -47,6 +49,8 @@ __all__ = [
     "Job",
     "attach",
     "list_jobs",
+    "replay",
+    "diff",
     # errors, as their tree is drawn in sm_remote.errors
     "RemoteError",
     "ConfigError",
@@ -76,6 +80,8 @@ _CLIENT_MODULES = {
     "Job": "sm_remote.jobs",
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",
+    "replay": "sm_remote.jobs.replay",
+    "diff": "sm_remote.jobs.diff",
 }
 
 

@@ -32,8 +32,8 @@ def create_job(
     """
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
-    spec = prepare_function(func, args, kwargs, settings, connection)
-    return Job(spec.name, connection, spec=spec)
+    spec, lock = prepare_function(func, args, kwargs, settings, connection)
+    return Job(spec.name, connection, spec=spec, lock=lock)
 
 
 class RemoteExecutor(Executor):

@@ -20,6 +20,7 @@ from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import JobError, RemoteError
 from sm_remote.jobs.archive import extract_archive
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.lock import JobLock, send_lock
 from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.results import TAIL_LINES, conclude
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
@@ -54,11 +55,19 @@ class Job(Future[T]):
         name: The training job's name, final from the start.
     """
 
-    def __init__(self, name: str, connection: Connection, *, spec: TrainingJobSpec | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        *,
+        spec: TrainingJobSpec | None = None,
+        lock: JobLock | None = None,
+    ) -> None:
         super().__init__()
         self.name = name
         self._connection = connection
         self._spec = spec
+        self._lock = lock
         self._submitted = spec is None
         self._submission = threading.Lock()
         self._started = threading.Event()
@@ -85,9 +94,12 @@ class Job(Future[T]):
                 self.set_exception(error)
                 raise
             self._submitted = True
-            self._spec = None
+            spec, lock = self._spec, self._lock
+            self._spec = self._lock = None
             self._started.set()
         self._connection.watcher.watch(self.name, created, self._on_end)
+        if lock is not None:
+            send_lock(lock, spec, self._connection)
 
     def _attach(self, description: TrainingJobDescription) -> None:
         """Takes up a job that somebody created."""

@@ -20,6 +20,7 @@ from sm_remote.image.definition import Image, PythonBase
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.image_push import push_image
 from sm_remote.jobs.images import ensure_image, require_discovery
+from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
@@ -41,8 +42,8 @@ def prepare_function(
     *,
     moment: datetime | None = None,
     random_bits: int | None = None,
-) -> TrainingJobSpec:
-    """Captures a call, uploads what the store lacks and describes the job that will run it.
+) -> tuple[TrainingJobSpec, JobLock]:
+    """Captures a call, uploads what the store lacks and describes the job that will run it, and what it is made of.
 
     Raises:
         CaptureError: Something cannot travel; nothing was uploaded.
@@ -86,7 +87,7 @@ def prepare_function(
     )
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
-    return complete
+    return complete, build_lock(complete, captured, settings)
 
 
 def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:

@@ -128,6 +128,24 @@ def list_jobs(*args: Any, **settings: Any) -> NoReturn:
     _need_client("list_jobs()", "Call it where the jobs were started.")
 
 
+def replay(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("replay()", "Call it where the job was started.")
+
+
+def diff(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("diff()", "Call it where the jobs were started.")
+
+
 def _need_client(what: str, fix: str) -> NoReturn:
     raise RemoteError(
         f"{what} cannot be used inside a job.",

@@ -131,7 +131,8 @@ class EmbeddedStore:
                 except FileNotFoundError:  # deleted meanwhile
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    yield ObjectInfo(key=path.relative_to(self._root).as_posix(), size_bytes=status.st_size)
+                    key, version = path.relative_to(self._root).as_posix(), f"{status.st_mtime_ns:x}-{status.st_size:x}"
+                    yield ObjectInfo(key=key, size_bytes=status.st_size, version=version)
 
     def _write_temporary(self, view: memoryview) -> Path:
         incoming = _make_private_chain(self._directory, self._directory / ".incoming")

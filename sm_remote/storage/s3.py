@@ -103,7 +103,9 @@ class S3Store:
         with translated_errors("listed", self.uri(prefix)):
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield ObjectInfo(key=item["Key"][len(self._prefix) :], size_bytes=item["Size"])
+                    yield ObjectInfo(
+                        key=item["Key"][len(self._prefix) :], size_bytes=item["Size"], version=item["ETag"].strip('"')
+                    )
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is not there is no error."""

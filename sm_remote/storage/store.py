@@ -24,10 +24,18 @@ _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])(?:/(.*))?", re.D
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectInfo:
-    """One object of a store."""
+    """One object of a store.
+
+    Attributes:
+        key: Below the store's root.
+        size_bytes: Of its content.
+        version: Changes with the content: the ETag in S3, size and time of the file in the embedded store; empty where
+            it was not asked for.
+    """
 
     key: str
     size_bytes: int
+    version: str = ""
 
 
 class Store(Protocol):

@@ -1,0 +1,168 @@
+"""`job.lock`: what a job was made of, in one JSON object beside its outputs, so that it can be repeated and compared.
+
+It holds no value of an environment variable, which may be a secret, and no data: digests, versions, settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any
+
+from sm_remote import __version__
+from sm_remote.capture.call import CapturedCall
+from sm_remote.capture.interpreter import describe_interpreter
+from sm_remote.errors import RemoteError
+from sm_remote.image.definition import Image
+from sm_remote.jobs.connection import Connection
+from sm_remote.settings import ResolvedSettings
+from sm_remote.settings.schema import NAMES
+from sm_remote.spec import TrainingJobSpec
+from sm_remote.storage import Store
+from sm_remote.storage.embedded import EmbeddedStore
+from sm_remote.storage.store import ObjectInfo, parse_s3_uri
+from sm_remote.wire import manifest as roles
+from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL
+
+logger = logging.getLogger("sm_remote")
+
+FORMAT = 1
+_MOST_OBJECTS = 100_000
+_SEED = re.compile(r"seed|random_state", re.IGNORECASE)
+_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+
+JobLock = Mapping[str, Any]
+
+
+def lock_key(job_name: str) -> str:
+    """Where a job's lock lies, below its S3OutputPath."""
+    return f"{job_name}/job.lock.json"
+
+
+def build_lock(spec: TrainingJobSpec, captured: CapturedCall, settings: ResolvedSettings) -> dict[str, Any]:
+    """What is known of a job when it is submitted, but for the state of its input data, which `write_lock` adds."""
+    manifest = captured.manifest
+    code = [manifest.one(roles.FUNCTION).digest, *(ref.digest for ref in manifest.all(roles.SOURCE))]
+    return {
+        "format": FORMAT,
+        "job": spec.name,
+        "target": settings.target,
+        "sm_remote": __version__,
+        "python": describe_interpreter().version,
+        "manifest": captured.manifest_ref.digest,
+        "code": {
+            "function": manifest.function_name,
+            "hash": hashlib.sha256("\n".join(code).encode()).hexdigest(),
+            "objects": code,
+        },
+        "arguments": manifest.one(roles.ARGUMENTS).digest,
+        "environment": _describe_environment(captured),
+        "image": _describe_image(spec, settings),
+        "instance": dataclasses.asdict(spec.resources),
+        "seeds": find_seeds(spec),
+        "settings": dict(_list_settings(settings)),
+    }
+
+
+def _describe_environment(captured: CapturedCall) -> dict[str, Any]:
+    manifest = captured.manifest
+    archive = manifest.all(roles.LAYER_ARCHIVE)
+    return {
+        "layer": manifest.layer_key,
+        "archive": archive[0].digest if archive else None,
+        "requirements": list(manifest.requirements),
+    }
+
+
+def _describe_image(spec: TrainingJobSpec, settings: ResolvedSettings) -> dict[str, Any]:
+    found = _DIGEST.search(spec.image_uri)
+    written = settings.image_uri
+    return {
+        "uri": spec.image_uri,
+        "digest": found[1] if found else None,
+        "definition": str(written) if isinstance(written, Image) else None,
+    }
+
+
+def find_seeds(spec: TrainingJobSpec) -> dict[str, str | None]:
+    """What can be told from outside of where randomness starts; what the function itself sets is in its code."""
+    named = {name: value for name, value in spec.hyperparameters.items() if _SEED.search(name)}
+    return {"PYTHONHASHSEED": spec.environment.get("PYTHONHASHSEED"), **named}
+
+
+def _list_settings(settings: ResolvedSettings) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in NAMES:
+        value = settings.value(name)
+        if name == "environment_variables":
+            value = sorted(value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        elif not isinstance(value, (str, int, float, list, tuple, type(None))):
+            value = str(value)
+        yield name, {"value": value, "origin": settings.origin(name)}
+
+
+def send_lock(lock: JobLock, spec: TrainingJobSpec, connection: Connection) -> None:
+    """Stores the lock of a job that was just created: at once where that is quick, else while the job starts."""
+    store = connection.open_store(spec.output_uri)
+    inputs = {one.name: one.s3_uri for one in spec.channels if one.name not in (CHANNEL, LAYER_CHANNEL)}
+    if isinstance(store, EmbeddedStore) and not inputs:
+        write_lock(lock, {}, store, connection)
+        return
+    # Not a daemon: a program that submits and ends waits for its lock.
+    name = f"sm_remote-lock-{spec.name}"
+    threading.Thread(target=write_lock, args=(lock, inputs, store, connection), name=name).start()
+
+
+def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connection: Connection) -> None:
+    """Stores a lock. What goes wrong is said and costs nothing else: the job is on its way."""
+    try:
+        data = {name: describe_data(uri, connection) for name, uri in inputs.items()}
+        content = {**lock, "data": data, "created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        store.put_if_absent(lock_key(lock["job"]), json.dumps(content, indent=1, sort_keys=True).encode())
+    except (RemoteError, OSError) as error:
+        logger.warning("The lock of %s could not be stored: %s", lock["job"], error)
+
+
+def describe_data(uri: str, connection: Connection) -> dict[str, Any]:
+    """The state of an input: how much it is, and a digest over the names and ETags of its objects."""
+    bucket, _ = parse_s3_uri(uri)
+    prefix = uri.removeprefix(f"s3://{bucket}").lstrip("/")
+    try:
+        found = list(islice(connection.open_store(f"s3://{bucket}").list(prefix), _MOST_OBJECTS + 1))
+    except RemoteError as error:
+        return {"uri": uri, "note": f"could not be listed: {error.what}"}
+    listed = found[:_MOST_OBJECTS]
+    note = {"note": f"the first {_MOST_OBJECTS} objects"} if len(found) > _MOST_OBJECTS else {}
+    return {
+        "uri": uri,
+        "objects": len(listed),
+        "size_bytes": sum(one.size_bytes for one in listed),
+        "digest": _digest_objects(listed),
+        **({"etag": listed[0].version} if len(listed) == 1 else {}),
+        **note,
+    }
+
+
+def _digest_objects(found: list[ObjectInfo]) -> str:
+    digest = hashlib.sha256()
+    for one in found:
+        digest.update(f"{one.key}\0{one.size_bytes}\0{one.version}\n".encode())
+    return digest.hexdigest()
+
+
+def read_lock(job_name: str, output_uri: str, connection: Connection) -> JobLock | None:
+    """A job's lock; None for one that has none, such as one that others created."""
+    store = connection.open_store(output_uri)
+    key = lock_key(job_name)
+    if store.head(key) is None:
+        return None
+    content = json.loads(store.get(key))
+    return content if isinstance(content, dict) and content.get("format") == FORMAT else None

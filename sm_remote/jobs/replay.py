@@ -1,0 +1,184 @@
+"""Runs a job again: the same manifest, and so the same code, arguments and packages, under a new name."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.errors import ConfigError, JobError
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.job import Job
+from sm_remote.jobs.lock import JobLock, read_lock
+from sm_remote.jobs.name import build_job_name
+from sm_remote.settings import resolve_settings
+from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.storage.store import parse_s3_uri
+
+REPLAY_TAG = "sm_remote:replay_of"
+_FUNCTION_TAG = "sm_remote:function"
+_RESOURCES = {
+    "instance_type": "instance_type",
+    "instance_count": "instance_count",
+    "volume_size": "volume_size_gb",
+}
+_MEMBERS = {
+    "max_runtime_in_seconds": "max_runtime_s",
+    "environment_variables": "environment",
+    "hyperparameters": "hyperparameters",
+    "enable_network_isolation": "network_isolation",
+    "role": "role_arn",
+}
+CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags")
+_WHERE = ("target", "region", "engine", "service_idle_s", "service_max_parallel_jobs")
+
+
+def replay(job: Job[Any] | str, **options: Any) -> Job[Any]:
+    """Submits the same manifest again under a new name, and returns the new job; nothing is uploaded.
+
+    Args:
+        job: The job, or its name.
+        **options: Settings that may differ: ``instance_type``, ``instance_count``, ``volume_size``,
+            ``max_runtime_in_seconds``, ``environment_variables``, ``hyperparameters``, ``tags``, ``role``,
+            ``job_name_prefix``, ``enable_network_isolation``. Where to look for a job that is given by its name is
+            said by ``target`` and ``region``.
+
+    Raises:
+        JobNotFound: There is no such job.
+        JobError: What it was made of is not stored any more.
+        ConfigError: An option would make it another job.
+    """
+    check_options(options)
+    where = {name: value for name, value in options.items() if name in _WHERE}
+    connection = job._connection if isinstance(job, Job) else connect_with(resolve_settings(where))
+    name = job.name if isinstance(job, Job) else job
+    again = replay_through(connection, name, {key: value for key, value in options.items() if key not in where})
+    again._submit()
+    return again
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuses options with which the job would not be the same.
+
+    Raises:
+        ConfigError: One is not of those that may differ.
+    """
+    for name in options:
+        if name not in (*CHANGEABLE, *_WHERE):
+            raise ConfigError(
+                f"replay() cannot change {name!r}.",
+                why="It submits the same code, arguments, packages and image again.",
+                fix=f"Call the function anew, or change one of {', '.join(CHANGEABLE)}.",
+                name=name,
+            )
+
+
+def replay_through(
+    connection: Connection,
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    moment: datetime | None = None,
+    random_bits: int | None = None,
+) -> Job[Any]:
+    """`replay`, over a connection that is there; the new job is not submitted yet."""
+    given = resolve_settings(options) if options else None
+    changes = {key: given.value(key) for key in options} if given else {}
+    description = connection.training_jobs.describe(name)
+    tags = connection.training_jobs.list_tags(description.arn)
+    prefix = str(changes.get("job_name_prefix") or tags.get(_FUNCTION_TAG) or name)
+    bits = secrets.randbits(64) if random_bits is None else random_bits
+    new_name = build_job_name(prefix, moment or datetime.now(), bits)
+    spec = change_spec(rebuild_spec(description, tags), new_name, name, changes)
+    _require_objects(spec, name, connection)
+    lock = read_lock(name, description.output_uri, connection)
+    return Job(new_name, connection, spec=spec, lock=_renew_lock(lock, spec, name))
+
+
+def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -> TrainingJobSpec:
+    """What a job was asked to be, from what the API says of it. Pure.
+
+    Source: API_DescribeTrainingJob; it answers with the members of the request.
+    """
+    raw = description.raw
+    algorithm, resources = raw["AlgorithmSpecification"], raw["ResourceConfig"]
+    return TrainingJobSpec(
+        name=description.name,
+        role_arn=raw["RoleArn"],
+        image_uri=algorithm["TrainingImage"],
+        output_uri=description.output_uri,
+        resources=Resources(
+            instance_type=resources["InstanceType"],
+            instance_count=resources.get("InstanceCount", 1),
+            volume_size_gb=resources.get("VolumeSizeInGB", 30),
+            keep_alive_period_s=resources.get("KeepAlivePeriodInSeconds"),
+        ),
+        entrypoint=tuple(algorithm.get("ContainerEntrypoint") or ()),
+        arguments=tuple(algorithm.get("ContainerArguments") or ()),
+        channels=tuple(_read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
+        compress_output=description.compressed,
+        max_runtime_s=raw.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400),
+        environment=dict(raw.get("Environment") or {}),
+        hyperparameters=dict(raw.get("HyperParameters") or {}),
+        metric_definitions=tuple(
+            MetricDefinition(name=metric["Name"], regex=metric["Regex"])
+            for metric in algorithm.get("MetricDefinitions") or ()
+        ),
+        tags=tuple(tags.items()),
+        network_isolation=raw.get("EnableNetworkIsolation", False),
+    )
+
+
+def _read_channel(channel: Mapping[str, Any]) -> Channel:
+    source = channel["DataSource"]["S3DataSource"]
+    return Channel(
+        name=channel["ChannelName"],
+        s3_uri=source["S3Uri"],
+        s3_data_type=source["S3DataType"],
+        content_type=channel.get("ContentType"),
+    )
+
+
+def change_spec(spec: TrainingJobSpec, name: str, old_name: str, changes: Mapping[str, Any]) -> TrainingJobSpec:
+    """The same job under another name, with other resources and the like. Pure."""
+    resources = {_RESOURCES[key]: value for key, value in changes.items() if key in _RESOURCES}
+    members = {_MEMBERS[key]: value for key, value in changes.items() if key in _MEMBERS}
+    tags = {**dict(spec.tags), **dict(changes.get("tags") or {}), REPLAY_TAG: old_name}
+    return dataclasses.replace(
+        spec,
+        name=name,
+        resources=dataclasses.replace(spec.resources, **resources),
+        tags=tuple(tags.items()),
+        **members,
+    )
+
+
+def _require_objects(spec: TrainingJobSpec, name: str, connection: Connection) -> None:
+    """Makes sure that what the job reads is still stored, before the job is paid for.
+
+    Raises:
+        JobError: Something was removed.
+    """
+    for channel in spec.channels:
+        bucket, _ = parse_s3_uri(channel.s3_uri)
+        key = channel.s3_uri.removeprefix(f"s3://{bucket}/")
+        store = connection.open_store(f"s3://{bucket}")
+        is_object = channel.s3_data_type == "ManifestFile"
+        found = store.head(key) if is_object else next(iter(store.list(key)), None)
+        if found is None:
+            raise JobError(
+                f"Training job {name} cannot be run again: its channel {channel.name} is not stored any more.",
+                why=f"There is nothing at {channel.s3_uri}.",
+                fix="Call the function anew: it sends what is missing.",
+                job_name=name,
+            )
+
+
+def _renew_lock(lock: JobLock | None, spec: TrainingJobSpec, old_name: str) -> JobLock | None:
+    if lock is None:
+        return None
+    return {**lock, "job": spec.name, "replay_of": old_name, "instance": dataclasses.asdict(spec.resources)}

@@ -1,0 +1,54 @@
+"""A job's request is read back from what the API says of it, and only what may differ is changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from sm_remote.aws.requests import build_create_training_job
+from sm_remote.aws.responses import parse_description
+from sm_remote.errors import ConfigError
+from sm_remote.jobs.replay import REPLAY_TAG, change_spec, check_options, rebuild_spec
+from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from tests.fakes.cli_world import build_answer
+
+SPEC = TrainingJobSpec(
+    name="fit-1",
+    role_arn="arn:aws:iam::000000000000:role/x",
+    image_uri="image:1",
+    output_uri="s3://bucket/jobs",
+    resources=Resources(instance_type="ml.m5.large", instance_count=2, volume_size_gb=40, keep_alive_period_s=60),
+    entrypoint=("python3", "-c", "x"),
+    arguments=("1", "2"),
+    channels=(
+        Channel(name="sm_remote", s3_uri="s3://bucket/channels/1.manifest", s3_data_type="ManifestFile"),
+        Channel(name="train", s3_uri="s3://bucket/x", content_type="text/csv"),
+    ),
+    compress_output=True,
+    max_runtime_s=60,
+    environment={"A": "1"},
+    hyperparameters={"seed": "3"},
+    metric_definitions=(MetricDefinition(name="loss", regex="(.*)"),),
+    tags=(("team", "x"),),
+    network_isolation=True,
+)
+
+
+def test_a_spec_survives_the_api() -> None:
+    answer = {**build_answer("fit-1"), **build_create_training_job(SPEC)}
+    assert rebuild_spec(parse_description(answer), {"team": "x"}) == SPEC
+
+
+def test_another_machine_changes_nothing_else() -> None:
+    made = change_spec(SPEC, "fit-2", "fit-1", {"instance_type": "ml.g5.xlarge", "tags": {"team": "y"}})
+    assert made.name == "fit-2"
+    assert made.resources.instance_type == "ml.g5.xlarge"
+    assert made.resources.volume_size_gb == 40
+    assert dict(made.tags) == {"team": "y", REPLAY_TAG: "fit-1"}
+    assert (made.arguments, made.channels, made.environment) == (SPEC.arguments, SPEC.channels, SPEC.environment)
+
+
+@pytest.mark.parametrize("name", ["dependencies", "image_uri", "inputs", "stream_logs", "nonsense"])
+def test_what_would_make_it_another_job_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"cannot change '{name}'") as caught:
+        check_options({name: "x"})
+    assert "instance_type" in caught.value.fix
