@@ -12,7 +12,8 @@ from typing import Any
 from sm_remote.capture.archive import pack
 from sm_remote.capture.explain import Item, list_items
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
-from sm_remote.capture.packages import Packages, ensure_packages
+from sm_remote.capture.lock import Lock
+from sm_remote.capture.packages import INSTALL_LIMIT_S, Packages, ensure_packages
 from sm_remote.capture.plan import Plan, plan_call
 from sm_remote.capture.requirements import Dependencies
 from sm_remote.capture.upload import Upload, upload_all
@@ -41,6 +42,7 @@ class CapturedCall:
         arguments: ContainerArguments.
         uploaded_bytes: What the store did not have yet.
         items: What travels, and why.
+        lock: The packages that the job has, exactly.
     """
 
     function_name: str
@@ -51,6 +53,7 @@ class CapturedCall:
     arguments: tuple[str, ...]
     uploaded_bytes: int
     items: tuple[Item, ...]
+    lock: Lock
 
 
 def capture_call(
@@ -63,6 +66,7 @@ def capture_call(
     dependencies: Dependencies,
     python: TargetPython,
     runtime: bytes,
+    install_limit_s: float = INSTALL_LIMIT_S,
 ) -> CapturedCall:
     """Captures a call. Whatever can fail because of the function or its arguments fails before anything is stored.
 
@@ -72,9 +76,10 @@ def capture_call(
         kwargs: Its keyword arguments.
         store: Where the objects go.
         home: Whose cache is used.
-        dependencies: ``"auto"``, None, a list of requirements or the path of a requirements file.
+        dependencies: ``"auto"``, None, a list of requirements or the path of a file that says them.
         python: The Python that will run the job.
         runtime: The zip that runs it.
+        install_limit_s: How long the packages may take to be had.
 
     Raises:
         TypeError: The arguments do not fit the function.
@@ -84,7 +89,7 @@ def capture_call(
         StorageError: The store cannot be written.
     """
     with plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan:
-        packages = ensure_packages(plan, store=store, home=home, python=python)
+        packages = ensure_packages(plan, store=store, home=home, python=python, limit_s=install_limit_s)
         uploads = _list_uploads(plan, packages, runtime)
         manifest = _build_manifest(plan, packages, uploads)
         manifest_bytes = manifest.to_json()
@@ -102,6 +107,7 @@ def capture_call(
             arguments=arguments,
             uploaded_bytes=written + channel_bytes,
             items=tuple(list_items(plan)),
+            lock=packages.lock,
         )
 
 
@@ -117,6 +123,8 @@ def _list_uploads(plan: Plan, packages: Packages, runtime: bytes) -> list[Upload
     if plan.texts:
         texts = json.dumps(plan.texts, sort_keys=True).encode()
         uploads.append(_upload_bytes(roles.SOURCE_TEXTS, texts))
+    if packages.in_job:
+        uploads.append(_upload_bytes(roles.INSTALL, json.dumps(packages.in_job).encode()))
     if packages.archive is not None:
         ref, path = packages.archive
         uploads.append(Upload(role=roles.LAYER_ARCHIVE, ref=ref, source=path))

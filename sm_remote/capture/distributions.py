@@ -16,7 +16,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -109,6 +109,25 @@ class Distribution:
         """A file of its metadata folder."""
         return self._found.read_text(name)
 
+    @functools.cached_property
+    def url(self) -> str:
+        """Where it was installed from, when from no index: a repository, a URL or a path. Source: PEP 610."""
+        try:
+            facts = json.loads(self._found.read_text("direct_url.json") or "{}")
+            url = str(facts.get("url", ""))
+        except (ValueError, AttributeError):
+            return ""
+        commit = (facts.get("vcs_info") or {}).get("commit_id")
+        prefix = f"{facts['vcs_info'].get('vcs', 'git')}+" if commit else ""
+        folder = f"#subdirectory={facts['subdirectory']}" if facts.get("subdirectory") else ""
+        return f"{prefix}{url}{f'@{commit}' if commit else ''}{folder}" if url else ""
+
+    @property
+    def info_folder(self) -> Path | None:
+        """The folder of its metadata."""
+        path = getattr(self._found, "_path", None)
+        return Path(path) if path is not None else None
+
     @property
     def info_folder_name(self) -> str:
         """The name that its metadata folder has where it is installed from a wheel."""
@@ -117,10 +136,17 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Index:
-    """The installed distributions by normalised name, and the names of those that provide a top-level module."""
+    """The installed distributions by normalised name, and the names of those that provide a top-level module.
+
+    Attributes:
+        by_name: The one of each name that is found first.
+        by_module: Names of distributions by top-level module.
+        hidden: Further installations of the same names.
+    """
 
     by_name: Mapping[str, Distribution]
     by_module: Mapping[str, tuple[str, ...]]
+    hidden: Mapping[str, tuple[Distribution, ...]] = field(default_factory=dict)
 
 
 def normalise(name: str) -> str:
@@ -144,15 +170,22 @@ def _stamps(folders: list[str]) -> Iterator[tuple[str, int]]:
 @functools.lru_cache(maxsize=1)
 def _read_index(_stamps: tuple[tuple[str, int], ...]) -> Index:
     by_name: dict[str, Distribution] = {}
+    hidden: dict[str, list[Distribution]] = {}
     for found in metadata.distributions():
         one = Distribution(found)
-        if one.key and one.version:  # else a damaged installation: pip leaves such folders behind
-            by_name.setdefault(one.key, one)
+        if not one.key or not one.version:
+            continue  # a damaged installation: pip leaves such folders behind
+        if by_name.setdefault(one.key, one) is not one and one.version != by_name[one.key].version:
+            hidden.setdefault(one.key, []).append(one)
     by_module: dict[str, list[str]] = {}
     for key in sorted(by_name):
         for module in by_name[key].top_modules:
             by_module.setdefault(module, []).append(key)
-    return Index(by_name=by_name, by_module={name: tuple(keys) for name, keys in by_module.items()})
+    return Index(
+        by_name=by_name,
+        by_module={name: tuple(keys) for name, keys in by_module.items()},
+        hidden={name: tuple(others) for name, others in hidden.items()},
+    )
 
 
 def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,12 +57,22 @@ class TargetPython:
     Attributes:
         version: Such as ``3.11`` or ``3.11.7``.
         same_as_host: Whether it is this process's own interpreter, so that packages installed for that one fit.
-        platform: As uv names it, where it is another than this machine's: ``x86_64-manylinux_2_28``.
+        machine: Its processor, such as ``x86_64``; None where it is not known.
+        glibc: Its C library's version; None where it is not known.
+        installed: What the job's image has, version by normalised name; None where that is not known.
+        image: The image's name, for messages.
+        has_gpu: Whether the job's machine has a GPU; None where that is not known.
+        can_install: Whether the job has a network over which it could install something itself.
     """
 
     version: str
     same_as_host: bool
-    platform: str | None = None
+    machine: str | None = None
+    glibc: tuple[int, int] | None = None
+    installed: Mapping[str, str] | None = None
+    image: str = ""
+    has_gpu: bool | None = None
+    can_install: bool = True
 
     @property
     def minor(self) -> str:

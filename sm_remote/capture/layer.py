@@ -1,8 +1,8 @@
 """Installed packages as one directory that a job mounts read-only: a layer, filed under what it contains.
 
-Where the job runs with this very interpreter, the installed files themselves are linked into the layer: no index, no
-resolving, no copy, and versions that no index has (``torch 2.13.0+cpu``) are no trouble. `resolved_layer` is for every
-other image. A layer appears by one rename, so a directory that is there is whole.
+Installed files that work in the job are themselves linked into the layer: no index, no resolving, no copy, and versions
+that no index has (``torch 2.13.0+cpu``) are no trouble. `installer` adds what has to be fetched. A layer appears by one
+rename, so a directory that is there is whole.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sm_remote.capture.alterations import find_alterations
 from sm_remote.capture.bytecode import add_bytecode, bytecode_name
 from sm_remote.capture.distributions import Distribution
 from sm_remote.capture.interpreter import describe_interpreter
@@ -24,35 +25,20 @@ from sm_remote.errors import CaptureError
 
 _logger = logging.getLogger("sm_remote")
 
-KEY_LENGTH = 32
 _STALE_S = 24 * 3600
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
-def layer_key(distributions: Iterable[Distribution]) -> str:
-    """The key of the layer of these distributions: equal for equal files, whatever the order."""
+def bytecode_key(one: Distribution) -> str:
+    """Under which the bytecode of a distribution is kept: equal for equal sources and interpreters."""
     here = describe_interpreter()
-    lines = sorted(f"{one.key} {one.version} {one.record_sha256}" for one in distributions)
-    text = "\n".join(["sm_remote/layer/v1", here.soabi, here.platform, *lines])
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-
-
-def ensure_layer(distributions: Sequence[Distribution], layers: Path, *, cache: Path) -> tuple[str, Path]:
-    """Makes the layer of these distributions unless it is there.
-
-    Args:
-        distributions: Installed for the running interpreter.
-        layers: The directory of all layers.
-        cache: Where bytecode is kept that packages were installed without.
-
-    Returns:
-        Its key and its directory.
-
-    Raises:
-        CaptureError: An installed file is gone or unreadable.
-    """
-    key = layer_key(distributions)
-    return key, publish_layer(layers / key, lambda target: _link_distributions(distributions, target, cache))
+    text = f"sm_remote/bytecode/v2\n{here.soabi}\n{one.key} {one.version} {one.record_sha256}"
+    changes = [
+        f"{name} {(one.folder / name).stat().st_mtime_ns}"
+        for name in find_alterations(one)
+        if (one.folder / name).exists()
+    ]
+    return hashlib.sha256("\n".join([text, *changes]).encode()).hexdigest()[:32]
 
 
 def publish_layer(layer: Path, fill: Callable[[Path], None]) -> Path:
@@ -69,6 +55,19 @@ def publish_layer(layer: Path, fill: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return layer
+
+
+def retire_altered_layer(layer: Path, linked: Sequence[Distribution]) -> None:
+    """Moves a layer aside of which a file was altered: links share their content with what was installed then.
+
+    A job that has it mounted keeps it; it is removed after a day.
+    """
+    if not layer.is_dir():
+        return
+    altered = next((one for one in linked if find_alterations(one, folder=layer)), None)
+    if altered is not None:
+        _logger.warning("The layer %s is made again: a file of %s in it was altered.", layer.name, altered.pin)
+        layer.rename(layer.with_name(f".incoming-altered-{layer.name}-{time.time_ns()}"))
 
 
 def _move_into_place(temporary: Path, layer: Path) -> None:
@@ -89,14 +88,24 @@ def _remove_stale(layers: Path) -> None:
             continue
 
 
-def _link_distributions(distributions: Sequence[Distribution], target: Path, cache: Path) -> None:
+def link_distributions(distributions: Sequence[Distribution], target: Path, cache: Path) -> None:
+    """Links the files of installed distributions into a directory, and adds bytecode where they came without.
+
+    Args:
+        distributions: Installed for the running interpreter.
+        target: May hold files already; those stay.
+        cache: Where bytecode is kept that packages were installed without.
+
+    Raises:
+        CaptureError: An installed file is gone or unreadable.
+    """
     linker = _Linker(target)
     for one in distributions:
         for file in one.files:
             if not _is_foreign_bytecode(file.name):
                 linker.link(one.folder / file.name, file.name, one)
     if linker.uncompiled:
-        missing = {layer_key([one]): names for one, names in linker.uncompiled.items()}
+        missing = {bytecode_key(one): names for one, names in linker.uncompiled.items()}
         _logger.info("Compiling %d modules for jobs, once", sum(map(len, missing.values())))
         add_bytecode(target, missing, cache, publish_layer)
 

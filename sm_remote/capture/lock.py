@@ -27,6 +27,8 @@ class Source(str, Enum):
     """A wheel that was built on the fly, since no index has the package."""
     IMAGE = "image"
     """The job's image has it already; it is in no layer."""
+    JOB = "job"
+    """The job installs it itself, as it can only be built there; it is in no layer."""
 
     def __str__(self) -> str:
         return self.value
@@ -80,12 +82,12 @@ class Lock:
     @property
     def carried(self) -> tuple[LockedPackage, ...]:
         """The packages that the layer holds."""
-        return tuple(one for one in self.packages if one.source is not Source.IMAGE)
+        return tuple(one for one in self.packages if one.source not in (Source.IMAGE, Source.JOB))
 
     @property
     def layer_key(self) -> str:
         """The key of the layer: equal for equal packages, Python and platform, whatever the image has besides."""
-        text = _write([FORMAT, self.python, self.platform, [_to_row(one) for one in self.carried]])
+        text = _write([FORMAT, self.python, self.platform, self.indexes, [_to_row(one) for one in self.carried]])
         return hashlib.sha256(b"sm_remote/layer/v2\0" + text).hexdigest()[:KEY_LENGTH]
 
     @property

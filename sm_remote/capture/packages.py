@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sm_remote.capture.installer import ensure_resolved_layer
+from sm_remote.capture.fitting import TargetPlatform, find_platform
 from sm_remote.capture.interpreter import TargetPython
-from sm_remote.capture.layer import ensure_layer
-from sm_remote.capture.layer_archive import refer_to_archive, write_layer_archive
-from sm_remote.capture.plan import Plan, fits_host
+from sm_remote.capture.lock import Lock
+from sm_remote.capture.plan import Plan
+from sm_remote.errors import DependencyInstallFailed
 from sm_remote.home import Home, make_private
 from sm_remote.storage.embedded import EmbeddedStore
 from sm_remote.storage.store import Store
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.layout import LAYERS
 
-_GLIBC = "manylinux_2_28"
-"""What the current Deep Learning Containers and Debian images have at least."""
+if TYPE_CHECKING:
+    from sm_remote.capture.choice import Choice
+
+_logger = logging.getLogger("sm_remote")
+
+INSTALL_LIMIT_S = 900.0
+"""How long the packages of a call may take to be had, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,14 +32,23 @@ class Packages:
     """Where a job's packages are.
 
     Attributes:
-        key: The layer's; None where no packages are needed.
-        requirements: What they are.
+        key: The layer's; None where no packages are carried.
+        directory: The layer itself, on this machine.
+        lock: The whole environment, what the image brings included.
         archive: The layer as one object, where the store is none that jobs can mount from.
+        in_job: Requirements that only the job itself can install, because they must be built there.
     """
 
     key: str | None = None
-    requirements: tuple[str, ...] = ()
+    directory: Path | None = None
+    lock: Lock = field(default_factory=Lock)
     archive: tuple[BlobRef, Path] | None = None
+    in_job: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """All packages, exactly, for people."""
+        return self.lock.pins
 
     @property
     def prefix(self) -> str:
@@ -41,39 +56,127 @@ class Packages:
         return f"{LAYERS}/{self.key}"
 
 
-def ensure_packages(plan: Plan, *, store: Store, home: Home, python: TargetPython) -> Packages:
+def ensure_packages(plan: Plan, *, store: Store, home: Home, python: TargetPython, limit_s: float) -> Packages:
     """Makes the layer that a plan asks for, unless it is there.
 
+    Args:
+        plan: Of the call.
+        store: Where the job gets its objects from.
+        home: Whose caches are used.
+        python: The job's.
+        limit_s: How long one run of the installer may take.
+
     Raises:
+        ConfigError: The image has a framework in another version.
         CaptureError: An installed package is incomplete.
         DependencyInstallFailed: A package cannot be had.
     """
-    if plan.requirements is None and not plan.environment.distributions:
+    if plan.requirements is None and not plan.environment.distributions and not plan.environment.editable:
         return Packages()
     make_private(home.cache)
+    mounts = isinstance(store, EmbeddedStore)
+    target = find_platform(python, store_is_local=mounts)
+    choice = _choose(plan, home, python, target, limit_s)
+    if not choice.lock.carried:
+        return Packages(lock=choice.lock)
+    layers = home.cache / LAYERS
     if isinstance(store, EmbeddedStore):
         make_private(home.store)
         layers = store.local_path(LAYERS)
-    else:
-        layers = home.cache / LAYERS
+    return _build(choice, layers, home, python, target, limit_s, mounts=mounts)
+
+
+def _choose(plan: Plan, home: Home, python: TargetPython, target: TargetPlatform, limit_s: float) -> Choice:
     if plan.requirements is not None:
-        wanted = choose_platform(store, python)
-        key, layer = ensure_resolved_layer(plan.requirements, layers, python=python.minor, platform=wanted)
-        requirements = plan.requirements.lines
-    else:
-        key, layer = ensure_layer(plan.environment.distributions, layers, cache=home.cache / "bytecode")
-        requirements = plan.environment.pins
-    if isinstance(store, EmbeddedStore):
-        return Packages(key=key, requirements=requirements)
-    archive = write_layer_archive(layer, home.cache / "archives" / f"{key}.tar")
-    return Packages(key=key, requirements=requirements, archive=(refer_to_archive(archive), archive))
+        from sm_remote.capture.named_set import choose_named
+
+        return choose_named(plan.requirements, python=python, target=target, cache=home.cache, limit_s=limit_s)
+    from sm_remote.capture.installed_set import choose_installed
+
+    return choose_installed(
+        plan.environment, python=python, target=target, cache=home.cache / "wheels", limit_s=limit_s
+    )
 
 
-def choose_platform(store: Store, python: TargetPython) -> str | None:
-    """The job's platform as uv names it, or None where it is this machine's own."""
-    if python.platform is not None or fits_host(python):
-        return python.platform
-    machine = platform.machine().lower()
-    if not isinstance(store, EmbeddedStore) or machine in ("x86_64", "amd64"):
-        return f"x86_64-{_GLIBC}"
-    return f"aarch64-{_GLIBC}" if machine in ("arm64", "aarch64") else None
+def _build(
+    choice: Choice,
+    layers: Path,
+    home: Home,
+    python: TargetPython,
+    target: TargetPlatform,
+    limit_s: float,
+    *,
+    mounts: bool,
+) -> Packages:
+    from sm_remote.capture.layer_archive import refer_to_archive, write_layer_archive
+
+    choice, in_job, directory = make_layer(choice, layers, home, python, target, limit_s)
+    key = choice.lock.layer_key
+    if directory is None:
+        return Packages(lock=choice.lock, in_job=in_job)
+    if mounts:
+        return Packages(key=key, directory=directory, lock=choice.lock, in_job=in_job)
+    archive = write_layer_archive(directory, home.cache / "archives" / f"{key}.tar")
+    return Packages(
+        key=key,
+        directory=directory,
+        lock=choice.lock,
+        archive=(refer_to_archive(archive), archive),
+        in_job=in_job,
+    )
+
+
+def make_layer(
+    choice: Choice, layers: Path, home: Home, python: TargetPython, target: TargetPlatform, limit_s: float
+) -> tuple[Choice, tuple[str, ...], Path | None]:
+    """Makes the layer of a choice, giving up on nothing that has another way.
+
+    Returns:
+        The choice as it was carried out, what only the job itself can install, and the layer's directory.
+
+    Raises:
+        DependencyInstallFailed: A package cannot be had in any way.
+    """
+    from sm_remote.capture.installer import CannotBuildHere, fill_layer
+    from sm_remote.capture.layer import publish_layer, retire_altered_layer
+
+    in_job: tuple[str, ...] = ()
+    while True:
+        if not choice.lock.carried or not (choice.linked or choice.fetched or choice.wheels):
+            return choice, in_job, None
+        layer = layers / choice.lock.layer_key
+        retire_altered_layer(layer, choice.linked)
+        try:
+            made = publish_layer(
+                layer,
+                lambda folder, choice=choice: fill_layer(  # type: ignore[misc]
+                    choice,
+                    folder,
+                    python=python.minor,
+                    platform=target,
+                    has_gpu=python.has_gpu,
+                    cache=home.cache / "bytecode",
+                    limit_s=limit_s,
+                ),
+            )
+            return choice, in_job, made
+        except CannotBuildHere as error:
+            choice, line = _leave_to_job(choice, error, python)
+            in_job = (*in_job, line)
+        except DependencyInstallFailed as error:
+            if not choice.altered:
+                raise
+            names = ", ".join(one.pin for one in choice.altered)
+            _logger.warning("%s cannot be had as released (%s): the job gets the altered files.", names, error.what)
+            choice = choice.keep_altered()
+
+
+def _leave_to_job(choice: Choice, error: DependencyInstallFailed, python: TargetPython) -> tuple[Choice, str]:
+    failing = next((pin for pin in choice.fetched if pin.line == error.facts.get("requirement")), None)
+    if failing is None or not python.can_install:
+        raise error
+    _logger.warning(
+        "%s has no wheel for the job's platform and cannot be built here: the job builds it, at every start.",
+        failing.name,
+    )
+    return choice.without(failing), failing.line

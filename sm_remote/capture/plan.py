@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import linecache
+import logging
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,17 +19,20 @@ from typing import Any
 
 from sm_remote.capture.archive import source_files
 from sm_remote.capture.culprit import build_error
+from sm_remote.capture.distributions import Distribution
 from sm_remote.capture.environment import Environment, find_environment
 from sm_remote.capture.function import Target, bind_call, describe_function, parameter_names
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter, runs_in_containers
 from sm_remote.capture.modules import is_users_path
 from sm_remote.capture.pickling import Notes, pickle_noting
 from sm_remote.capture.reach import Reach, find_reach
-from sm_remote.capture.requirements import Dependencies, Requirements, read_dependencies
+from sm_remote.capture.requirements import Dependencies, Requirements, check_python, read_dependencies
 from sm_remote.capture.spool import Spool
 from sm_remote.errors import ConfigError
 from sm_remote.home import Home
 from sm_remote.wire.digest import BlobRef
+
+_logger = logging.getLogger("sm_remote")
 
 _MAX_TEXT_CHARACTERS = 200_000
 
@@ -92,6 +99,7 @@ def plan_call(
             **dict.fromkeys(_pickle_arguments(target, (bound_args, bound_kwargs), labels, arguments, notes, buffers)),
         }
         reach = find_reach(notes.modules)
+        _say_shadowing(reach)
         environment, requirements = _plan_packages(reach, wanted, python)
         yield Plan(
             target=target,
@@ -157,18 +165,35 @@ def _plan_packages(
     reach: Reach, wanted: str | Requirements | None, python: TargetPython
 ) -> tuple[Environment, Requirements | None]:
     if isinstance(wanted, Requirements):
-        return Environment(), wanted
+        check_python(wanted, python.version)
+        return Environment(), wanted if wanted.lines else None
     if wanted is None or not reach.installed:
         return Environment(), None
     environment = find_environment(reach.installed, reach.why)
-    if fits_host(python) or not environment.distributions:
-        return environment, None
-    return environment, Requirements(lines=environment.pins, text="\n".join(environment.pins))
+    files = [str(module.file) for module in reach.local.values() if module.file is not None]
+    left = tuple(one for one in environment.editable if not _travels_as_source(one, files))
+    return dataclasses.replace(environment, editable=left), None
 
 
 def fits_host(python: TargetPython) -> bool:
     """Whether what is installed for this process works in the job."""
     return python.same_as_host and runs_in_containers(describe_interpreter())
+
+
+def _travels_as_source(one: Distribution, files: list[str]) -> bool:
+    return any(file.startswith(f"{one.editable_root}{os.sep}") for file in files)
+
+
+def _say_shadowing(reach: Reach) -> None:
+    """A module that hides one of Python's own does so in the job as well; people rarely mean it."""
+    for name, module in reach.local.items():
+        if name in sys.stdlib_module_names and "." not in name:
+            _logger.warning(
+                "Your module %s (%s) hides Python's own %r, in the job as it does here: rename it unless you mean it.",
+                name,
+                module.file or next(iter(module.folders), ""),
+                name,
+            )
 
 
 def plan_sources(reach: Reach) -> dict[str, Path | bytes]:

@@ -1,18 +1,23 @@
-"""What ``dependencies=`` may be: ``"auto"``, None, a list of requirements, or the path of a requirements file."""
+"""What ``dependencies=`` may be: ``"auto"``, None, a list of requirements, or a file that says them.
+
+Files: requirements.txt (with what it includes), pyproject.toml and uv.lock, environment.yml, a script or the source of
+a cell with PEP 723 metadata. Each becomes lines that pip and uv understand, with absolute paths.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sm_remote.capture.credentials import redact
 from sm_remote.errors import ConfigError
 
 Dependencies = Sequence[str] | str | os.PathLike[str] | None
-_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]+(?P<path>\S+)", re.MULTILINE)
+_FIX = 'Use "auto", None, a list such as ["pandas>=2"], or the path of a requirements.txt, pyproject.toml, uv.lock, '
+_FIX += "environment.yml or a script with inline metadata."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,14 +25,28 @@ class Requirements:
     """Packages to install by name.
 
     Attributes:
-        lines: Each a requirement, as pip takes it.
-        file: The file they come from, if they come from one; it is handed to the installer as it is.
-        text: Everything that decides what gets installed: the file's text and that of the files it includes.
+        lines: Each a requirement, as pip takes it; may hold credentials, so people are shown `shown`.
+        options: Lines of options as in a requirements file: ``--index-url https://...``.
+        requires_python: Which Python they are meant for, as a version specifier; empty for any.
+        origin: Where they are from, for messages.
+        directory: Against which relative paths are meant.
     """
 
     lines: tuple[str, ...]
-    text: str
-    file: Path | None = None
+    options: tuple[str, ...] = ()
+    requires_python: str = ""
+    origin: str = "dependencies=[...]"
+    directory: Path = field(default_factory=Path.cwd)
+
+    @property
+    def text(self) -> str:
+        """Everything that decides what gets installed, as a requirements file."""
+        return "\n".join([*self.options, *self.lines])
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The lines without credentials."""
+        return tuple(redact(line) for line in self.lines)
 
 
 def read_dependencies(dependencies: Dependencies) -> Literal["auto"] | Requirements | None:
@@ -43,42 +62,76 @@ def read_dependencies(dependencies: Dependencies) -> Literal["auto"] | Requireme
     if isinstance(dependencies, (str, os.PathLike)):
         return _read_file(Path(dependencies).expanduser().absolute())
     if isinstance(dependencies, Sequence) and all(isinstance(line, str) for line in dependencies):
-        lines = tuple(line.strip() for line in dependencies if line.strip())
-        return Requirements(lines=lines, text="\n".join(sorted(lines))) if lines else None
+        return _read_list([line.strip() for line in dependencies if line.strip()])
     raise ConfigError(
-        f"dependencies={dependencies!r:.200} is not something to install.",
+        f"dependencies={redact(repr(dependencies)):.200} is not something to install.",
         why=f"It is a {type(dependencies).__name__}.",
-        fix='Use "auto", None, a list such as ["pandas>=2"], or the path of a requirements.txt.',
+        fix=_FIX,
     )
+
+
+def _read_list(lines: list[str]) -> Requirements | None:
+    from sm_remote.capture.requirements_file import split_options
+
+    options, requirements = split_options(lines, Path.cwd())
+    return Requirements(lines=tuple(requirements), options=tuple(options)) if requirements else None
 
 
 def _read_file(path: Path) -> Requirements:
-    if path.suffix in (".yml", ".yaml"):
-        raise ConfigError(
-            f"dependencies={str(path)!r} is a conda environment file.",
-            why="Jobs get their packages from Python package indexes.",
-            fix="List them in a requirements.txt, or use an image that has the environment.",
-        )
     try:
-        text = "\n".join(_read_with_includes(path, set()))
+        return _choose_reader(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"The requirements file {str(path)!r} cannot be read.",
-            why=f"{error}",
-            fix='Give the path of a requirements.txt, or a list such as ["pandas>=2"], or "auto".',
-            path=str(path),
+            f"The requirements file {str(path)!r} cannot be read.", why=f"{error}", fix=_FIX, path=str(path)
         ) from error
-    lines = (line.partition(" #")[0].strip() for line in text.splitlines())
-    return Requirements(
-        lines=tuple(line for line in lines if line and not line.startswith(("#", "-"))), text=text, file=path
-    )
 
 
-def _read_with_includes(path: Path, seen: set[Path]) -> Iterator[str]:
-    if path in seen:
+def _choose_reader(path: Path) -> Requirements:
+    if path.suffix in (".yml", ".yaml"):
+        from sm_remote.capture.conda_file import read_conda_file
+
+        return read_conda_file(path)
+    if path.is_dir() or path.name in ("pyproject.toml", "uv.lock"):
+        from sm_remote.capture.project_file import read_project
+
+        return read_project(path if path.is_dir() else path.parent)
+    if path.suffix == ".py":
+        from sm_remote.capture.script_metadata import read_script
+
+        return read_script(path)
+    if path.name in ("Pipfile", "Pipfile.lock", "poetry.lock", "setup.py", "setup.cfg", "conda-lock.yml"):
+        raise ConfigError(f"dependencies={str(path)!r} is of a kind that is not read.", fix=_FIX, path=str(path))
+    from sm_remote.capture.requirements_file import read_requirements_file
+
+    return read_requirements_file(path)
+
+
+def check_python(requirements: Requirements, python: str) -> None:
+    """Refuses requirements that are meant for another Python than the job's.
+
+    Args:
+        requirements: To be installed.
+        python: The job's Python, such as ``3.11.7``.
+
+    Raises:
+        ConfigError: They are, or what they say of Python cannot be read.
+    """
+    if not requirements.requires_python:
         return
-    seen.add(path)
-    text = path.read_text(encoding="utf-8")
-    yield text
-    for match in _INCLUDE.finditer(text):
-        yield from _read_with_includes((path.parent / match["path"]).resolve(), seen)
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        fits = SpecifierSet(requirements.requires_python).contains(python, prereleases=True)
+    except InvalidSpecifier as error:
+        raise ConfigError(
+            f"{requirements.origin} asks for Python {requirements.requires_python!r}, which cannot be read.",
+            why=str(error),
+            fix='Write it like ">=3.10".',
+        ) from error
+    if not fits:
+        raise ConfigError(
+            f"{requirements.origin} is for Python {requirements.requires_python}; the job has Python {python}.",
+            why="Its packages may not exist for that Python. Nothing was sent.",
+            fix="Run this process, and so the job, on a Python that fits, or change requires-python.",
+            python=python,
+        )

@@ -1,115 +1,403 @@
 from __future__ import annotations
 
+import json
+import os
 import platform
+import subprocess
+import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from sm_remote.capture.installer import (
-    build_uv_environment,
-    ensure_resolved_layer,
-    find_failing_requirement,
-    parse_pip_settings,
-    resolved_key,
-)
+from sm_remote.capture.alterations import forget_findings
+from sm_remote.capture.call import TargetPython
+from sm_remote.capture.environment import find_environment
+from sm_remote.capture.fitting import find_platform
+from sm_remote.capture.installed_set import choose_installed
+from sm_remote.capture.installer import LOCK_FILE
+from sm_remote.capture.lock import Lock, Source
+from sm_remote.capture.modules import locate
+from sm_remote.capture.named_set import choose_named
+from sm_remote.capture.packages import Packages, make_layer
 from sm_remote.capture.requirements import Requirements, read_dependencies
-from sm_remote.errors import DependencyInstallFailed
+from sm_remote.errors import CaptureError, ConfigError, DependencyInstallFailed
 
 MINOR = ".".join(platform.python_version_tuple()[:2])
-PIP = """global.extra-index-url='file:///a/simple file:///b/simple'
-global.index-url='https://global/simple'
-install.index-url='https://install/simple'
-install.find-links='/wheels\\n/more'
-:env:.cert='/ca.crt'
-user.name='x'
-not a line
-"""
+pytestmark = pytest.mark.slow  # uv runs for nearly each of them
 
 
-def test_pips_settings_are_read_in_pips_order():
-    assert parse_pip_settings(PIP) == {
-        "extra-index-url": "file:///a/simple file:///b/simple",
-        "index-url": "https://install/simple",
-        "find-links": "/wheels /more",
-        "cert": "/ca.crt",
-    }
+@pytest.fixture(autouse=True)
+def only_these_indexes(monkeypatch, tmp_path):
+    """No index but the folder of wheels that a test fills; uv's own cache is left alone."""
+    forget_findings()
+    (tmp_path / "wheels").mkdir()
+    for name in [name for name in os.environ if name.startswith(("UV_", "PIP_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
 
 
-def test_pips_settings_are_passed_on_with_pips_meaning():
-    made = build_uv_environment({"PATH": "/bin"}, parse_pip_settings(PIP))
-    assert made == {
-        "PATH": "/bin",
-        "UV_DEFAULT_INDEX": "https://install/simple",
-        "UV_INDEX": "file:///a/simple file:///b/simple",
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_FIND_LINKS": "/wheels,/more",
-        "SSL_CERT_FILE": "/ca.crt",
-    }
+@pytest.fixture
+def publish(tmp_path):
+    """Puts a wheel where uv finds it."""
+
+    def make(name="tiny", version="1.0", *, requires=(), tag="py3-none-any", files=None, python=""):
+        path = tmp_path / "wheels" / f"{name.replace('-', '_')}-{version}-{tag}.whl"
+        info = f"{name.replace('-', '_')}-{version}.dist-info"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        metadata += "".join(f"Requires-Dist: {one}\n" for one in requires)
+        metadata += f"Requires-Python: {python}\n" if python else ""
+        contents = dict(files or {f"{name.replace('-', '_')}.py": f"VALUE = {version!r}\n"})
+        contents[f"{info}/METADATA"] = metadata
+        contents[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: {tag}\n"
+        contents[f"{info}/entry_points.txt"] = f"[console_scripts]\n{name} = {name}:main\n"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for key, text in contents.items():
+                wheel.writestr(key, text)
+            rows = "".join(f"{key},,\n" for key in [*contents, f"{info}/RECORD"])
+            wheel.writestr(f"{info}/RECORD", rows)
+        return path
+
+    return make
 
 
-def test_uvs_own_settings_come_first():
-    own = {"UV_INDEX_URL": "https://mine", "UV_INDEX": "https://also", "UV_FIND_LINKS": "/x"}
-    made = build_uv_environment(own, parse_pip_settings(PIP))
-    assert {key: made[key] for key in own} == own
-    assert "UV_DEFAULT_INDEX" not in made
-    assert "UV_INDEX_STRATEGY" not in made
+@pytest.fixture
+def have(home, tmp_path):
+    """Makes the layer for ``dependencies=`` and gives it with its lock."""
+
+    def make(dependencies, limit_s=120.0, **facts) -> tuple[Lock, Path | None, tuple[str, ...]]:
+        python = TargetPython(version=platform.python_version(), **{"same_as_host": False, **facts})
+        target = find_platform(python, store_is_local=True)
+        wanted = dependencies if isinstance(dependencies, Requirements) else read_dependencies(dependencies)
+        assert isinstance(wanted, Requirements)
+        choice = choose_named(wanted, python=python, target=target, cache=home.cache, limit_s=limit_s)
+        made, in_job, layer = make_layer(choice, tmp_path / "layers", home, python, target, limit_s)
+        return made.lock, layer, in_job
+
+    return make
 
 
-def test_the_key_tells_requirements_python_and_platform_apart():
-    one, two = (Requirements(lines=(text,), text=text) for text in ("a", "b"))
-    keys = {
-        resolved_key(one, python="3.11", platform=None),
-        resolved_key(two, python="3.11", platform=None),
-        resolved_key(one, python="3.12", platform=None),
-        resolved_key(one, python="3.11", platform="x86_64-manylinux_2_28"),
-    }
-    assert len(keys) == 4
-    assert resolved_key(one, python="3.11", platform=None) in keys
+@pytest.fixture
+def have_auto(home, tmp_path):
+    """Makes the layer of what installed modules need and gives it with its lock."""
+
+    def make(*modules: str, **facts) -> tuple[Lock, Path | None]:
+        python = TargetPython(version=platform.python_version(), **{"same_as_host": True, **facts})
+        target = find_platform(python, store_is_local=True)
+        environment = find_environment({name: locate(name) for name in modules}, {})
+        choice = choose_installed(environment, python=python, target=target, cache=home.cache / "wheels", limit_s=120)
+        made, _, layer = make_layer(choice, tmp_path / "layers", home, python, target, 120)
+        return made.lock, layer
+
+    return make
 
 
-@pytest.mark.parametrize(
-    ("output", "failing"),
-    [
-        ("Because there is no version of nope==9.9 and you require nope==9.9", "nope==9.9"),
-        ("Failed to build `Broken-Build==1`", "broken-build>=1"),
-        ("no route to host", "fine, nope==9.9, broken-build>=1"),
-    ],
-)
-def test_the_failing_requirement_is_the_one_that_is_spoken_of(output, failing):
-    assert find_failing_requirement(("fine", "nope==9.9", "broken-build>=1"), output) == failing
+def sources(lock: Lock) -> dict[str, tuple[str, Source]]:
+    return {one.name: (one.version, one.source) for one in lock.packages}
 
 
-def test_a_wheel_is_installed_into_a_layer_once(tmp_path, monkeypatch):
-    wheel = build_wheel(tmp_path)
-    wanted = read_dependencies([str(wheel)])
-    assert isinstance(wanted, Requirements)
-    key, layer = ensure_resolved_layer(wanted, tmp_path / "layers", python=MINOR, platform=None)
-    assert (layer / "tiny.py").read_text() == "VALUE = 7\n"
+def test_what_is_asked_for_is_resolved_installed_and_locked_once(have, publish, monkeypatch):
+    publish("tiny", "1.0", requires=("leaf>=2",))
+    publish("leaf", "2.5")
+    lock, layer, in_job = have(["tiny"])
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX), "leaf": ("2.5", Source.INDEX)}
+    assert layer is not None
+    assert (layer / "tiny.py").read_text() == "VALUE = '1.0'\n"
     assert list(layer.rglob("*.pyc"))
     assert not (layer / "bin").exists()
     assert [path.name for path in layer.glob(".*")] == []
+    assert Lock.from_json((layer / LOCK_FILE).read_bytes()) == lock
+    assert in_job == ()
+    publish("tiny", "3.0")
     monkeypatch.setenv("PATH", "")
-    assert ensure_resolved_layer(wanted, tmp_path / "layers", python=MINOR, platform=None) == (key, layer)
+    monkeypatch.setitem(sys.modules, "uv", None)  # the second time there is nothing that uv would be needed for
+    assert have(["tiny"]) == (lock, layer, ())
 
 
-def test_a_requirement_that_cannot_be_had_is_named_with_what_uv_said(tmp_path, monkeypatch):
-    for name in ("UV_NO_INDEX", "UV_OFFLINE"):
-        monkeypatch.setenv(name, "1")
-    wanted = read_dependencies(["no-such-package-of-ours==9.9"])
-    assert isinstance(wanted, Requirements)
+def test_installed_versions_that_fit_are_linked_and_no_index_is_asked(have, install, monkeypatch):
+    site = install("tiny", "1.2", files={"tiny.py": "VALUE = 1\n"}, requires=("leaf>=1",))
+    install("leaf", "1.0", files={"leaf.py": ""})
+    monkeypatch.setitem(sys.modules, "uv", None)
+    monkeypatch.setenv("PATH", "")
+    lock, layer, _ = have(["tiny>=1"])
+    assert sources(lock) == {"tiny": ("1.2", Source.INSTALLED), "leaf": ("1.0", Source.INSTALLED)}
+    assert layer is not None
+    assert (layer / "tiny.py").samefile(site / "tiny.py")
+
+
+def test_only_what_does_not_fit_is_fetched(have, install, publish):
+    install("tiny", "1.2", files={"tiny.py": "VALUE = 1\n"})
+    install("leaf", "1.0", files={"leaf.py": ""})
+    publish("leaf", "1.0")
+    publish("leaf", "2.0")
+    publish("tiny", "1.2")
+    publish("tiny", "1.9")
+    lock, layer, _ = have(["tiny>=1", "leaf>=2"])
+    assert sources(lock) == {"tiny": ("1.2", Source.INSTALLED), "leaf": ("2.0", Source.INDEX)}
+    assert layer is not None
+    assert (layer / "leaf.py").read_text() == "VALUE = '2.0'\n"
+
+
+def test_what_the_image_has_in_a_fitting_version_is_not_installed_again(have, publish):
+    publish("tiny", "1.0", requires=("leaf",))
+    publish("leaf", "2.5")
+    publish("leaf", "2.0")
+    lock, layer, _ = have(["tiny"], installed={"leaf": "2.0"}, image="mine")
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX), "leaf": ("2.0", Source.IMAGE)}
+    assert layer is not None
+    assert not (layer / "leaf.py").exists()
+
+
+def test_an_images_framework_is_kept_with_what_it_brings(have, publish, caplog):
+    publish("torch", "2.3.0", requires=("cuda-things",))
+    publish("torch", "2.9.0")
+    publish("cuda-things", "1.0")
+    publish("tiny", "1.0", requires=("torch>=2",))
+    lock, layer, _ = have(["tiny"], installed={"torch": "2.3.0+cu121"}, image="mine")
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX), "torch": ("2.3.0+cu121", Source.IMAGE)}
+    assert layer is not None
+    assert not (layer / "cuda_things.py").exists()
+
+
+def test_a_framework_that_is_named_in_another_version_is_installed(have, publish):
+    publish("torch", "2.9.0")
+    lock, _, _ = have(["torch==2.9.0"], installed={"torch": "2.3.0"}, image="mine")
+    assert sources(lock) == {"torch": ("2.9.0", Source.INDEX)}
+
+
+def test_a_source_tree_is_built_into_a_wheel_and_left_as_it_is(have, tmp_path):
+    tree = tmp_path / "my tree"
+    tree.mkdir()
+    (tree / "pyproject.toml").write_text(
+        "[project]\nname = 'tree-pkg'\nversion = '7.1'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (tree / "backend.py").write_text(BACKEND)
+    (tree / "tree_pkg.py").write_text("VALUE = 'from a tree'\n")
+    before = sorted(path.name for path in tree.iterdir())
+    lock, layer, _ = have([str(tree)])
+    assert sources(lock) == {"tree-pkg": ("7.1", Source.WHEEL)}
+    assert layer is not None
+    assert (layer / "tree_pkg.py").read_text() == "VALUE = 'from a tree'\n"
+    assert sorted(path.name for path in tree.iterdir()) == before
+    again, _, _ = have([str(tree)])
+    assert again == lock
+    (tree / "tree_pkg.py").write_text("VALUE = 'changed'\n")
+    changed, _, _ = have([str(tree)])
+    assert changed.layer_key != lock.layer_key
+
+
+def test_a_tree_that_cannot_be_built_is_named_with_what_its_build_said(have, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'absent'\n")
+    with pytest.raises(DependencyInstallFailed, match=r"No wheel could be built of .*broken") as caught:
+        have([str(tmp_path / "broken")])
+    assert "absent" in caught.value.why
+
+
+BACKEND = """
+import hashlib, os, zipfile
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    open("build-was-here.txt", "w").close()
+    name = "tree_pkg-7.1-py3-none-any.whl"
+    info = "tree_pkg-7.1.dist-info"
+    with zipfile.ZipFile(os.path.join(wheel_directory, name), "w") as wheel:
+        text = open("tree_pkg.py").read()
+        wheel.writestr("tree_pkg.py", text)
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: tree-pkg\\nVersion: 7.1\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        rows = f"{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n"
+        wheel.writestr(f"{info}/RECORD", f"tree_pkg.py,sha256={digest},{len(text)}\\n{rows}")
+    return name
+"""
+
+
+def test_sets_that_cannot_be_are_explained_by_uv(have, publish):
+    publish("tiny", "1.0", requires=("leaf<2",))
+    publish("leaf", "1.0")
+    publish("leaf", "2.0")
+    with pytest.raises(DependencyInstallFailed, match="uv said") as caught:
+        have(["tiny", "leaf>=2"])
+    assert "unsatisfiable" in caught.value.why
+    assert "one set fulfils them all" in caught.value.fix
+    assert caught.value.facts["requirement"] in ("tiny", "leaf>=2")
+
+
+def test_two_versions_of_one_package_are_explained_by_uv(have, publish):
+    publish("tiny", "1.0")
+    publish("tiny", "2.0")
+    with pytest.raises(DependencyInstallFailed, match=r"you require tiny==1.0 and tiny==2.0"):
+        have(["tiny==1.0", "tiny==2.0"])
+
+
+def test_a_package_without_a_wheel_for_this_python_says_so(have, publish):
+    publish("tiny", "1.0", tag="cp38-cp38-manylinux_2_17_x86_64")
+    with pytest.raises(DependencyInstallFailed, match=rf"'tiny' could not be installed for Python {MINOR}") as caught:
+        have(["tiny"])
+    assert "Python" in caught.value.why
+    assert "No wheel is there for this Python" in caught.value.fix
+
+
+def test_a_requirement_that_cannot_be_had_is_named_with_what_uv_said(have, tmp_path):
     with pytest.raises(DependencyInstallFailed, match=r"no-such-package-of-ours==9\.9") as caught:
-        ensure_resolved_layer(wanted, tmp_path / "layers", python=MINOR, platform=None)
+        have(["no-such-package-of-ours==9.9"])
     assert "uv said" in caught.value.why
-    assert list((tmp_path / "layers").iterdir()) == []
+    assert not list((tmp_path / "layers").glob("*"))
 
 
-def build_wheel(folder):
-    path = folder / "tiny-1.0-py3-none-any.whl"
-    info = "tiny-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("tiny.py", "VALUE = 7\n")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\ntiny = tiny:main\n")
-        wheel.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
-    return path
+class _Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing_index():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_index_that_wants_credentials_says_so_and_none_are_shown(have, refusing_index, monkeypatch, caplog):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://me:pa55word@{refusing_index}/simple")
+    with caplog.at_level("DEBUG", "sm_remote"), pytest.raises(DependencyInstallFailed) as caught:
+        have(["tiny", "leaf @ http://me:pa55word@" + refusing_index + "/leaf-1.0-py3-none-any.whl"])
+
+    assert "wants credentials" in caught.value.fix
+    told = f"{caught.value} {caught.value.facts} {caplog.text}"
+    assert "pa55word" not in told
+
+
+def test_credentials_are_in_no_lock(have, publish, monkeypatch):
+    publish("tiny", "1.0")
+    monkeypatch.setenv("UV_INDEX", "https://me:pa55word@host.invalid/simple")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    lock, _, _ = have(["tiny"])
+    assert lock.indexes == ("https://***@host.invalid/simple",)
+    assert b"pa55word" not in lock.to_json()
+
+
+def alter(path: Path) -> None:
+    path.write_text(path.read_text() + "# altered\n")
+    forget_findings()
+
+
+def test_a_package_that_was_altered_is_fetched_as_released(have_auto, install, publish, caplog):
+    site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"})
+    publish("tiny", "1.0")
+    alter(site / "tiny.py")
+    lock, layer = have_auto("tiny")
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX)}
+    assert layer is not None
+    assert (layer / "tiny.py").read_text() == "VALUE = '1.0'\n"
+    assert (
+        "tiny==1.0 was altered after it was installed (tiny.py): the job gets tiny==1.0 as it was released"
+        in caplog.text
+    )
+
+
+def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_auto, install, caplog):
+    site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"})
+    before, _ = have_auto("tiny")
+    alter(site / "tiny.py")
+    lock, layer = have_auto("tiny")
+    assert sources(lock) == {"tiny": ("1.0", Source.INSTALLED)}
+    assert lock.layer_key != before.layer_key
+    assert layer is not None
+    assert "# altered" in (layer / "tiny.py").read_text()
+    assert "the job gets the altered files" in caplog.text
+
+
+def test_an_installation_that_lost_a_file_is_named(have_auto, install):
+    site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n", "gone.py": ""})
+    (site / "gone.py").unlink()
+    forget_findings()
+    with pytest.raises(CaptureError, match=r"tiny==1\.0 is incomplete: gone\.py"):
+        have_auto("tiny")
+
+
+def test_of_two_installed_versions_the_one_that_is_imported_travels_and_that_is_said(
+    have_auto, install, tmp_path, monkeypatch, caplog
+):
+    install("tiny", "2.0", files={"tiny.py": "VALUE = 2\n"})
+    other = tmp_path / "other"
+    (other / "tiny-1.0.dist-info").mkdir(parents=True)
+    (other / "tiny-1.0.dist-info" / "METADATA").write_text("Name: tiny\nVersion: 1.0\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(other)])
+    lock, _ = have_auto("tiny")
+    assert sources(lock) == {"tiny": ("2.0", Source.INSTALLED)}
+    assert "tiny is installed in more than one version (2.0, 1.0): the job gets 2.0" in caplog.text
+
+
+def test_two_versions_in_one_folder_are_refused(have_auto, install):
+    install("tiny", "1.0", files={"tiny.py": "VALUE = 2\n"})
+    install("tiny", "2.0", files={"tiny.py": "VALUE = 2\n"})
+    with pytest.raises(CaptureError, match=r"tiny is installed twice"):
+        have_auto("tiny")
+
+
+def test_a_framework_of_another_minor_version_is_a_choice_before_anything_is_made(have_auto, install, tmp_path):
+    install("torch", "2.4.0", files={"torch.py": ""})
+    with pytest.raises(ConfigError, match=r"The image mine has torch 2\.3\.0; here torch 2\.4\.0"):
+        have_auto("torch", installed={"torch": "2.3.0"}, image="mine", same_as_host=False)
+    assert not (tmp_path / "layers").exists()
+
+
+def test_an_images_framework_wins_over_the_installed_one_and_that_is_said(have_auto, install, caplog):
+    install("torch", "2.3.1+cpu", files={"torch.py": ""}, requires=("only-torch",))
+    install("only-torch", files={"only_torch.py": ""})
+    install("tiny", files={"tiny.py": ""}, requires=("torch",))
+    lock, _ = have_auto("tiny", installed={"torch": "2.3.0+cu121"}, image="mine", same_as_host=False)
+    assert sources(lock) == {"tiny": ("1.0", Source.INSTALLED), "torch": ("2.3.0+cu121", Source.IMAGE)}
+    assert "torch: the job uses the image's 2.3.0+cu121 instead of 2.3.1+cpu" in caplog.text
+
+
+def test_a_required_editable_install_that_is_not_carried_as_source_becomes_a_wheel(have_auto, install, tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "pyproject.toml").write_text(
+        "[project]\nname = 'tree-pkg'\nversion = '7.1'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (tree / "backend.py").write_text(BACKEND)
+    (tree / "tree_pkg.py").write_text("VALUE = 1\n")
+    url = json.dumps({"url": tree.as_uri(), "dir_info": {"editable": True}})
+    install("tree-pkg", "7.1", files={}, extra_files={"direct_url.json": url})
+    install("tiny", files={"tiny.py": "import tree_pkg\n"}, requires=("tree-pkg",))
+    lock, layer = have_auto("tiny")
+    assert sources(lock) == {"tiny": ("1.0", Source.INSTALLED), "tree-pkg": ("7.1", Source.WHEEL)}
+    code = f"import sys; sys.path.append({str(layer)!r}); import tiny; print(tiny.tree_pkg.VALUE)"
+    answer = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "1"
+
+
+def test_for_another_machine_installed_versions_are_resolved_there(have_auto, install, publish):
+    install("tiny", "1.5", files={"tiny.cpython-311-x86_64-linux-gnu.so": ""}, requires=("leaf",))
+    install("leaf", "1.0", files={"leaf.py": ""}, extra_files={"WHEEL": "Tag: py3-none-any\n"})
+    extra = ("leaf", "only-arm; platform_machine == 'aarch64'")
+    publish("tiny", "1.5", requires=extra, tag=f"cp{MINOR.replace('.', '')}-none-manylinux_2_17_aarch64")
+    publish("tiny", "1.9", requires=extra, tag=f"cp{MINOR.replace('.', '')}-none-manylinux_2_17_aarch64")
+    publish("leaf", "1.0")
+    publish("only-arm", "4.0")
+    lock, _ = have_auto("tiny", machine="aarch64", same_as_host=False)
+    assert sources(lock) == {
+        "tiny": ("1.5", Source.INDEX),
+        "leaf": ("1.0", Source.INSTALLED),
+        "only-arm": ("4.0", Source.INDEX),
+    }
+
+
+def test_nothing_to_carry_is_no_layer():
+    assert Packages().requirements == ()

@@ -9,16 +9,33 @@ from pathlib import Path
 
 import pytest
 
+from sm_remote.capture.alterations import forget_findings
 from sm_remote.capture.bytecode import bytecode_name
+from sm_remote.capture.choice import Pin, choose
 from sm_remote.capture.distributions import Distribution, read_index
-from sm_remote.capture.layer import ensure_layer, layer_key, publish_layer
+from sm_remote.capture.fitting import find_platform
+from sm_remote.capture.interpreter import TargetPython
+from sm_remote.capture.layer import link_distributions, publish_layer, retire_altered_layer
 from sm_remote.capture.layer_archive import write_layer_archive
 from sm_remote.errors import CaptureError
+
+HERE = find_platform(TargetPython(version="3.11", same_as_host=True), store_is_local=True)
 
 
 def installed(*names: str) -> list[Distribution]:
     index = read_index()
     return [index.by_name[name] for name in names]
+
+
+def layer_key(distributions) -> str:
+    pins = [Pin(name=one.key, version=one.version) for one in distributions]
+    choice = choose(pins, index=read_index(), target=HERE, python="3.11", in_image={})
+    return choice.lock.layer_key
+
+
+def ensure_layer(distributions, layers: Path, *, cache: Path) -> tuple[str, Path]:
+    key = layer_key(distributions)
+    return key, publish_layer(layers / key, lambda folder: link_distributions(distributions, folder, cache))
 
 
 def tree(folder: Path) -> set[str]:
@@ -96,6 +113,17 @@ def test_an_incomplete_installation_is_named(package, tmp_path):
     with pytest.raises(CaptureError, match=r"pkg-b==1\.0 is incomplete: pkg_b\.py"):
         ensure_layer(installed("pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
     assert list((tmp_path / "layers").iterdir()) == []
+
+
+def test_a_layer_whose_files_were_altered_through_their_links_is_made_again(package, tmp_path):
+    _, layer = ensure_layer(installed("pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+    retire_altered_layer(layer, installed("pkg-b"))
+    assert layer.is_dir()
+    with (package / "pkg_b.py").open("a") as file:
+        file.write("# an edit in place reaches every link\n")
+    forget_findings()
+    retire_altered_layer(layer, installed("pkg-b"))
+    assert not layer.exists()
 
 
 def test_two_distributions_may_bring_the_same_file(install, tmp_path):
