@@ -105,7 +105,7 @@ def _list_packages(plan: Plan) -> Iterator[Item]:
     for one in plan.environment.distributions:
         yield Item(kind="package", name=one.pin, why=why.get(one.key, ""), size_bytes=one.size_bytes)
     if plan.requirements is not None and not plan.environment.distributions:
-        for line in plan.requirements.lines:
+        for line in plan.requirements.shown:
             yield Item(kind="package", name=line, why="asked for by dependencies=", size_bytes=None)
 
 

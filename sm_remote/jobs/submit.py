@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,8 +13,10 @@ from sm_remote.aws.constraints import check_request
 from sm_remote.aws.local_service import ServiceOptions, call_service
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
+from sm_remote.capture.frameworks import normalise_all, read_image_name
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
 from sm_remote.capture.runtime_zip import build_runtime_zip
+from sm_remote.catalogue import find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
 from sm_remote.image.definition import Image, PythonBase
@@ -84,6 +87,7 @@ def prepare_function(
         dependencies=settings.dependencies,
         python=python,
         runtime=build_runtime_zip(),
+        install_limit_s=settings.install_limit_s,
     )
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
@@ -136,11 +140,21 @@ def _choose_role(settings: ResolvedSettings) -> str:
 
 
 def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[str, TargetPython]:
-    """The image that runs the job, and its Python.
+    """The image that runs the job, and its Python with what it finds there.
 
     Raises:
         ConfigError: The image's Python has another minor version than this process, or there is none.
     """
+    image_uri, python = _choose_image(settings, connection)
+    if python.same_as_host and not python.installed:
+        return image_uri, python
+    has_gpu = settings.gpu or find_instance_type(settings.instance_type).is_gpu
+    return image_uri, dataclasses.replace(
+        python, has_gpu=has_gpu, can_install=not settings.enable_network_isolation
+    )
+
+
+def _choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[str, TargetPython]:
     record = describe_interpreter()
     here = TargetPython(version=record.version, same_as_host=True)
     if isinstance(settings.image_uri, Image):
@@ -155,7 +169,7 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
         register_interpreter(connection.home, record)
         return local_image_uri(record), here
     if settings.target == "sagemaker":
-        return settings.image_uri, TargetPython(version=here.version, same_as_host=False)
+        return settings.image_uri, _name_python(settings.image_uri, here)
     if settings.image_uri == local_image_uri(record):
         register_interpreter(connection.home, record)
         return settings.image_uri, here
@@ -175,10 +189,11 @@ def provide_image(
     discovery = require_discovery(local.training_jobs.session.discovery)
     recipe = ensure_image(image, connection.home, discovery)
     if settings.target == "sagemaker":
-        return push_image(recipe, connection, discovery), TargetPython(version=here.version, same_as_host=False)
+        return push_image(recipe, connection, discovery), _inspect_image(recipe.uri, local, here)
+    found = _inspect_image(recipe.uri, connection, here)
     if isinstance(image.base, PythonBase) and recipe.bases == (local_image_uri(describe_interpreter()),):
-        return recipe.uri, here
-    return recipe.uri, _inspect_image(recipe.uri, connection, here)
+        return recipe.uri, dataclasses.replace(found, same_as_host=True)
+    return recipe.uri, found
 
 
 def connect_locally(settings: ResolvedSettings, connection: Connection) -> Connection:
@@ -190,7 +205,7 @@ def connect_locally(settings: ResolvedSettings, connection: Connection) -> Conne
 def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -> TargetPython:
     discovery = connection.training_jobs.session.discovery
     if discovery is None:
-        return TargetPython(version=here.version, same_as_host=False)
+        return _name_python(image_uri, here)
     key = (discovery.instance, image_uri)
     if key not in _image_pythons:
         answer = call_service(discovery, "InspectImage", {"Image": image_uri}, limit_s=600)
@@ -201,7 +216,7 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -
                 why="The function is run by the image's own Python.",
                 fix=f"Use an image with Python {_minor(here.version)}, or leave image_uri out.",
             )
-        _image_pythons[key] = TargetPython(version=version, same_as_host=False)
+        _image_pythons[key] = _read_inspection(image_uri, answer)
     found = _image_pythons[key]
     if _minor(found.version) != _minor(here.version):
         raise ConfigError(
@@ -210,6 +225,24 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -
             fix=f"Use an image with Python {_minor(here.version)}, or run this notebook on {_minor(found.version)}.",
         )
     return found
+
+
+def _name_python(image_uri: str, here: TargetPython) -> TargetPython:
+    """What is taken for granted of an image that cannot be asked: the right Python, and what its name says."""
+    installed = read_image_name(image_uri)
+    return TargetPython(version=here.version, same_as_host=False, installed=installed or None, image=image_uri)
+
+
+def _read_inspection(image_uri: str, answer: Mapping[str, Any]) -> TargetPython:
+    glibc = re.match(r"(\d+)\.(\d+)", answer.get("Glibc") or "")
+    return TargetPython(
+        version=answer["PythonVersion"],
+        same_as_host=False,
+        machine=str(answer.get("Platform") or "").rpartition("/")[2] or None,
+        glibc=(int(glibc[1]), int(glibc[2])) if glibc else None,
+        installed=normalise_all(answer.get("Packages") or {}),
+        image=image_uri,
+    )
 
 
 def _minor(version: str) -> str:

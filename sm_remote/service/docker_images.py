@@ -6,20 +6,31 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
-from sm_remote.home import Home
+from sm_remote.home import Home, make_private, write_private
 from sm_remote.service.built_images import is_built_image
 from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.engine import ImageMissing, ImagePython
 from sm_remote.service.interpreter import LOCAL_REPOSITORY, is_local_image, read_interpreter
 from sm_remote.service.local_image import IMAGE_CHANGES, PACKING, PACKING_LABEL, pack_interpreter
 
-_ASK = "import platform; print(platform.python_version(), platform.machine())"
+_ASK = """\
+import importlib.metadata, json, platform
+packages = {}
+for one in importlib.metadata.distributions():
+    name = one.metadata["Name"]
+    if name and one.version:
+        packages.setdefault(name, one.version)
+library, glibc = platform.libc_ver()
+facts = {"version": platform.python_version(), "machine": platform.machine(), "packages": packages}
+print(json.dumps({**facts, "glibc": glibc if library == "glibc" else ""}))
+"""
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _ROOT = ("", "0", "root", "0:0", "root:root", "0:root", "root:0")
 
@@ -74,8 +85,20 @@ class DockerImages:
             raise ImageMissing(f"the image {image} is not here")
         with self._lock(image):
             if found["Id"] not in self._pythons:
-                self._pythons[found["Id"]] = self._ask_python(image, found)
+                self._pythons[found["Id"]] = self._recall_or_ask(image, found)
             return self._pythons[found["Id"]]
+
+    def _recall_or_ask(self, image: str, found: dict[str, Any]) -> ImagePython:
+        """What an image has never changes: it is asked once for each digest, by whatever service."""
+        note = self._home.cache / "image-pythons" / f"{found['Id'].replace(':', '-')}.json"
+        try:
+            return ImagePython(**json.loads(note.read_text()))
+        except (OSError, ValueError, TypeError):
+            answer = self._ask_python(image, found)
+        if answer.version is not None:
+            make_private(note.parent)
+            write_private(note, json.dumps(asdict(answer)))
+        return answer
 
     def _lock(self, image: str) -> threading.Lock:
         with self._guard:
@@ -116,7 +139,7 @@ class DockerImages:
         missing = ImagePython(version=None, platform=f"linux/{_MACHINES.get(machine, machine)}")
         request = {
             "Image": image,
-            "Entrypoint": ["python3", "-I", "-S", "-c", _ASK],
+            "Entrypoint": ["python3", "-I", "-c", _ASK],
             "HostConfig": {"NetworkMode": "none", "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"]},
         }
         identity = self._api.create_container_from_config(request)["Id"]
@@ -124,10 +147,15 @@ class DockerImages:
             self._api.start(identity)
             if self._api.wait(identity, timeout=60)["StatusCode"] != 0:
                 return missing
-            words = self._api.logs(identity, stdout=True, stderr=False).decode().split()
-        except APIError:
-            return missing  # no such program in the image
+            facts = json.loads(self._api.logs(identity, stdout=True, stderr=False).decode().splitlines()[-1])
+        except (APIError, ValueError, IndexError):
+            return missing  # no such program in the image, or none that answers
         finally:
             with suppress(NotFound):
                 self._api.remove_container(identity, force=True, v=True)
-        return ImagePython(version=words[0], platform=f"linux/{words[1]}")
+        return ImagePython(
+            version=facts["version"],
+            platform=f"linux/{facts['machine']}",
+            glibc=facts["glibc"],
+            packages=facts["packages"],
+        )

@@ -92,10 +92,14 @@ class ImagePython:
     Attributes:
         version: Such as ``3.11.7``, or None without a ``python3``.
         platform: Such as ``linux/x86_64``.
+        glibc: The version of its C library, such as ``2.36``; empty for another library.
+        packages: The distributions that are installed for it, version by name.
     """
 
     version: str | None
     platform: str
+    glibc: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -118,7 +122,7 @@ class Engine(Protocol):
         """
 
     def inspect_python(self, image: str) -> ImagePython:
-        """Asks the image for its Python; the image has been prepared."""
+        """Asks the image for its Python and packages, once for each content; the image has been prepared."""
 
     def start(self, spec: ContainerSpec) -> None:
         """Starts a container; one of this name that exists already is adopted, not started again.

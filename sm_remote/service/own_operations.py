@@ -79,7 +79,7 @@ class OwnOperations:
         return Reply(body={})
 
     def inspect_image(self, request: Mapping[str, Any]) -> Reply:
-        """SmRemote.InspectImage: which Python an image has."""
+        """SmRemote.InspectImage: which Python an image has, and which packages are installed for it."""
         image = request.get("Image")
         if not isinstance(image, str) or not 0 < len(image) <= 255:
             raise invalid("Image must be a string of 1 to 255 characters.")
@@ -88,7 +88,14 @@ class OwnOperations:
             python = self.workshop.engine.inspect_python(image)
         except EngineError as error:
             raise invalid(f"The image {image} cannot be inspected: {error}") from error
-        return Reply(body={"PythonVersion": python.version, "Platform": python.platform})
+        return Reply(
+            body={
+                "PythonVersion": python.version,
+                "Platform": python.platform,
+                "Glibc": python.glibc,
+                "Packages": dict(python.packages),
+            }
+        )
 
 
 def render_caller_identity(form: Mapping[str, str], request_id: str) -> str:

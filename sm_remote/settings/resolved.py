@@ -44,6 +44,7 @@ class ResolvedSettings:
     stream_logs: bool
     on_interrupt: Literal["stop", "detach"]
     max_parallel_jobs: int
+    install_limit_s: float
     engine: Literal["auto", "docker", "process"]
     service_idle_s: float
     service_max_parallel_jobs: int | None

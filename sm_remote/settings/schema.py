@@ -94,6 +94,9 @@ class Settings(HasTraits):
         *("stop", "detach"), default="stop", help="What an interrupt of a blocking call does to its job."
     )
     max_parallel_jobs = Whole(least=1, default=4, help="How many jobs of one map or executor run at once.")
+    install_limit_s = Seconds(
+        default=900.0, help="How long the installer may take to resolve or install the packages of a call."
+    )
     engine = Choice(
         *("auto", "docker", "process"),
         default="auto",
