@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sm_remote.capture.file_filter import CustomFileFilter
     from sm_remote.decorator import remote
     from sm_remote.errors import (
         CaptureError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ModuleMissing,
         OutcomeMissing,
         OutOfMemory,
+        PreflightFailed,
         RemoteError,
         ServiceUnavailable,
         StorageError,
@@ -45,6 +47,7 @@ __all__ = [
     "remote",
     "RemoteExecutor",
     "Image",
+    "CustomFileFilter",
     # jobs
     "Job",
     "attach",
@@ -55,6 +58,7 @@ __all__ = [
     "RemoteError",
     "ConfigError",
     "CaptureError",
+    "PreflightFailed",
     "StorageError",
     "CorruptBlob",
     "ImageBuildFailed",
@@ -77,6 +81,7 @@ _CLIENT_MODULES = {
     "remote": "sm_remote.decorator",
     "RemoteExecutor": "sm_remote.executor",
     "Image": "sm_remote.image",
+    "CustomFileFilter": "sm_remote.capture.file_filter",
     "Job": "sm_remote.jobs",
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",

@@ -18,7 +18,7 @@ from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.job import Job, describe_detached
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.many import run_many
-from sm_remote.jobs.submit import choose_image
+from sm_remote.jobs.submit import choose_image, describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
@@ -126,7 +126,13 @@ class RemoteFunction(Generic[P, T]):
         connection = connect_with(settings)
         _, python = choose_image(settings, connection)
         return explain_call(
-            self._func, args, kwargs, home=connection.home, dependencies=settings.dependencies, python=python
+            self._func,
+            args,
+            kwargs,
+            home=connection.home,
+            dependencies=settings.dependencies,
+            python=python,
+            workspace=describe_workspace(settings),
         )
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -3,6 +3,7 @@
     RemoteError
     ├── ConfigError (ValueError)      a setting or an argument of ours is wrong: nothing was sent
     ├── CaptureError (TypeError)      the function or an argument cannot travel: nothing was sent
+    │   └── PreflightFailed           a module that it needs would not be there in the job
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
     ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
@@ -70,6 +71,13 @@ class ConfigError(RemoteError, ValueError):
 
 class CaptureError(RemoteError, TypeError):
     """The function, an argument or something they refer to cannot travel."""
+
+
+class PreflightFailed(CaptureError):
+    """A module that the function or an argument needs is in no package, source or image that the job would have.
+
+    ``facts["missing"]`` maps each such module to what brought it.
+    """
 
 
 class StorageError(RemoteError, OSError):

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sm_remote.capture.archive import pack
-from sm_remote.capture.explain import Item, list_items
+from sm_remote.capture.explain import Item, list_items, list_workspace
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.packages import INSTALL_LIMIT_S, Packages, ensure_packages
 from sm_remote.capture.plan import Plan, plan_call
+from sm_remote.capture.preflight import Surroundings, check_call
 from sm_remote.capture.requirements import Dependencies
 from sm_remote.capture.upload import Upload, upload_all
+from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, gather_workspace
 from sm_remote.home import Home
 from sm_remote.spec import Channel
 from sm_remote.storage.store import Store
@@ -67,6 +69,10 @@ def capture_call(
     python: TargetPython,
     runtime: bytes,
     install_limit_s: float = INSTALL_LIMIT_S,
+    workspace: WorkspaceRequest = NOTHING_MORE,
+    environment: Mapping[str, str] | None = None,
+    preflight: bool = False,
+    conda_env: str | None = None,
 ) -> CapturedCall:
     """Captures a call. Whatever can fail because of the function or its arguments fails before anything is stored.
 
@@ -80,24 +86,46 @@ def capture_call(
         python: The Python that will run the job.
         runtime: The zip that runs it.
         install_limit_s: How long the packages may take to be had.
+        workspace: What the job finds around the function.
+        environment: The job's environment variables.
+        preflight: Whether the call is proved before anything is stored.
+        conda_env: The conda environment of the image that runs it.
 
     Raises:
         TypeError: The arguments do not fit the function.
         CaptureError: Something cannot be pickled.
-        ConfigError: The job's Python is another minor version, or ``dependencies`` is wrong.
+        PreflightFailed: A module would be missing in the job.
+        ConfigError: The job's Python is another minor version, or ``dependencies`` or ``workspace`` is wrong.
         DependencyInstallFailed: A package cannot be had.
         StorageError: The store cannot be written.
     """
-    with plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan:
+    with (
+        plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan,
+        gather_workspace(workspace, home) as gathered,
+    ):
         packages = ensure_packages(plan, store=store, home=home, python=python, limit_s=install_limit_s)
-        uploads = _list_uploads(plan, packages, runtime)
+        sources = pack(plan.sources) if plan.sources else b""
+        if preflight:
+            surroundings = Surroundings(
+                python=python,
+                runtime=runtime,
+                layer=packages.directory,
+                layer_key=packages.key,
+                sources=sources,
+                workdir_names=gathered.module_names,
+                environment=environment or {},
+                may_install=gathered.runs_commands or bool(packages.in_job),
+            )
+            check_call(plan, surroundings, home=home)
+        uploads = _list_uploads(plan, packages, runtime, sources)
+        uploads += gathered.uploads
         manifest = _build_manifest(plan, packages, uploads)
         manifest_bytes = manifest.to_json()
         manifest_ref = _refer(manifest_bytes)
         uploads.append(Upload(role="manifest", ref=manifest_ref, source=manifest_bytes))
         written = upload_all(store, uploads)
         channel, channel_bytes = _put_channel(store, [upload.ref.digest for upload in uploads])
-        entrypoint, arguments = build_launch(manifest.one(roles.RUNTIME), manifest_ref)
+        entrypoint, arguments = build_launch(manifest.one(roles.RUNTIME), manifest_ref, conda_env=conda_env)
         return CapturedCall(
             function_name=plan.target.name,
             manifest=manifest,
@@ -106,20 +134,20 @@ def capture_call(
             entrypoint=entrypoint,
             arguments=arguments,
             uploaded_bytes=written + channel_bytes,
-            items=tuple(list_items(plan)),
             lock=packages.lock,
+            items=(*list_items(plan), *list_workspace(workspace, gathered.workdir)),
         )
 
 
-def _list_uploads(plan: Plan, packages: Packages, runtime: bytes) -> list[Upload]:
+def _list_uploads(plan: Plan, packages: Packages, runtime: bytes, sources: bytes) -> list[Upload]:
     uploads = [
         Upload(role=roles.RUNTIME, ref=_refer_runtime(runtime), source=runtime),
         Upload(role=roles.FUNCTION, ref=plan.function.ref(), source=plan.function.source()),
         Upload(role=roles.ARGUMENTS, ref=plan.arguments.ref(), source=plan.arguments.source()),
         *(Upload(role=roles.BUFFER, ref=ref, source=plan.buffers[ref.digest]) for ref in plan.external),
     ]
-    if plan.sources:
-        uploads.append(_upload_bytes(roles.SOURCE, pack(plan.sources)))
+    if sources:
+        uploads.append(_upload_bytes(roles.SOURCE, sources))
     if plan.texts:
         texts = json.dumps(plan.texts, sort_keys=True).encode()
         uploads.append(_upload_bytes(roles.SOURCE_TEXTS, texts))

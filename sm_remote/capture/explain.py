@@ -10,6 +10,9 @@ from typing import Any
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.plan import Plan, plan_call
 from sm_remote.capture.requirements import Dependencies
+from sm_remote.capture.sizes import render_size
+from sm_remote.capture.workdir import Workdir
+from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, plan_workdir
 from sm_remote.home import Home
 
 _MAX_WHY_CHARACTERS = 80
@@ -70,6 +73,7 @@ def explain_call(
     home: Home,
     dependencies: Dependencies,
     python: TargetPython,
+    workspace: WorkspaceRequest = NOTHING_MORE,
 ) -> Explanation:
     """Lists what a call would send; nothing is stored.
 
@@ -79,7 +83,8 @@ def explain_call(
         ConfigError: The job's Python is another minor version, or ``dependencies`` is wrong.
     """
     with plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan:
-        return Explanation(function_name=plan.target.name, items=tuple(list_items(plan)))
+        items = (*list_items(plan), *list_workspace(workspace, plan_workdir(workspace, home)))
+        return Explanation(function_name=plan.target.name, items=items)
 
 
 def list_items(plan: Plan) -> Iterator[Item]:
@@ -109,6 +114,17 @@ def _list_packages(plan: Plan) -> Iterator[Item]:
             yield Item(kind="package", name=line, why="asked for by dependencies=", size_bytes=None)
 
 
+def list_workspace(request: WorkspaceRequest, workdir: Workdir | None) -> Iterator[Item]:
+    """Lists what the job finds around its function."""
+    if workdir is not None:
+        name = f"{workdir.root} ({workdir.files} files)"
+        yield Item(kind="workdir", name=name, why="include_local_workdir", size_bytes=workdir.size_bytes)
+    for command in request.commands:
+        yield Item(kind="command", name=command, why="pre_execution_commands", size_bytes=None)
+    if request.script is not None:
+        yield Item(kind="command", name=request.script, why="pre_execution_script", size_bytes=None)
+
+
 _TITLES = ("what", "name", "why", "size")
 
 
@@ -130,13 +146,3 @@ def _align(row: Sequence[str], widths: Sequence[int]) -> str:
 def _cells(item: Item) -> tuple[str, str, str, str]:
     why = item.why if len(item.why) <= _MAX_WHY_CHARACTERS else f"{item.why[: _MAX_WHY_CHARACTERS - 1]}…"
     return item.kind, item.name, why, "?" if item.size_bytes is None else render_size(item.size_bytes)
-
-
-def render_size(size_bytes: int) -> str:
-    """A size as people read it: ``812 B``, ``1.2 MB``."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -16,6 +16,7 @@ from sm_remote.capture.call import CapturedCall, TargetPython, capture_call
 from sm_remote.capture.frameworks import normalise_all, read_image_name
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
 from sm_remote.capture.runtime_zip import build_runtime_zip
+from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.catalogue import find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
@@ -88,10 +89,25 @@ def prepare_function(
         python=python,
         runtime=build_runtime_zip(),
         install_limit_s=settings.install_limit_s,
+        workspace=describe_workspace(settings),
+        environment=settings.environment_variables,
+        preflight=settings.preflight,
+        conda_env=settings.job_conda_env,
     )
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
     return complete, build_lock(complete, captured, settings)
+
+
+def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:
+    """What a call's settings ask for around its function."""
+    return WorkspaceRequest(
+        commands=settings.pre_execution_commands,
+        script=settings.pre_execution_script,
+        include_workdir=settings.include_local_workdir,
+        file_filter=settings.custom_file_filter,
+        limit_bytes=settings.local_workdir_limit_bytes,
+    )
 
 
 def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:
@@ -149,16 +165,22 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
     if python.same_as_host and not python.installed:
         return image_uri, python
     has_gpu = settings.gpu or find_instance_type(settings.instance_type).is_gpu
-    return image_uri, dataclasses.replace(
-        python, has_gpu=has_gpu, can_install=not settings.enable_network_isolation
-    )
+    return image_uri, dataclasses.replace(python, has_gpu=has_gpu, can_install=not settings.enable_network_isolation)
 
 
 def _choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[str, TargetPython]:
     record = describe_interpreter()
     here = TargetPython(version=record.version, same_as_host=True)
+    if settings.job_conda_env is not None and settings.image_uri in (None, local_image_uri(record)):
+        raise ConfigError(
+            f"There is no conda environment {settings.job_conda_env!r} for the job.",
+            why="job_conda_env names one inside the image, and the image that is made from this Python has none.",
+            fix="Name an image that has it (image_uri=...), or leave job_conda_env out: the packages of this process's "
+            "own environment travel by themselves.",
+        )
     if isinstance(settings.image_uri, Image):
-        return provide_image(settings.image_uri, settings, connection, here)
+        image_uri, python = provide_image(settings.image_uri, settings, connection, here)
+        return image_uri, python if settings.job_conda_env is None else _unknown_python(here)
     if settings.image_uri is None:
         if settings.target == "sagemaker":
             raise ConfigError(
@@ -168,12 +190,19 @@ def _choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[s
             )
         register_interpreter(connection.home, record)
         return local_image_uri(record), here
+    if settings.job_conda_env is not None:
+        return settings.image_uri, _unknown_python(here)
     if settings.target == "sagemaker":
         return settings.image_uri, _name_python(settings.image_uri, here)
     if settings.image_uri == local_image_uri(record):
         register_interpreter(connection.home, record)
         return settings.image_uri, here
     return settings.image_uri, _inspect_image(settings.image_uri, connection, here)
+
+
+def _unknown_python(here: TargetPython) -> TargetPython:
+    """That of a conda environment: what it has is seen in the job, before anything is loaded."""
+    return TargetPython(version=here.version, same_as_host=False)
 
 
 def provide_image(

@@ -19,6 +19,13 @@ def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     return in_job if func is None else in_job(func)
 
 
+class CustomFileFilter:
+    """``CustomFileFilter(...)`` inside a job, where no working directory is sent anywhere."""
+
+    def __init__(self, *, ignore_name_patterns: Any = None) -> None:
+        self.ignore_name_patterns = list(ignore_name_patterns or ())
+
+
 class InJobFunction:
     """A decorated function inside a job: calling it calls the function, here and now."""
 

@@ -100,6 +100,9 @@ def _resolve_paths(values: dict[str, Any], directory: Path) -> dict[str, Any]:
     listed = values.get("dependencies")
     if isinstance(listed, str) and listed != "auto":
         values["dependencies"] = str(directory / Path(listed).expanduser())
+    script = values.get("pre_execution_script")
+    if script is not None:
+        values["pre_execution_script"] = str(directory / Path(script).expanduser())
     return values
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
+    from sm_remote import CustomFileFilter
     from sm_remote.image.definition import Image
 
 
@@ -19,6 +20,13 @@ class RemoteOptions(TypedDict, total=False):
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | Path | Sequence[str] | None
+    preflight: bool
+    pre_execution_commands: Sequence[str]
+    pre_execution_script: str | Path | None
+    include_local_workdir: bool
+    custom_file_filter: Callable[[str, list[str]], Iterable[str]] | CustomFileFilter | Sequence[str] | None
+    local_workdir_limit_bytes: int
+    job_conda_env: str | None
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, object]
     metric_definitions: Sequence[Mapping[str, str]]

@@ -76,6 +76,7 @@ def _build(chosen: Chosen) -> ResolvedSettings:
         _check_whole_host(wanted, chosen)
         values["target"] = "local"
         origins["target"] = origins["instance_type"]
+    _check_pre_execution(values, origins)
     return ResolvedSettings(
         **values,
         chosen_instance_type=_choose_instance_type(wanted, values["target"], origins["instance_type"]),
@@ -105,6 +106,16 @@ def _check_whole_host(wanted: str, chosen: Chosen) -> None:
             f"instance_type={wanted!r} (from {origin}) contradicts target='sagemaker' (from {target_origin}).",
             why=f"{wanted!r} means the whole of this machine.",
             fix="Name an instance type of SageMaker's such as 'ml.m5.large', or set target to 'local'.",
+        )
+
+
+def _check_pre_execution(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if values["pre_execution_commands"] and values["pre_execution_script"] is not None:
+        raise ConfigError(
+            "Both pre_execution_commands and pre_execution_script are set; nothing was sent.",
+            why=f"The commands come from {origins['pre_execution_commands']}, the script from "
+            f"{origins['pre_execution_script']}, and nothing says which is to run first.",
+            fix="Leave one of them out: put the commands into the script, or call the script from a command.",
         )
 
 

@@ -30,6 +30,13 @@ class ResolvedSettings:
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | tuple[str, ...] | None
+    preflight: bool
+    pre_execution_commands: tuple[str, ...]
+    pre_execution_script: str | None
+    include_local_workdir: bool
+    custom_file_filter: Any
+    local_workdir_limit_bytes: int
+    job_conda_env: str | None
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, str]
     metric_definitions: tuple[Mapping[str, str], ...]

@@ -27,6 +27,7 @@ from sm_remote.settings.kinds import (
     TextMap,
     Whole,
 )
+from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 _CHANNEL_NAME = r"(?!sm_remote(_layer)?$)[A-Za-z0-9.\-_]{1,64}"
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
@@ -52,6 +53,33 @@ class Settings(HasTraits):
     dependencies = Dependencies(
         help="The packages that the function needs: found by themselves ('auto'), none, or as listed. "
         "A path in a file is relative to that file."
+    )
+    preflight = Flag(
+        default=True,
+        help="Whether the modules that a call needs are looked for in the job's environment before anything is sent.",
+    )
+    pre_execution_commands = Commands(
+        help="Shell commands that the job runs before the function is loaded; the first that fails ends the job."
+    )
+    pre_execution_script = FilePath(
+        help="A shell script that the job runs before the function is loaded, instead of pre_execution_commands. "
+        "A path in a file is relative to that file."
+    )
+    include_local_workdir = Flag(
+        default=False,
+        help="Whether the files of the working directory travel: the job's function finds them in its own.",
+    )
+    custom_file_filter = FileFilter(
+        help="Which files of the working directory stay behind. Default: those that git ignores, and a few that "
+        "never belong into a job."
+    )
+    local_workdir_limit_bytes = Whole(
+        least=1, default=500_000_000, help="A working directory with more than this is refused."
+    )
+    job_conda_env = Text(
+        "the name of a conda environment: letters, digits, dashes and underscores",
+        pattern=r"[a-zA-Z0-9_-]+",
+        help="The conda environment of the image whose Python runs the function. Default: the image's python3.",
     )
     environment_variables = TextMap(
         "a table of texts by name", name_pattern=r"[A-Za-z_][A-Za-z0-9_]*", help="Environment variables of the job."

@@ -9,6 +9,7 @@ Source: API_AlgorithmSpecification, ContainerEntrypoint and ContainerArguments (
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,7 @@ def refuse(text):
  os.makedirs(root+"/output",exist_ok=True)
  with open(root+"/output/failure","w") as f:f.write(text[:1000])
  sys.exit({REFUSED_EXIT_CODE})
+@CONDA@
 have=sys.version_info[:2]
 if have!=@VERSION@:
  refuse("The function was pickled by Python %d.%d, and the image has Python %d.%d. "
@@ -59,8 +61,35 @@ sys.path.insert(0,home+"/runtime.zip")
 main(sys.argv[2],home)"""
 
 
+# Without `conda run`, which buffers output, swallows signals and needs conda itself. The environment's own Python
+# starts anew with the same program, and a mark keeps it from looking again. Source for the places: conda's
+# documentation, "Managing environments" and "envs_dirs"; images follow it under /opt.
+_CONDA = """\
+env="@NAME@"
+if os.environ.pop("SM_REMOTE_CONDA_ENV","")!=env:
+ import shutil
+ get=os.environ.get
+ exe=get("CONDA_EXE") or shutil.which("conda") or shutil.which("mamba")
+ roots=[get("CONDA_ROOT"),get("MAMBA_ROOT_PREFIX"),exe and os.path.dirname(os.path.dirname(os.path.realpath(exe)))]
+ kinds=("conda","miniconda3","miniforge3","mambaforge","anaconda3","micromamba")
+ roots+=["/opt/"+k for k in kinds]+[os.path.expanduser("~/"+k) for k in kinds[1:]+(".conda",)]
+ places=[d+"/"+env for d in (get("CONDA_ENVS_PATH") or get("CONDA_ENVS_DIRS") or "").split(os.pathsep) if d]
+ places+=[r if env=="base" else r+"/envs/"+env for r in roots if r]
+ for place in places:
+  python=place+"/bin/python3"
+  if os.access(python,os.X_OK):
+   os.environ.update(SM_REMOTE_CONDA_ENV=env,CONDA_DEFAULT_ENV=env,CONDA_PREFIX=place)
+   os.environ["PATH"]=place+"/bin:"+get("PATH","/usr/local/bin:/usr/bin:/bin")
+   os.execv(python,[python,"-c","\\n".join(a)]+sys.argv[1:])
+ refuse("The image has no conda environment %r with a python3 (job_conda_env): not %s"%(env,", ".join(places)))"""
+
+
 def build_launch(
-    runtime: BlobRef, manifest: BlobRef, *, python: tuple[int, int] = sys.version_info[:2]
+    runtime: BlobRef,
+    manifest: BlobRef,
+    *,
+    python: tuple[int, int] = sys.version_info[:2],
+    conda_env: str | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Builds ContainerEntrypoint and ContainerArguments.
 
@@ -68,8 +97,16 @@ def build_launch(
         runtime: The zip of `capture.runtime_zip`; small enough for its digest to be a plain SHA-256.
         manifest: The manifest.
         python: The minor version that pickled the function; another one is refused before anything is loaded.
+        conda_env: The conda environment of the image whose Python runs the job, instead of its ``python3``.
+
+    Raises:
+        ValueError: The environment's name is none.
     """
-    lines = _VERIFIER.replace("@VERSION@", f"({python[0]},{python[1]})").split("\n")
+    if conda_env is not None and not re.fullmatch(r"[a-zA-Z0-9_-]+", conda_env):
+        raise ValueError(f"{conda_env!r:.80} is no name of a conda environment")
+    switch = "" if conda_env is None else _CONDA.replace("@NAME@", conda_env) + "\n"
+    program = _VERIFIER.replace("@VERSION@", f"({python[0]},{python[1]})").replace("@CONDA@\n", switch)
+    lines = program.split("\n")
     return ("python3", "-c", LOADER), (str(len(lines)), *lines, runtime.digest, manifest.digest)
 
 

@@ -122,30 +122,34 @@ def load_value(path: PathLike, *, find_buffer: Callable[[str], PathLike] | None 
     return pickle.loads(body, buffers=buffers)  # noqa: S301 - the caller has verified it, as the docstring demands
 
 
-def scan_globals(source: PathLike | bytes) -> frozenset[tuple[str, str]]:
+def scan_globals(source: PathLike | bytes, *, most_opcodes: int | None = None) -> frozenset[tuple[str, str]]:
     """Lists what a pickle refers to by name, as ``(module, qualified name)``; nothing is loaded.
 
     Args:
-        source: A payload's file, or the bytes of a pickle.
+        source: A payload's file, its bytes, or the bytes of a pickle.
+        most_opcodes: Looks no further than this; what was found until then is given.
     """
     import io
 
     if isinstance(source, bytes):
-        return _scan(io.BytesIO(source))
+        pickled = io.BytesIO(source)
+        pickled.seek(len(MAGIC) if source.startswith(MAGIC) else 0)
+        return _scan(pickled, most_opcodes)
     with open(source, "rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
             start = _read_index(view, 0).body_offset
         file.seek(start)
-        return _scan(file)
+        return _scan(file, most_opcodes)
 
 
-def _scan(file: BinaryIO) -> frozenset[tuple[str, str]]:
+def _scan(file: BinaryIO, most_opcodes: int | None) -> frozenset[tuple[str, str]]:
+    import itertools
     import pickletools
 
     found: set[tuple[str, str]] = set()
     memo: dict[int, object] = {}
     recent: list[object] = [None, None]  # the last two things put on the stack, as far as they are strings
-    for opcode, argument, _ in pickletools.genops(file):
+    for opcode, argument, _ in itertools.islice(pickletools.genops(file), most_opcodes):
         if opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
             memo[len(memo) if argument is None else int(str(argument))] = recent[-1]
         elif opcode.name in ("BINGET", "LONG_BINGET", "GET"):

@@ -309,3 +309,23 @@ def test_a_deleted_working_directory_has_no_project(tmp_path, monkeypatch):
     assert find_project_file() is None
     resolved = resolve_settings({}, environ={"HOME": str(tmp_path)})
     assert resolved.target == "local"
+
+
+def test_commands_and_a_script_contradict_each_other(place):
+    with pytest.raises(ConfigError, match="Both pre_execution_commands and pre_execution_script") as caught:
+        place.resolve({"pre_execution_commands": ["true"]}, environ={"SM_REMOTE_PRE_EXECUTION_SCRIPT": "setup.sh"})
+    assert "SM_REMOTE_PRE_EXECUTION_SCRIPT" in caught.value.why
+    assert "argument" in caught.value.why
+
+
+def test_a_scripts_path_in_a_file_is_relative_to_that_file(place):
+    file = place.write_project_file('[tool.sm_remote]\npre_execution_script = "ci/setup.sh"\n')
+    below = place.project / "below"
+    below.mkdir()
+    assert place.resolve(cwd=below).pre_execution_script == str(file.parent / "ci" / "setup.sh")
+
+
+def test_one_command_in_the_environment_is_a_list_of_one(place):
+    assert place.resolve(environ={"SM_REMOTE_PRE_EXECUTION_COMMANDS": "pip list"}).pre_execution_commands == (
+        "pip list",
+    )

@@ -13,6 +13,11 @@ from sm_remote.settings import ResolvedSettings, Settings, check_names, describe
 from sm_remote.settings.environment import RESERVED
 from sm_remote.settings.schema import NAMES, check_value, environment_variable, read_defaults
 
+
+def ignore_nothing(folder, names):
+    return set()
+
+
 GOOD = [
     ("target", "sagemaker", "sagemaker"),
     ("instance_type", "ml.c5.xlarge", "ml.c5.xlarge"),
@@ -39,6 +44,16 @@ GOOD = [
     ("service_idle_s", 5, 5.0),
     ("service_max_parallel_jobs", None, None),
     ("enable_network_isolation", True, True),
+    ("preflight", False, False),
+    ("pre_execution_commands", ["apt-get update", "x"], ("apt-get update", "x")),
+    ("pre_execution_commands", [], ()),
+    ("pre_execution_script", Path("a b") / "setup.sh", "a b/setup.sh"),
+    ("include_local_workdir", True, True),
+    ("custom_file_filter", ["*.csv", "data"], ("*.csv", "data")),
+    ("custom_file_filter", ignore_nothing, ignore_nothing),
+    ("custom_file_filter", None, None),
+    ("local_workdir_limit_bytes", 1, 1),
+    ("job_conda_env", "my_env-2", "my_env-2"),
 ]
 
 BAD = [
@@ -85,6 +100,18 @@ BAD = [
     ("service_idle_s", 0, "seconds above 0"),
     ("service_idle_s", float("nan"), "seconds above 0"),
     ("service_idle_s", "5", "seconds above 0"),
+    ("preflight", "no", "true or false"),
+    ("pre_execution_commands", "apt-get update", "a list of shell commands"),
+    ("pre_execution_commands", ["ok", ""], "a list of shell commands"),
+    ("pre_execution_commands", ["nul\0"], "a list of shell commands"),
+    ("pre_execution_script", "", "path of a file"),
+    ("pre_execution_script", 3, "path of a file"),
+    ("custom_file_filter", "*.csv", "list of patterns"),
+    ("custom_file_filter", [3], "list of patterns"),
+    ("local_workdir_limit_bytes", 0, "from 1"),
+    ("job_conda_env", "my env", "letters, digits, dashes and underscores"),
+    ("job_conda_env", "../base", "letters, digits, dashes and underscores"),
+    ("job_conda_env", "", "letters, digits, dashes and underscores"),
 ]
 
 

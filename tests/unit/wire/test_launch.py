@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.launch import build_launch, read_manifest_digest
 
@@ -31,3 +33,19 @@ def test_the_verifier_is_written_for_any_python_3():
 
     _, arguments = build_launch(RUNTIME, MANIFEST)
     ast.parse("\n".join(arguments[1 : 1 + int(arguments[0])]), feature_version=(3, 6))
+
+
+def test_a_launch_in_a_conda_environment_fits_into_the_api_and_parses():
+    import ast
+
+    _, arguments = build_launch(RUNTIME, MANIFEST, conda_env="my_env-1")
+    assert len(arguments) <= 100
+    assert all(1 <= len(item) <= 256 and "\n" not in item for item in arguments)
+    ast.parse("\n".join(arguments[1 : 1 + int(arguments[0])]), feature_version=(3, 6))
+    assert read_manifest_digest(arguments) == MANIFEST.digest
+
+
+@pytest.mark.parametrize("name", ["", "a b", '"+x+"', "../base", "ä"])
+def test_what_is_no_name_of_a_conda_environment_never_reaches_the_program(name):
+    with pytest.raises(ValueError, match="conda environment"):
+        build_launch(RUNTIME, MANIFEST, conda_env=name)
