@@ -24,6 +24,7 @@ from sm_remote.image.definition import Image, PythonBase
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.image_push import push_image
 from sm_remote.jobs.images import ensure_image, require_discovery
+from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.tags import build_tags, find_origin
@@ -94,9 +95,10 @@ def prepare_function(
         preflight=settings.preflight,
         conda_env=settings.job_conda_env,
     )
+    mark_used(captured.lock.layer_key, connection.open_store(root_uri), connection.home)
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
-    return complete, build_lock(complete, captured, settings)
+    return complete, build_lock(complete, captured, settings, image_digest=python.digest)
 
 
 def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:
@@ -271,6 +273,7 @@ def _read_inspection(image_uri: str, answer: Mapping[str, Any]) -> TargetPython:
         glibc=(int(glibc[1]), int(glibc[2])) if glibc else None,
         installed=normalise_all(answer.get("Packages") or {}),
         image=image_uri,
+        digest=str(answer.get("Digest") or ""),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sm_remote.errors import CorruptBlob
-from sm_remote.runtime.workspace import enter_workspace
+from sm_remote.runtime.packages import provide_installed, provide_unpacked
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, ml_path
@@ -29,13 +29,11 @@ def load_call(manifest: Manifest, workspace: str) -> Call:
 
     Raises:
         CorruptBlob: An object is not the one that the manifest names; nothing was unpacked or unpickled.
-        JobFailed: A command that was to run first has failed.
         Exception: Whatever unpickling raises, as where a module is missing.
     """
     for each in manifest.objects:
         verify_blob(each.ref)
-    workdir = enter_workspace(manifest, workspace)
-    extend_path(manifest, workspace, workdir)
+    extend_path(manifest, workspace)
     for ref in manifest.all(roles.SOURCE_TEXTS):
         _remember_sources(blob_path(ref.digest))
     known = {ref.digest for ref in manifest.all(roles.BUFFER)}
@@ -75,26 +73,28 @@ def blob_path(digest: str) -> str:
     return ml_path("input", "data", CHANNEL, digest)
 
 
-def extend_path(manifest: Manifest, workspace: str, workdir: str | None = None) -> None:
+def extend_path(manifest: Manifest, workspace: str) -> None:
     """Makes the function's packages and the user's own modules importable, here and in processes started from here."""
     packages: list[str] = []
     if manifest.layer_key is not None:
-        packages += add_packages(ml_path("input", "data", LAYER_CHANNEL))
+        packages += _add_packages(ml_path("input", "data", LAYER_CHANNEL))
     for number, ref in enumerate(manifest.all(roles.LAYER_ARCHIVE)):
-        packages += add_packages(unpack(blob_path(ref.digest), os.path.join(workspace, f"packages{number}")))
+        directory = os.path.join(workspace, f"packages{number}")
+        packages += _add_packages(provide_unpacked(blob_path(ref.digest), ref.digest, directory, _unpack))
+    for number, ref in enumerate(manifest.all(roles.INSTALL)):
+        directory = os.path.join(workspace, f"installed{number}")
+        packages += _add_packages(provide_installed(blob_path(ref.digest), ref.digest, directory))
     sources: list[str] = []
     for number, ref in enumerate(manifest.all(roles.SOURCE)):
-        directory = unpack(blob_path(ref.digest), os.path.join(workspace, f"source{number}"))
+        directory = _unpack(blob_path(ref.digest), os.path.join(workspace, f"source{number}"))
         sources += [os.path.normpath(os.path.join(directory, root)) for root in manifest.source_roots]
-    if workdir is not None:
-        sources.append(workdir)
     sys.path[1:1] = sources  # after the runtime itself, as the folder of a script would be
     if packages or sources:
         inherited = filter(None, [os.environ.get("PYTHONPATH")])
         os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *sources, *packages, *inherited])
 
 
-def add_packages(directory: str) -> list[str]:
+def _add_packages(directory: str) -> list[str]:
     """Adds a folder of installed packages as `site` would, but before those that came with the image."""
     import site
 
@@ -110,8 +110,7 @@ def add_packages(directory: str) -> list[str]:
     return added
 
 
-def unpack(archive: str, directory: str) -> str:
-    """Unpacks a verified zip or tar archive into a directory, and gives the directory."""
+def _unpack(archive: str, directory: str) -> str:
     with open(archive, "rb") as file:
         is_zip = file.read(2) == b"PK"
     if is_zip:
