@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sm_remote.errors import CorruptBlob
 from sm_remote.runtime.packages import provide_installed, provide_unpacked
+from sm_remote.runtime.workspace import enter_workspace
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, ml_path
@@ -29,11 +30,13 @@ def load_call(manifest: Manifest, workspace: str) -> Call:
 
     Raises:
         CorruptBlob: An object is not the one that the manifest names; nothing was unpacked or unpickled.
+        JobFailed: A command that was to run first has failed.
         Exception: Whatever unpickling raises, as where a module is missing.
     """
     for each in manifest.objects:
         verify_blob(each.ref)
-    extend_path(manifest, workspace)
+    workdir = enter_workspace(manifest, workspace)
+    extend_path(manifest, workspace, workdir)
     for ref in manifest.all(roles.SOURCE_TEXTS):
         _remember_sources(blob_path(ref.digest))
     known = {ref.digest for ref in manifest.all(roles.BUFFER)}
@@ -73,28 +76,30 @@ def blob_path(digest: str) -> str:
     return ml_path("input", "data", CHANNEL, digest)
 
 
-def extend_path(manifest: Manifest, workspace: str) -> None:
+def extend_path(manifest: Manifest, workspace: str, workdir: str | None = None) -> None:
     """Makes the function's packages and the user's own modules importable, here and in processes started from here."""
     packages: list[str] = []
     if manifest.layer_key is not None:
-        packages += _add_packages(ml_path("input", "data", LAYER_CHANNEL))
+        packages += add_packages(ml_path("input", "data", LAYER_CHANNEL))
     for number, ref in enumerate(manifest.all(roles.LAYER_ARCHIVE)):
         directory = os.path.join(workspace, f"packages{number}")
-        packages += _add_packages(provide_unpacked(blob_path(ref.digest), ref.digest, directory, _unpack))
+        packages += add_packages(provide_unpacked(blob_path(ref.digest), ref.digest, directory, unpack))
     for number, ref in enumerate(manifest.all(roles.INSTALL)):
         directory = os.path.join(workspace, f"installed{number}")
-        packages += _add_packages(provide_installed(blob_path(ref.digest), ref.digest, directory))
+        packages += add_packages(provide_installed(blob_path(ref.digest), ref.digest, directory))
     sources: list[str] = []
     for number, ref in enumerate(manifest.all(roles.SOURCE)):
-        directory = _unpack(blob_path(ref.digest), os.path.join(workspace, f"source{number}"))
+        directory = unpack(blob_path(ref.digest), os.path.join(workspace, f"source{number}"))
         sources += [os.path.normpath(os.path.join(directory, root)) for root in manifest.source_roots]
+    if workdir is not None:
+        sources.append(workdir)
     sys.path[1:1] = sources  # after the runtime itself, as the folder of a script would be
     if packages or sources:
         inherited = filter(None, [os.environ.get("PYTHONPATH")])
         os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *sources, *packages, *inherited])
 
 
-def _add_packages(directory: str) -> list[str]:
+def add_packages(directory: str) -> list[str]:
     """Adds a folder of installed packages as `site` would, but before those that came with the image."""
     import site
 
@@ -110,7 +115,8 @@ def _add_packages(directory: str) -> list[str]:
     return added
 
 
-def _unpack(archive: str, directory: str) -> str:
+def unpack(archive: str, directory: str) -> str:
+    """Unpacks a verified zip or tar archive into a directory, and gives the directory."""
     with open(archive, "rb") as file:
         is_zip = file.read(2) == b"PK"
     if is_zip:
