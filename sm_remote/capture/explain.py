@@ -11,6 +11,8 @@ from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.plan import Plan, plan_call
 from sm_remote.capture.requirements import Dependencies
 from sm_remote.capture.sizes import render_size
+from sm_remote.capture.workdir import Workdir
+from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, plan_workdir
 from sm_remote.home import Home
 
 _MAX_WHY_CHARACTERS = 80
@@ -71,6 +73,7 @@ def explain_call(
     home: Home,
     dependencies: Dependencies,
     python: TargetPython,
+    workspace: WorkspaceRequest = NOTHING_MORE,
 ) -> Explanation:
     """Lists what a call would send; nothing is stored.
 
@@ -80,7 +83,8 @@ def explain_call(
         ConfigError: The job's Python is another minor version, or ``dependencies`` is wrong.
     """
     with plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan:
-        return Explanation(function_name=plan.target.name, items=tuple(list_items(plan)))
+        items = (*list_items(plan), *list_workspace(workspace, plan_workdir(workspace, home)))
+        return Explanation(function_name=plan.target.name, items=items)
 
 
 def list_items(plan: Plan) -> Iterator[Item]:
@@ -108,6 +112,17 @@ def _list_packages(plan: Plan) -> Iterator[Item]:
     if plan.requirements is not None and not plan.environment.distributions:
         for line in plan.requirements.shown:
             yield Item(kind="package", name=line, why="asked for by dependencies=", size_bytes=None)
+
+
+def list_workspace(request: WorkspaceRequest, workdir: Workdir | None) -> Iterator[Item]:
+    """Lists what the job finds around its function."""
+    if workdir is not None:
+        name = f"{workdir.root} ({workdir.files} files)"
+        yield Item(kind="workdir", name=name, why="include_local_workdir", size_bytes=workdir.size_bytes)
+    for command in request.commands:
+        yield Item(kind="command", name=command, why="pre_execution_commands", size_bytes=None)
+    if request.script is not None:
+        yield Item(kind="command", name=request.script, why="pre_execution_script", size_bytes=None)
 
 
 _TITLES = ("what", "name", "why", "size")
