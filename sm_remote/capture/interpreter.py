@@ -63,6 +63,7 @@ class TargetPython:
         image: The image's name, for messages.
         has_gpu: Whether the job's machine has a GPU; None where that is not known.
         can_install: Whether the job has a network over which it could install something itself.
+        digest: The image's, where it is known.
     """
 
     version: str
@@ -73,6 +74,7 @@ class TargetPython:
     image: str = ""
     has_gpu: bool | None = None
     can_install: bool = True
+    digest: str = ""
 
     @property
     def minor(self) -> str:

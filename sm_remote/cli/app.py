@@ -13,8 +13,11 @@ import click
 from sm_remote import __version__
 from sm_remote.cli.config_command import config
 from sm_remote.cli.doctor_command import doctor
+from sm_remote.cli.image_commands import image
 from sm_remote.cli.inert import make_lines_inert
 from sm_remote.cli.job_commands import jobs, logs, result, show, stop
+from sm_remote.cli.layer_commands import layers
+from sm_remote.cli.replay_commands import diff, replay
 from sm_remote.cli.service_commands import service
 from sm_remote.cli.world import build_world
 from sm_remote.errors import RemoteError
@@ -70,7 +73,7 @@ def app(ctx: click.Context) -> None:
         ctx.obj = build_world()
 
 
-for _command in (jobs, show, logs, stop, result, service, config, doctor):
+for _command in (jobs, show, logs, stop, result, replay, diff, image, layers, service, config, doctor):
     app.add_command(_command)
 
 

@@ -6,7 +6,9 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from sm_remote.aws.local_service import call_service
@@ -20,6 +22,7 @@ from sm_remote.errors import ImageBuildFailed, ServiceUnavailable
 from sm_remote.home import Discovery, Home
 from sm_remote.image.context import BuildRecipe, build_recipe, record_image, starts_from
 from sm_remote.image.definition import Image
+from sm_remote.jobs.connection import Connection
 
 logger = logging.getLogger("sm_remote")
 
@@ -121,3 +124,46 @@ def require_discovery(discovery: Discovery | None) -> Discovery:
     if discovery is None:
         raise ServiceUnavailable("The local training service, which builds images, did not say where it is.")
     return discovery
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltImage:
+    """An image that the local engine built."""
+
+    uri: str
+    description: str
+    created: datetime
+    size_bytes: int
+
+
+def list_built(call: Call) -> list[BuiltImage]:
+    """The images that were built here, newest first."""
+    return [
+        BuiltImage(
+            uri=one["Image"],
+            description=one["Description"],
+            created=datetime.fromtimestamp(one["CreationTime"], timezone.utc),
+            size_bytes=one["SizeBytes"],
+        )
+        for one in call("ListImages", {})["Images"]
+    ]
+
+
+def find_live_images(connection: Connection) -> frozenset[str]:
+    """The images of jobs that have not ended."""
+    jobs = connection.training_jobs
+    rows = [row for status in ("InProgress", "Stopping") for row in jobs.list_all(status=status)]
+    return frozenset(filter(None, (jobs.describe(row.name).image_uri for row in rows)))
+
+
+def prune_built(images: Iterable[BuiltImage], call: Call) -> tuple[list[BuiltImage], list[BuiltImage]]:
+    """Removes images; gives those that went, and those that a container still needs."""
+    removed, kept = [], []
+    for image in images:
+        try:
+            call("RemoveImage", {"Image": image.uri})
+            removed.append(image)
+        except ServiceUnavailable:
+            kept.append(image)
+    _built.clear()
+    return removed, kept

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from sm_remote import __version__
+from sm_remote.aws.registry import Registry
 from sm_remote.capture.call import CapturedCall
 from sm_remote.capture.interpreter import describe_interpreter
 from sm_remote.errors import RemoteError
@@ -36,6 +37,9 @@ logger = logging.getLogger("sm_remote")
 FORMAT = 1
 _MOST_OBJECTS = 100_000
 _SEED = re.compile(r"seed|random_state", re.IGNORECASE)
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?"
+)
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 JobLock = Mapping[str, Any]
@@ -46,8 +50,10 @@ def lock_key(job_name: str) -> str:
     return f"{job_name}/job.lock.json"
 
 
-def build_lock(spec: TrainingJobSpec, captured: CapturedCall, settings: ResolvedSettings) -> dict[str, Any]:
-    """What is known of a job when it is submitted, but for the state of its input data, which `write_lock` adds."""
+def build_lock(
+    spec: TrainingJobSpec, captured: CapturedCall, settings: ResolvedSettings, *, image_digest: str = ""
+) -> dict[str, Any]:
+    """What is known of a job when it is submitted; `write_lock` adds the state of its input data."""
     manifest = captured.manifest
     code = [manifest.one(roles.FUNCTION).digest, *(ref.digest for ref in manifest.all(roles.SOURCE))]
     return {
@@ -64,7 +70,7 @@ def build_lock(spec: TrainingJobSpec, captured: CapturedCall, settings: Resolved
         },
         "arguments": manifest.one(roles.ARGUMENTS).digest,
         "environment": _describe_environment(captured),
-        "image": _describe_image(spec, settings),
+        "image": _describe_image(spec, settings, image_digest),
         "instance": dataclasses.asdict(spec.resources),
         "seeds": find_seeds(spec),
         "settings": dict(_list_settings(settings)),
@@ -78,15 +84,20 @@ def _describe_environment(captured: CapturedCall) -> dict[str, Any]:
         "layer": manifest.layer_key,
         "archive": archive[0].digest if archive else None,
         "requirements": list(manifest.requirements),
+        "lock": captured.lock.digest,
+        "packages": [
+            {"name": one.name, "version": one.version, "source": str(one.source), "digest": one.digest or None}
+            for one in captured.lock.packages
+        ],
     }
 
 
-def _describe_image(spec: TrainingJobSpec, settings: ResolvedSettings) -> dict[str, Any]:
+def _describe_image(spec: TrainingJobSpec, settings: ResolvedSettings, digest: str) -> dict[str, Any]:
     found = _DIGEST.search(spec.image_uri)
     written = settings.image_uri
     return {
         "uri": spec.image_uri,
-        "digest": found[1] if found else None,
+        "digest": found[1] if found else digest or None,
         "definition": str(written) if isinstance(written, Image) else None,
     }
 
@@ -125,10 +136,30 @@ def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connectio
     """Stores a lock. What goes wrong is said and costs nothing else: the job is on its way."""
     try:
         data = {name: describe_data(uri, connection) for name, uri in inputs.items()}
-        content = {**lock, "data": data, "created": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        image = {**lock["image"], "digest": lock["image"]["digest"] or find_image_digest(lock, connection)}
+        content = {
+            **lock,
+            "image": image,
+            "data": data,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
         store.put_if_absent(lock_key(lock["job"]), json.dumps(content, indent=1, sort_keys=True).encode())
     except (RemoteError, OSError) as error:
         logger.warning("The lock of %s could not be stored: %s", lock["job"], error)
+
+
+def find_image_digest(lock: JobLock, connection: Connection) -> str | None:
+    """The digest of an image in ECR, which a tag may name another image by tomorrow; None where it cannot be told."""
+    found = _ECR.fullmatch(lock["image"]["uri"])
+    session = connection.training_jobs.session
+    if connection.target != "sagemaker" or found is None or found["region"] != session.region:
+        return None
+    try:
+        registry = Registry(session.client("ecr"), found["account"])
+        return registry.find_digest(found["repository"], found["tag"] or "latest")
+    except RemoteError as error:
+        logger.debug("The digest of %s is not known: %s", lock["image"]["uri"], error)
+        return None
 
 
 def describe_data(uri: str, connection: Connection) -> dict[str, Any]:

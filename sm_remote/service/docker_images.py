@@ -158,4 +158,11 @@ class DockerImages:
             platform=f"linux/{facts['machine']}",
             glibc=facts["glibc"],
             packages=facts["packages"],
+            digest=_find_digest(found),
         )
+
+
+def _find_digest(found: dict[str, Any]) -> str:
+    """What a registry calls this content, or the daemon where it was never in one."""
+    digests = [str(name).rpartition("@")[2] for name in found.get("RepoDigests") or ()]
+    return digests[0] if digests else str(found["Id"])

@@ -94,12 +94,14 @@ class ImagePython:
         platform: Such as ``linux/x86_64``.
         glibc: The version of its C library, such as ``2.36``; empty for another library.
         packages: The distributions that are installed for it, version by name.
+        digest: Of the image: as its registry has it, or its id on this machine.
     """
 
     version: str | None
     platform: str
     glibc: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 class Engine(Protocol):

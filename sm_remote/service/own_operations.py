@@ -94,6 +94,7 @@ class OwnOperations:
                 "Platform": python.platform,
                 "Glibc": python.glibc,
                 "Packages": dict(python.packages),
+                "Digest": python.digest,
             }
         )
 

@@ -1,0 +1,84 @@
+"""The commands about images that are built here: image build, list, prune."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from sm_remote.cli.json_text import render_json
+from sm_remote.cli.options import json_option
+from sm_remote.cli.world import World
+
+
+@click.group()
+def image() -> None:
+    """Container images that are built for jobs."""
+
+
+@image.command()
+@click.argument("source")
+@click.option(
+    "--context",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="For a Dockerfile: the directory that its COPY lines read, by default its own.",
+)
+@click.option("--push", is_flag=True, help="Send it to ECR, unless it is there; the repository is made when needed.")
+@json_option
+@click.pass_obj
+def build(world: World, source: str, context: Path | None, push: bool, as_json: bool) -> None:
+    """Build an image and print its URI.
+
+    SOURCE is a Dockerfile, a directory that has one, or an Image in Python: `module:name` or `file.py:name`, where
+    the name is an Image's or a remote function's.
+    """
+    from sm_remote.cli.image_sources import load_image
+    from sm_remote.cli.progress import lines_to_stderr
+    from sm_remote.jobs.image_push import push_image
+    from sm_remote.jobs.images import ensure_image
+
+    wanted = load_image(source, context)
+    discovery = world.service.start()
+    with lines_to_stderr("sm_remote"):
+        recipe = ensure_image(wanted, world.home, discovery)
+        uri = push_image(recipe, world.connect("sagemaker"), discovery) if push else recipe.uri
+    content = {"image": uri, "key": recipe.key, "local_image": recipe.uri, "description": recipe.description}
+    sys.stdout.write(render_json(content) if as_json else f"{uri}\n")
+
+
+@image.command("list")
+@json_option
+@click.pass_obj
+def list_(world: World, as_json: bool) -> None:
+    """List the images that were built here, newest first."""
+    from sm_remote.cli.image_rendering import render_images, render_images_json
+    from sm_remote.jobs.images import call_through, list_built
+
+    found = list_built(call_through(world.service.start()))
+    sys.stdout.write(render_images_json(found) if as_json else render_images(found, now=world.now()))
+
+
+@image.command()
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Remove what was built longer ago; 0 for all.",
+)
+@json_option
+@click.pass_obj
+def prune(world: World, older_than: float, as_json: bool) -> None:
+    """Remove built images that no live job uses. A job that needs one later has it built again."""
+    from sm_remote.cli.image_rendering import render_images_json, render_pruned
+    from sm_remote.jobs.images import call_through, find_live_images, list_built, prune_built
+
+    call = call_through(world.service.start())
+    live = find_live_images(world.connect("local"))
+    limit = world.now() - timedelta(days=older_than)
+    chosen = [one for one in list_built(call) if one.uri not in live and one.created < limit]
+    removed, kept = prune_built(chosen, call)
+    sys.stdout.write(render_images_json(removed) if as_json else render_pruned(removed, kept))

@@ -1,0 +1,53 @@
+"""Built images as text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sm_remote.cli.inert import make_inert
+from sm_remote.cli.json_text import render_json
+from sm_remote.cli.table import render_table
+from sm_remote.cli.units import render_age, render_bytes, render_moment
+
+if TYPE_CHECKING:
+    from sm_remote.jobs.images import BuiltImage
+
+
+def render_images(images: Sequence[BuiltImage], *, now: datetime) -> str:
+    """The list as a person reads it."""
+    if not images:
+        return "No image was built here.\n"
+    rows = [
+        (
+            make_inert(image.uri.rpartition(":")[2][:12]),
+            render_bytes(image.size_bytes),
+            render_age(image.created, now),
+            make_inert(image.description),
+        )
+        for image in images
+    ]
+    return render_table(("KEY", "SIZE", "BUILT", "IMAGE"), rows)
+
+
+def render_pruned(removed: Sequence[BuiltImage], kept: Sequence[BuiltImage]) -> str:
+    """What was removed, and what a container still needs."""
+    lines = [f"Removed {make_inert(image.uri)} ({make_inert(image.description)}).\n" for image in removed]
+    lines += [f"Kept {make_inert(image.uri)}: a container still needs it.\n" for image in kept]
+    return "".join(lines) or "Nothing to remove.\n"
+
+
+def render_images_json(images: Sequence[BuiltImage]) -> str:
+    """Images as a JSON array."""
+    return render_json(
+        [
+            {
+                "image": image.uri,
+                "description": image.description,
+                "size_bytes": image.size_bytes,
+                "created": render_moment(image.created),
+            }
+            for image in images
+        ]
+    )

@@ -1,0 +1,72 @@
+"""What `sm-remote image build` may be given, and how images are listed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sm_remote import Image
+from sm_remote.cli.image_rendering import render_images, render_pruned
+from sm_remote.cli.image_sources import load_image
+from sm_remote.errors import ConfigError
+from sm_remote.jobs.images import BuiltImage
+from tests.fakes.cli_world import NOW
+
+FILE = """
+from sm_remote import Image, remote
+image = Image.python("3.11").apt("git")
+@remote(image_uri=image)
+def train(): ...
+number = 3
+"""
+
+
+def test_a_dockerfile_or_its_directory_is_an_image(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM x")
+    assert load_image(str(file)) == load_image(str(tmp_path)) == Image.from_dockerfile(file)
+    assert load_image(str(file), tmp_path.parent) == Image.from_dockerfile(file, context=tmp_path.parent)
+
+
+def test_a_name_in_python_is_an_image_or_a_function_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "images_of_a_test.py").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    for source in ("images_of_a_test.py:image", "images_of_a_test.py:train", "images_of_a_test:image"):
+        assert load_image(source) == Image.python("3.11").apt("git")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("nothing", "no Dockerfile"),
+        ("nothing.py:image", "no file"),
+        ("no_such_module_at_all:image", "cannot be imported"),
+        ("images_of_a_test.py:number", "is no Image"),
+        ("images_of_a_test.py:other", "is no Image"),
+    ],
+)
+def test_what_is_no_image_is_told(source: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "images_of_a_test.py").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_image(source)
+    assert told != "is no Image" or caught.value.fix == "Images there: image."
+
+
+def test_images_are_listed_and_removals_told() -> None:
+    one = BuiltImage(
+        uri="sm-remote-local/image:" + "a" * 24,
+        description="Image.python('3.11').apt('git')",
+        created=NOW - timedelta(hours=3),
+        size_bytes=130 << 20,
+    )
+    assert render_images([one], now=NOW) == (
+        "KEY           SIZE       BUILT    IMAGE\naaaaaaaaaaaa  130.0 MiB  3 h ago  Image.python('3.11').apt('git')\n"
+    )
+    assert render_images([], now=NOW) == "No image was built here.\n"
+    text = render_pruned([one], [one])
+    assert text.splitlines()[0].startswith("Removed sm-remote-local/image:aaaa")
+    assert text.splitlines()[1].endswith("a container still needs it.")
+    assert render_pruned([], []) == "Nothing to remove.\n"
