@@ -60,6 +60,7 @@ class TargetPython:
         machine: Its processor, such as ``x86_64``; None where it is not known.
         glibc: Its C library's version; None where it is not known.
         installed: What the job's image has, version by normalised name; None where that is not known.
+        knows_all: Whether `installed` is all that the image has, not only what its name says.
         image: The image's name, for messages.
         has_gpu: Whether the job's machine has a GPU; None where that is not known.
         can_install: Whether the job has a network over which it could install something itself.
@@ -71,6 +72,7 @@ class TargetPython:
     machine: str | None = None
     glibc: tuple[int, int] | None = None
     installed: Mapping[str, str] | None = None
+    knows_all: bool = True
     image: str = ""
     has_gpu: bool | None = None
     can_install: bool = True

@@ -173,7 +173,8 @@ def make_layer(
 
 def _leave_to_job(choice: Choice, error: DependencyInstallFailed, python: TargetPython) -> tuple[Choice, str]:
     failing = next((pin for pin in choice.fetched if pin.line == error.facts.get("requirement")), None)
-    if failing is None or not python.can_install:
+    # What the job installs is stored for it: a URL may hold credentials.
+    if failing is None or failing.url or not python.can_install:
         raise error
     _logger.warning(
         "%s has no wheel for the job's platform and cannot be built here: the job builds it, at every start.",

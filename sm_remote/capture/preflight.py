@@ -335,7 +335,7 @@ def _look_up(plan: Plan, surroundings: Surroundings, needed: _Needed) -> _Findin
     """What can be said of another image: certain is only what its list of packages and this call's own rule out."""
     findings = _Findings()
     installed = surroundings.python.installed
-    if installed is None:
+    if installed is None or not surroundings.python.knows_all:
         return findings
     own = {name.partition(".")[0] for name in plan.reach.local} | set(surroundings.workdir_names)
     layer = (

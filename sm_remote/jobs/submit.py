@@ -261,7 +261,9 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -
 def _name_python(image_uri: str, here: TargetPython) -> TargetPython:
     """What is taken for granted of an image that cannot be asked: the right Python, and what its name says."""
     installed = read_image_name(image_uri)
-    return TargetPython(version=here.version, same_as_host=False, installed=installed or None, image=image_uri)
+    return TargetPython(
+        version=here.version, same_as_host=False, installed=installed or None, knows_all=False, image=image_uri
+    )
 
 
 def _read_inspection(image_uri: str, answer: Mapping[str, Any]) -> TargetPython:

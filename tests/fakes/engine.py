@@ -93,7 +93,7 @@ class FakeEngine:
             raise ImageMissing(f"pull access denied for {image}")
 
     def inspect_python(self, image: str) -> ImagePython:
-        return ImagePython(version="3.11.7", platform="linux/x86_64")
+        return ImagePython(version="3.11.7", platform="linux/x86_64", glibc="2.36", packages={"numpy": "2.0"})
 
     def start(self, spec: ContainerSpec) -> None:
         if self.refusal is not None:
