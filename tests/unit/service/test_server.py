@@ -168,12 +168,15 @@ def test_other_sts_actions_are_refused(discovery):
 def test_an_image_is_asked_for_its_python(call):
     status, _, content = call("SmRemote.InspectImage", b'{"Image": "my-image"}')
     assert status == 200
-    assert json.loads(content).items() >= {
-        "PythonVersion": "3.11.7",
-        "Platform": "linux/x86_64",
-        "Glibc": "2.36",
-        "Packages": {"numpy": "2.0"},
-    }.items()
+    assert (
+        json.loads(content).items()
+        >= {
+            "PythonVersion": "3.11.7",
+            "Platform": "linux/x86_64",
+            "Glibc": "2.36",
+            "Packages": {"numpy": "2.0"},
+        }.items()
+    )
     assert call("SmRemote.InspectImage", b'{"Image": 5}')[0] == 400
 
 
