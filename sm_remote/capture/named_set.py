@@ -53,16 +53,18 @@ def choose_named(
     lines, wheels = build_paths(requirements.lines, cache / "wheels", limit_s)
     index = read_index()
     in_image = _take_from_image(lines, python)
-    pins = _installed_pins(lines, index, target, python) if not requirements.options and not wheels else None
+    left = tuple(line for line in lines if not _is_fulfilled(line, in_image))
+    named = {name for name in in_image if name in _parse_all(lines)}
     indexes: tuple[str, ...] = ()
-    if pins is None:
+    pins = _installed_pins(left, index, target, python) if not requirements.options and not wheels else None
+    if pins is None and (left or wheels):
         installed = {one.key: one.version for one in index.by_name.values() if not one.url and "+" not in one.version}
         question = Question(
-            lines=(*lines, *(wheel.path.as_uri() for wheel in wheels)),
+            lines=(*left, *(wheel.path.as_uri() for wheel in wheels)),
             minor=python.minor,
             target=target,
             options=requirements.options,
-            constraints=tuple(f"{name}=={public(version)}" for name, version in in_image.items() if name in FRAMEWORKS),
+            constraints=tuple(f"{name}=={public(version)}" for name, version in in_image.items()),
             preferred={**installed, **(python.installed or {})},
             has_gpu=python.has_gpu,
         )
@@ -70,12 +72,14 @@ def choose_named(
         in_image = {**in_image, **_same_in_image(answer.pins, python)}
         pins = drop_below(answer, [name for name in in_image if name in FRAMEWORKS])
         indexes = list_indexes(os.environ, read_pip_settings())
+    pins = pins or ()
+    needed = {pin.name for pin in pins} | named
     return choose(
         pins,
         index=index,
         target=target,
         python=python.minor,
-        in_image={name: version for name, version in in_image.items() if name in {pin.name for pin in pins}},
+        in_image={name: version for name, version in in_image.items() if name in needed},
         wheels=wheels,
         options=requirements.options,
         indexes=(*(redact(option) for option in requirements.options if "://" in option), *indexes),
@@ -118,11 +122,11 @@ def _take_from_image(lines: tuple[str, ...], python: TargetPython) -> dict[str, 
     named = _parse_all(lines)
     taken: dict[str, str] = {}
     for name, version in python.installed.items():
-        one = named.get(name)
-        if one is None:
+        asked = named.get(name)
+        if asked is None:
             fits = name in FRAMEWORKS
         else:
-            fits = not one.url and one.specifier.contains(public(version), prereleases=True)
+            fits = all(not one.url and one.specifier.contains(public(version), prereleases=True) for one in asked)
         if fits:
             taken[name] = version
     for name, version in taken.items():
@@ -132,21 +136,26 @@ def _take_from_image(lines: tuple[str, ...], python: TargetPython) -> dict[str, 
     return taken
 
 
+def _is_fulfilled(line: str, in_image: Mapping[str, str]) -> bool:
+    """Whether the image alone fulfils a requirement: what the package needs is then there too."""
+    return any(name in in_image and not one.extras for name, found in _parse_all((line,)).items() for one in found)
+
+
 def _same_in_image(pins: tuple[Pin, ...], python: TargetPython) -> dict[str, str]:
     there = python.installed or {}
     return {pin.name: there[pin.name] for pin in pins if there.get(pin.name) == pin.version and not pin.url}
 
 
-def _parse_all(lines: tuple[str, ...]) -> dict[str, Requirement]:
+def _parse_all(lines: tuple[str, ...]) -> dict[str, list[Requirement]]:
     from packaging.requirements import InvalidRequirement, Requirement
 
-    parsed: dict[str, Requirement] = {}
+    parsed: dict[str, list[Requirement]] = {}
     for line in lines:
         try:
             one = Requirement(line.partition(" --")[0])
         except InvalidRequirement:
             continue  # a path or a URL, which uv reads
-        parsed[normalise(one.name)] = one
+        parsed.setdefault(normalise(one.name), []).append(one)
     return parsed
 
 

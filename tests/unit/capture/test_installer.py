@@ -235,6 +235,19 @@ def test_two_versions_of_one_package_are_explained_by_uv(have, publish):
         have(["tiny==1.0", "tiny==2.0"])
 
 
+def test_two_versions_are_refused_too_where_the_image_has_one_of_them(have, publish):
+    publish("tiny", "1.0")
+    publish("tiny", "2.0")
+    with pytest.raises(DependencyInstallFailed, match=r"tiny==1.0 and tiny==2.0"):
+        have(["tiny==1.0", "tiny==2.0"], installed={"tiny": "2.0"}, image="mine")
+
+
+def test_what_the_image_fulfils_alone_asks_no_index(have):
+    lock, layer, _ = have(["tiny>=1"], installed={"tiny": "2.0", "other": "1"}, image="mine")
+    assert sources(lock) == {"tiny": ("2.0", Source.IMAGE)}
+    assert layer is None
+
+
 def test_a_package_without_a_wheel_for_this_python_says_so(have, publish):
     publish("tiny", "1.0", tag="cp38-cp38-manylinux_2_17_x86_64")
     with pytest.raises(DependencyInstallFailed, match=rf"'tiny' could not be installed for Python {MINOR}") as caught:
