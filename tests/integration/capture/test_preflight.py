@@ -18,7 +18,14 @@ from sm_remote.capture.plan import plan_call
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.errors import PreflightFailed
+from sm_remote.home import find_home
 from tests.cells import run_cell
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A state of its own for each test: what one has proved, another has not."""
+    return find_home({"SM_REMOTE_HOME": str(tmp_path / "home")})
 
 
 @pytest.fixture
