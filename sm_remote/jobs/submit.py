@@ -220,11 +220,24 @@ def provide_image(
     discovery = require_discovery(local.training_jobs.session.discovery)
     recipe = ensure_image(image, connection.home, discovery)
     if settings.target == "sagemaker":
-        return push_image(recipe, connection, discovery), _inspect_image(recipe.uri, local, here)
+        found = _inspect_image(recipe.uri, local, here)
+        _check_machine(recipe.uri, found.machine, settings.instance_type)
+        return push_image(recipe, connection, discovery), found
     found = _inspect_image(recipe.uri, connection, here)
     if isinstance(image.base, PythonBase) and recipe.bases == (local_image_uri(describe_interpreter()),):
         return recipe.uri, dataclasses.replace(found, same_as_host=True)
     return recipe.uri, found
+
+
+def _check_machine(image_uri: str, machine: str | None, instance_type: str) -> None:
+    """Refuses an image of an Arm machine, such as a recent Mac, for an instance type that is none."""
+    wanted = "aarch64" if "gb200" in instance_type else "x86_64"
+    if machine not in (None, wanted):
+        raise ConfigError(
+            f"The image {image_uri} is for {machine}; the instance type {instance_type} is {wanted}.",
+            why="The local engine builds for the machine that it runs on. Nothing was pushed.",
+            fix=f"Build it on a machine with {wanted}: `sm-remote image build --push`, and give the URI as image_uri.",
+        )
 
 
 def connect_locally(settings: ResolvedSettings, connection: Connection) -> Connection:

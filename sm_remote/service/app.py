@@ -114,6 +114,7 @@ class LocalService:
             go_idle=self._touch,
             give_up=self._end_from_thread,
         )
+        self._images = ImageOperations(engine, self._touch)
         self._executor = ThreadPoolExecutor(_BLOCKING_THREADS, thread_name_prefix="operation")
         self._verifier = Verifier(identity.keys, clock)
         self._instance = secrets.token_hex(16)
@@ -184,7 +185,7 @@ class LocalService:
     def _remaining_idle_s(self) -> float | None:
         if self._config.idle_s is None:
             return None
-        if any(self._scheduler.count_jobs()):
+        if any(self._scheduler.count_jobs()) or self._images.is_working():
             return self._config.idle_s
         return self._touched + self._config.idle_s - time.monotonic()
 
@@ -210,7 +211,7 @@ class LocalService:
             TagOperations(self._workshop),
             LogOperations(self._workshop),
             own,
-            ImageOperations(self._workshop.engine),
+            self._images,
         )
         return Edge(
             operations=operations,

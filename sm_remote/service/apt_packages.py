@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +26,7 @@ _IN_THE_IMAGE = re.compile(
     # The image's Python is another, and must stay the one that is found.
     r"|python3|python3-minimal|python3\.\d+|python3\.\d+-minimal|libpython3-stdlib|libpython3\.\d+-(?:stdlib|minimal)"
 )
+_one_at_a_time = threading.Lock()
 _KEPT_FIELDS = ("Package", "Status", "Architecture", "Version", "Multi-Arch", "Provides", "Essential")
 
 
@@ -39,29 +42,26 @@ def unpack_packages(packages: Sequence[str], tree: Path, *, cache: Path, say: Ca
     Raises:
         ImageBuildError: They are unknown or cannot be fetched.
     """
-    _prepare(cache)
     step = f"apt {' '.join(packages)}"
     say(f"Fetching Debian packages: {' '.join(packages)}")
-    _run(_apt(cache, "update", "-qq"), step, say)
-    archives = _fetch(packages, cache, step, say)
+    with _one_at_a_time:
+        _prepare(cache)
+        _run(_apt(cache, "update", "-qq"), step, say)
+        archives = _fetch(packages, cache, step, say)
     tree.mkdir(parents=True)
-    for name in _MERGED:
-        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
-        (tree / name).symlink_to(f"usr/{name}")
     scripts = []
     for archive in archives:
         say(f"Unpacking {archive.name.replace('%3a', ':')}")
         _run(["dpkg-deb", "-x", str(archive), str(tree)], step, say)
         scripts.append(_read_script(archive))
+    merge_usr(tree)
     for link, path in find_alternatives("\n".join(scripts)).items():
         _link_alternative(tree, link, path)
-    for name in _MERGED:
-        (tree / name).unlink()
 
 
 def _prepare(cache: Path) -> None:
     make_private(cache)
-    for name in ("lists/partial", "archives/partial"):
+    for name in ("lists/partial", "archives/partial", "none/partial"):
         (cache / name).mkdir(parents=True, exist_ok=True)
     (cache / "status").write_text(select_installed(STATUS.read_text(errors="replace") if STATUS.exists() else ""))
 
@@ -94,7 +94,9 @@ def _apt(cache: Path, *words: str) -> list[str]:
 
 def _fetch(packages: Sequence[str], cache: Path, step: str, say: Callable[[str], None]) -> list[Path]:
     wanted = ["install", "-y", "--no-install-recommends", *packages]
-    plan = _run(_apt(cache, "--print-uris", "-qq", *wanted), step, lambda line: None)
+    # What lies in the archives already is not printed, so it is asked for as if there were none.
+    no_archives = f"-oDir::Cache::archives={cache / 'none'}"
+    plan = _run(_apt(cache, no_archives, "--print-uris", "-qq", *wanted), step, lambda line: None)
     names = re.findall(r"^'\S+' (\S+\.deb) \d+", plan, re.MULTILINE)
     _run(_apt(cache, "--download-only", "-q", *wanted), step, say)
     return [cache / "archives" / name for name in names]
@@ -124,6 +126,15 @@ def _advise(log: str) -> str:
     if "Unable to locate package" in log or "has no installation candidate" in log:
         return "Correct the package's name: `apt-cache search` finds it, on a machine of this release."
     return "Is the archive of Debian packages reachable? `sudo apt-get update` tells."
+
+
+def merge_usr(tree: Path) -> None:
+    """Moves what lies in /bin, /lib and the like below /usr, where the image's links of these names lead."""
+    for name in _MERGED:
+        folder = tree / name
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.copytree(folder, tree / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(folder)
 
 
 def _read_script(archive: Path) -> str:

@@ -43,6 +43,7 @@ _NO_NETWORK = re.compile(
     r"|Connection refused|client error \(Connect\)|tcp connect error|Failed to establish a new connection"
     r"|dial tcp|no such host|i/o timeout|Connection timed out"
 )
+_VARIABLE = re.compile(r"^(Step \d+/\d+ : ENV \w+)=.*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -196,6 +197,7 @@ class BuildLog:
 
     def _take_line(self, line: str) -> None:
         text = hide_passwords(_COLOURS.sub("", line).rstrip().rpartition("\r")[2])
+        text = _VARIABLE.sub(r"\1=...", text)  # its value may be a secret
         if not text or text.startswith((" ---> ", "Removing intermediate")):
             return
         if match := re.match(r"Step \d+/\d+ : (.*)", text):

@@ -48,10 +48,12 @@ class ImageOperations:
 
     Args:
         engine: Builds them, where it can.
+        note_end: Told when a work has ended.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, note_end: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
+        self._note_end = note_end
         self._guard = threading.Lock()
         self._works: dict[str, Work] = {}
 
@@ -121,6 +123,11 @@ class ImageOperations:
             raise invalid(str(error)) from error
         return Reply(body={})
 
+    def is_working(self) -> bool:
+        """Whether anything is being built or pushed."""
+        with self._guard:
+            return any(work.status == "InProgress" for work in self._works.values())
+
     def _images(self) -> BuiltImages:
         if self._engine.built_images is None:
             raise ImageBuildError(
@@ -134,11 +141,13 @@ class ImageOperations:
             work = self._works.get(name)
             if work is None or work.status != "InProgress":
                 work = self._works[name] = Work()
-                threading.Thread(target=_carry_out, args=(work, carry_out), name=name[:60], daemon=True).start()
+                threading.Thread(
+                    target=_carry_out, args=(work, carry_out, self._note_end), name=name[:60], daemon=True
+                ).start()
         return Reply(body={"Work": name})
 
 
-def _carry_out(work: Work, function: Callable[[Work], dict[str, Any]]) -> None:
+def _carry_out(work: Work, function: Callable[[Work], dict[str, Any]], note_end: Callable[[], None]) -> None:
     try:
         work.end("Completed", function(work))
     except ImageBuildError as error:
@@ -147,6 +156,8 @@ def _carry_out(work: Work, function: Callable[[Work], dict[str, Any]]) -> None:
         work.end("Failed", {"Reason": str(error)})
     except Exception as error:  # noqa: BLE001 - whoever follows the work has to learn that it has ended
         work.end("Failed", {"Reason": f"{type(error).__name__}: {error}"})
+    finally:
+        note_end()
 
 
 def _read_image(request: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
 
-from sm_remote import remote
+from sm_remote import remote, replay
 from tests.cells import run_cell
 
 pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
@@ -66,3 +68,32 @@ def test_a_channel_of_the_users_own_data_from_s3(root_uri: str, s3_server: Any) 
     )
     read = cell["read"].options(inputs={"train": f"s3://{s3_server.bucket}/data/"})
     assert read() == "x\n1\n"
+
+
+def test_a_lock_in_s3_knows_the_state_of_the_input_and_the_job_can_be_run_again(root_uri: str, s3_server: Any) -> None:
+    etag = s3_server.client().put_object(Bucket=s3_server.bucket, Key="lock/a.csv", Body=b"x\n1\n")["ETag"]
+    uri = f"s3://{s3_server.bucket}/lock/a.csv"
+    cell = run_cell(
+        """
+        @remote(stream_logs=False, s3_root_uri=root, inputs={"train": uri})
+        def number():
+            return 3
+        """,
+        {"__name__": "__main__", "remote": remote, "root": root_uri, "uri": uri},
+    )
+    job = cell["number"].submit()
+    assert job.result() == 3
+    key = f"calls/jobs/{job.name}/job.lock.json"
+    deadline = time.monotonic() + 20
+    while not s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=key).get("Contents"):
+        assert time.monotonic() < deadline, "no lock"
+        time.sleep(0.1)
+    lock = json.loads(s3_server.client().get_object(Bucket=s3_server.bucket, Key=key)["Body"].read())
+    assert lock["data"]["train"] == {
+        "uri": uri,
+        "objects": 1,
+        "size_bytes": 4,
+        "etag": etag.strip('"'),
+        "digest": lock["data"]["train"]["digest"],
+    }
+    assert replay(job).result() == 3

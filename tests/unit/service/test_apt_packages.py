@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sm_remote.service.apt_packages import find_alternatives, select_installed
+from pathlib import Path
+
+from sm_remote.service.apt_packages import find_alternatives, merge_usr, select_installed
 
 STATUS = """\
 Package: bash
@@ -48,3 +50,14 @@ def test_the_alternative_of_the_highest_priority_is_linked_with_its_slaves() -> 
     update-alternatives --install $LINK name $PATH 10
     """
     assert find_alternatives(script) == {"/usr/bin/vi": "/usr/bin/big", "/usr/share/vi.1": "/usr/share/big.1"}
+
+
+def test_what_lies_beside_usr_is_moved_below_it(tmp_path: Path) -> None:
+    for name in ("bin/tool", "usr/bin/other", "lib/x86_64-linux-gnu/libx.so.1", "etc/x.conf"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "lib" / "x86_64-linux-gnu" / "libx.so").symlink_to("libx.so.1")
+    merge_usr(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["etc", "usr"]
+    assert sorted(path.name for path in (tmp_path / "usr" / "bin").iterdir()) == ["other", "tool"]
+    assert (tmp_path / "usr/lib/x86_64-linux-gnu/libx.so").read_text() == "lib/x86_64-linux-gnu/libx.so.1"

@@ -22,7 +22,9 @@ def test_pieces_become_lines_without_colours_passwords_and_the_daemons_own_notes
         {"stream": "line\x1b[0m\nRemoving intermediate container 1\n"},
         {"stream": "Looking in https://me:word@host/simple\n"},
         {"status": "Pulling"},
+        {"stream": 'Step 2/2 : ENV TOKEN="secret"\n'},
     )
+    assert lines.pop() == "Step 2/2 : ENV TOKEN=..."
     assert lines == ["Step 1/2 : FROM a", "half line", "Looking in https://***@host/simple"]
 
 

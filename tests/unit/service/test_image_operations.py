@@ -62,8 +62,10 @@ def test_a_build_is_joined_while_it_goes_on_and_its_lines_come_back() -> None:
     operations = ImageOperations(engine)
     first = operations.build({"Image": IMAGE}).body
     assert operations.build({"Image": IMAGE}).body == first
+    assert operations.is_working()
     engine.go_on.set()
     ended = follow(operations, (first or {})["Work"])
+    assert not operations.is_working()
     assert ended["Status"] == "Completed"
     assert ended["Lines"] == ["Step 1/1 : FROM a"]
     assert engine.builds == 1
