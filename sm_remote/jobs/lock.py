@@ -143,7 +143,7 @@ def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connectio
             "data": data,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
-        store.put_if_absent(lock_key(lock["job"]), json.dumps(content, indent=1, sort_keys=True).encode())
+        store.put_if_absent(lock_key(lock["job"]), json.dumps(content, sort_keys=True).encode())
     except (RemoteError, OSError) as error:
         logger.warning("The lock of %s could not be stored: %s", lock["job"], error)
 
