@@ -101,7 +101,7 @@ def capture_call(
     """
     with (
         plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan,
-        gather_workspace(workspace, home) as gathered,
+        gather_workspace(workspace, home, store) as gathered,
     ):
         packages = ensure_packages(plan, store=store, home=home, python=python, limit_s=install_limit_s)
         sources = pack(plan.sources) if plan.sources else b""

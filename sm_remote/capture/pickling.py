@@ -35,11 +35,13 @@ class Notes:
     Attributes:
         modules: Modules that are needed to unpickle and to run it, each with the reason.
         functions: The functions that went by value.
+        module_objects: Modules that are themselves values, as a global variable is: loading imports them.
     """
 
     def __init__(self) -> None:
         self.modules: dict[str, str] = {}
         self.functions: list[FunctionType] = []
+        self.module_objects: set[str] = set()
         self.because: dict[int, str] = {}
 
     def note(self, module: object, why: str) -> None:
@@ -115,7 +117,8 @@ class NotingPickler(ValuePickler):
             if reduced is not None:
                 return reduced
         elif kind is ModuleType:
-            self._note_module(obj.__name__, f"module {obj.__name__}", obj)
+            if self._note_module(obj.__name__, f"module {obj.__name__}", obj):
+                self._notes.module_objects.add(obj.__name__)
         elif isinstance(obj, type):
             self._note_class(obj)
         elif kind is _CACHED_FUNCTION and not is_importable(obj):

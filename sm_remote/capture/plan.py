@@ -49,6 +49,7 @@ class Plan:
         external: Large buffers of both, as objects of their own.
         buffers: Their bytes, by digest.
         reach: The modules that both need.
+        module_objects: Those of them that are values in both.
         sources: Files of the source archive.
         texts: Source text of functions that went by value, by file name.
         environment: Installed distributions to carry.
@@ -62,6 +63,7 @@ class Plan:
     external: tuple[BlobRef, ...]
     buffers: Mapping[str, memoryview]
     reach: Reach
+    module_objects: frozenset[str]
     sources: Mapping[str, Path | bytes]
     texts: Mapping[str, str]
     environment: Environment
@@ -109,6 +111,7 @@ def plan_call(
             external=tuple(external),
             buffers=buffers,
             reach=reach,
+            module_objects=frozenset(notes.module_objects),
             sources=plan_sources(reach),
             texts=collect_texts(notes.functions),
             environment=environment,

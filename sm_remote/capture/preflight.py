@@ -11,11 +11,13 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,7 @@ def check_call(plan: Plan, surroundings: Surroundings, *, home: Home, limit_s: f
     needed = _Needed.read(plan)
     if not _runs_this_python(surroundings):
         _conclude(plan, surroundings, _look_up(plan, surroundings, needed))
+        _proved.add(quick)
         return
     key = _proof_key(plan, surroundings, needed)
     marker = home.cache / "proofs" / key
@@ -117,11 +120,13 @@ class _Needed:
     Attributes:
         function: What the function's pickle refers to; loading it imports these modules.
         arguments: The same of the arguments.
+        modules: Modules that both hold as values.
         body: Modules that the function's body is sure to import.
     """
 
     function: frozenset[tuple[str, str]]
     arguments: frozenset[tuple[str, str]]
+    modules: frozenset[str]
     body: tuple[str, ...]
 
     @classmethod
@@ -129,6 +134,7 @@ class _Needed:
         return cls(
             function=scan_globals(plan.function.source(), most_opcodes=_MOST_OPCODES),
             arguments=scan_globals(plan.arguments.source(), most_opcodes=_MOST_OPCODES),
+            modules=plan.module_objects,
             body=list_certain_imports(plan.target.func),
         )
 
@@ -136,7 +142,7 @@ class _Needed:
     def tops(self) -> frozenset[str]:
         """The top-level modules that are certain to be imported."""
         modules = [module for module, _ in self.function | self.arguments]
-        return frozenset(name.partition(".")[0] for name in (*modules, *self.body)) - _DYNAMIC
+        return frozenset(name.partition(".")[0] for name in (*modules, *self.modules, *self.body)) - _DYNAMIC
 
 
 def _runs_this_python(surroundings: Surroundings) -> bool:
@@ -151,7 +157,9 @@ def _quick_key(plan: Plan, surroundings: Surroundings) -> str:
     names = "\n".join(sorted([*reach.local, *reach.installed, *reach.missing]))
     environment = repr(sorted(surroundings.environment.items()))
     sources = hashlib.sha256(surroundings.sources).hexdigest()
-    return "\n".join([plan.function.ref().digest, str(surroundings.layer_key), sources, environment, names])
+    parts = [plan.function.ref().digest, str(surroundings.layer_key), sources, environment, names]
+    parts.append(surroundings.python.image)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _proof_key(plan: Plan, surroundings: Surroundings, needed: _Needed) -> str:
@@ -246,7 +254,8 @@ def _ask(
         except subprocess.TimeoutExpired:
             return None, f"the imports took longer than {limit_s:g} s"
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with whatever the modules have started
             process.wait()
         try:
             return json.loads(answer.read_bytes()), ""
@@ -318,7 +327,7 @@ def _outermost(names: Iterable[str]) -> Iterator[str]:
 
 def _distributions_of(plan: Plan, needed: _Needed) -> list[Distribution]:
     """The installed distributions whose objects the payloads hold."""
-    modules = {module for module, _ in needed.function | needed.arguments}
+    modules = {module for module, _ in needed.function | needed.arguments} | needed.modules
     index = read_index() if plan.reach.installed else None
     if index is None:
         return []

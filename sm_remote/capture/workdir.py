@@ -41,6 +41,7 @@ class Entry:
         mode: Of the file that is there.
         size_bytes: Of a file's content.
         link: Where a link leads; None for all else.
+        stamp: Changes with every change of a file: its inode and its times.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Entry:
     mode: int
     size_bytes: int = 0
     link: str | None = None
+    stamp: tuple[int, ...] = ()
 
     @property
     def is_folder(self) -> bool:
@@ -73,6 +75,16 @@ class Workdir:
     root: Path
     entries: tuple[Entry, ...]
     size_bytes: int
+
+    @property
+    def signature(self) -> tuple[tuple[object, ...], ...]:
+        """Equal only where no file was changed."""
+        return tuple((one.name, one.mode, one.size_bytes, one.link, *one.stamp) for one in self.entries)
+
+    @property
+    def changed_at(self) -> float:
+        """When a file of it was changed last, in seconds since the epoch."""
+        return max((one.stamp[-1] for one in self.entries if one.stamp), default=0) / 1e9
 
     @property
     def files(self) -> int:
@@ -153,7 +165,8 @@ def _describe(name: str, path: Path) -> Entry | None:
     if stat.S_ISDIR(status.st_mode):
         return Entry(name=name, path=path, mode=status.st_mode)
     if stat.S_ISREG(status.st_mode):
-        return Entry(name=name, path=path, mode=status.st_mode, size_bytes=status.st_size)
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        return Entry(name=name, path=path, mode=status.st_mode, size_bytes=status.st_size, stamp=stamp)
     return None  # sockets, pipes and devices are no content
 
 

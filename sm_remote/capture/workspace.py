@@ -6,6 +6,7 @@ Both travel as objects that the manifest names, so a job runs no command that it
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,15 @@ from sm_remote.capture.upload import Upload
 from sm_remote.capture.workdir import Workdir, check_root, list_workdir, pack_workdir
 from sm_remote.errors import ConfigError
 from sm_remote.home import Home
+from sm_remote.storage.store import Store
 from sm_remote.wire.digest import BlobRef, digest_bytes
+from sm_remote.wire.layout import blob_key
 from sm_remote.wire.manifest import PRE_EXECUTION, WORKDIR
+
+_SETTLED_S = 2.0
+"""A file that was changed later than this before it was packed may change again without its times showing it."""
+_packed: dict[tuple[str, tuple[tuple[object, ...], ...]], BlobRef] = {}
+"""The directory that was packed last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +102,10 @@ def plan_workdir(request: WorkspaceRequest, home: Home) -> Workdir | None:
 
 
 @contextmanager
-def gather_workspace(request: WorkspaceRequest, home: Home) -> Iterator[Workspace]:
+def gather_workspace(request: WorkspaceRequest, home: Home, store: Store) -> Iterator[Workspace]:
     """Reads and packs all of it. Its temporary files are gone after the block.
+
+    A working directory that this process has packed as it is now, and that is still stored, is not packed again.
 
     Raises:
         ConfigError: The working directory is too large, or the script cannot be read.
@@ -107,10 +117,26 @@ def gather_workspace(request: WorkspaceRequest, home: Home) -> Iterator[Workspac
     if workdir is None:
         yield Workspace(uploads=tuple(uploads), runs_commands=request.runs_commands)
         return
+    packed = _find_packed(workdir, store)
+    if packed is not None:
+        # Without a source: it is stored. Were it deleted this very moment, storing it would fail, and say so.
+        uploads.append(Upload(role=WORKDIR, ref=packed, source=home.cache / "incoming" / packed.digest))
+        yield Workspace(uploads=tuple(uploads), workdir=workdir, runs_commands=request.runs_commands)
+        return
+    started = time.time()
     with Spool(home.cache / "incoming") as spool:
         pack_workdir(workdir, spool)
         uploads.append(Upload(role=WORKDIR, ref=spool.ref(), source=spool.source()))
+        if workdir.changed_at < started - _SETTLED_S:
+            _packed.clear()
+            _packed[(str(workdir.root), workdir.signature)] = spool.ref()
         yield Workspace(uploads=tuple(uploads), workdir=workdir, runs_commands=request.runs_commands)
+
+
+def _find_packed(workdir: Workdir, store: Store) -> BlobRef | None:
+    ref = _packed.get((str(workdir.root), workdir.signature))
+    found = None if ref is None else store.head(blob_key(ref.digest))
+    return ref if ref is not None and found is not None and found.size_bytes == ref.size_bytes else None
 
 
 def _read_pre_execution(request: WorkspaceRequest) -> Upload | None:

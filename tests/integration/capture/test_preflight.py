@@ -376,6 +376,15 @@ def test_of_another_image_only_its_list_of_packages_makes_certain(call, home, he
     assert not started_an_interpreter(home)
 
 
+def test_a_module_that_is_a_global_variable_is_as_certain_as_a_class(call, here, install):
+    install("the-thing", files={"thing.py": "value = 1"})
+    func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
+    bare = replace(here, same_as_host=False, installed={"pip": "24"}, image="repository/name:tag")
+    with pytest.raises(PreflightFailed, match="'thing'") as caught:
+        call(func, dependencies=None, python=bare)
+    assert "variable 'thing' used by train()" in caught.value.why
+
+
 def test_of_an_image_that_nobody_has_looked_into_nothing_is_certain(call, home, here, install, said):
     install("the-thing", files={"thing.py": "value = 1"})
     func = run_cell("def train():\n    import thing\n    return thing.value")["train"]

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from sm_remote import CustomFileFilter
+from sm_remote.capture import workspace
+from sm_remote.capture.call import capture_call
 from sm_remote.capture.file_filter import GitIgnore, choose_filter
 from sm_remote.capture.spool import Spool
 from sm_remote.capture.workdir import list_workdir, pack_workdir
 from sm_remote.capture.workspace import WorkspaceRequest, gather_workspace, plan_workdir
 from sm_remote.errors import CaptureError, ConfigError
+from sm_remote.wire.layout import blob_key
+from sm_remote.wire.manifest import WORKDIR
 
 MIB = 1 << 20
 
@@ -222,16 +228,50 @@ def test_a_deleted_working_directory_is_said(project, home, monkeypatch):
         plan_workdir(WorkspaceRequest(include_workdir=True), home)
 
 
-def test_a_script_that_is_not_there_is_said_before_anything_is_packed(project, home):
+def test_a_script_that_is_not_there_is_said_before_anything_is_packed(project, home, store):
     request = WorkspaceRequest(script="setup.sh", include_workdir=True)
-    with pytest.raises(ConfigError, match=r"setup\.sh"), gather_workspace(request, home):
+    with pytest.raises(ConfigError, match=r"setup\.sh"), gather_workspace(request, home, store):
         raise AssertionError
 
 
-def test_the_same_commands_are_the_same_object_whatever_bytes_a_script_holds(project, home):
+def test_the_same_commands_are_the_same_object_whatever_bytes_a_script_holds(project, home, store):
     (project / "setup.sh").write_bytes(b"echo '\xff\xfe'\n")
-    with gather_workspace(WorkspaceRequest(script="setup.sh"), home) as first:
-        with gather_workspace(WorkspaceRequest(script=str(project / "setup.sh")), home) as second:
+    with gather_workspace(WorkspaceRequest(script="setup.sh"), home, store) as first:
+        with gather_workspace(WorkspaceRequest(script=str(project / "setup.sh")), home, store) as second:
             assert [each.ref for each in first.uploads] == [each.ref for each in second.uploads]
         assert first.runs_commands
         assert first.module_names == frozenset()
+
+
+def call(store, home, here):
+    request = WorkspaceRequest(include_workdir=True)
+    options = {"home": home, "dependencies": None, "python": here, "runtime": b"PK", "workspace": request}
+    return capture_call(pow, (2, 3), {}, store=store, **options)
+
+
+def test_a_directory_that_has_not_changed_is_neither_sent_nor_packed_again(project, home, store, here, caplog):
+    caplog.set_level(logging.INFO, logger="sm_remote")
+    write(project, "a.py", text="x" * 100_000)
+    other_time = time.time() - 60
+    os.utime(project / "a.py", (other_time, other_time))
+    first = call(store, home, here)
+    assert first.uploaded_bytes > 100_000
+    second = call(store, home, here)
+    assert (second.uploaded_bytes, second.manifest_ref) == (0, first.manifest_ref)
+    (project / "a.py").write_text("y" * 100_000)
+    third = call(store, home, here)
+    assert third.manifest_ref != first.manifest_ref
+    assert [item.size_bytes for item in third.items if item.kind == "workdir"] == [100_000]
+
+
+def test_a_directory_that_was_packed_is_packed_again_where_it_is_no_longer_stored(
+    project, home, store, here, monkeypatch
+):
+    monkeypatch.setattr(workspace, "_SETTLED_S", -1.0)
+    write(project, "a.py", text="x" * 100_000)
+    first = call(store, home, here)
+    ref = first.manifest.one(WORKDIR)
+    assert len(workspace._packed) == 1
+    assert call(store, home, here).uploaded_bytes == 0
+    store.delete(blob_key(ref.digest))
+    assert call(store, home, here).uploaded_bytes == ref.size_bytes
