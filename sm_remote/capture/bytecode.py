@@ -59,6 +59,11 @@ def compile_sources(folder: Path, names: Sequence[str]) -> None:
     )
 
 
+def compile_folder(folder: Path) -> None:
+    """Compiles every source in a folder of packages but their tests."""
+    compile_sources(folder, [name for name in _files_below(folder) if name.endswith(".py") and not _is_test(name)])
+
+
 def _is_test(name: str) -> bool:
     return not _TESTS.isdisjoint(name.split("/")[:-1])
 

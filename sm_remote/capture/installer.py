@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from sm_remote.capture.bytecode import compile_folder
 from sm_remote.capture.choice import Choice, Pin
 from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.layer import link_distributions
@@ -60,7 +61,7 @@ def fill_layer(
 
 
 def _install(question: Question, choice: Choice, target: Path, limit_s: float) -> None:
-    command = ["pip", "install", "--target", str(target), "--python", sys.executable, "--no-deps", "--compile-bytecode"]
+    command = ["pip", "install", "--target", str(target), "--python", sys.executable, "--no-deps"]
     command += [*platform_arguments(question), "-r", "-"]
     wheels = [wheel.path.as_uri() for wheel in choice.wheels]
     stdin = "\n".join([*choice.options, *question.lines, *wheels])
@@ -75,6 +76,9 @@ def _install(question: Question, choice: Choice, target: Path, limit_s: float) -
     shutil.rmtree(target / "bin", ignore_errors=True)  # scripts whose first line names this machine's Python
     for leftover in _LEFTOVERS:
         (target / leftover).unlink(missing_ok=True)
+    # Not by uv's --compile-bytecode: that compiles the tests of packages too, half of the work, and would look at the
+    # times of sources, which an archive does not keep.
+    compile_folder(target)
 
 
 def _name_some(pins: tuple[Pin, ...], choice: Choice) -> str:
