@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import os
 import re
 import stat
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -126,8 +128,16 @@ def _digest_files(files: Mapping[str, Path | bytes]) -> dict[str, str]:
         elif source.is_symlink():
             digests[name] = f"link {os.readlink(source)}"
         else:
-            digests[name] = f"{_is_program(source):d} {digest_file(source)}"
+            status = source.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            digests[name] = f"{_is_program(source):d} {_digest_version(source, version)}"
     return digests
+
+
+@functools.lru_cache(maxsize=100_000)
+def _digest_version(path: Path, version: tuple[int, int, int]) -> str:
+    """The digest of a file, worked out once for each of its versions: each call asks for its image's key."""
+    return digest_file(path)
 
 
 def _is_program(path: Path) -> bool:
@@ -245,9 +255,10 @@ def record_image(home: Home, recipe: BuildRecipe) -> Path:
     if not record.exists():
         make_private(home.images)
         make_private(directory)
-        temporary = directory / f".context.{os.getpid()}"
+        descriptor, name = tempfile.mkstemp(prefix=".context-", dir=directory)
+        temporary = Path(name)
         try:
-            with tarfile.open(temporary, "w") as tar:
+            with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 for name, source in sorted(recipe.files.items()):
                     _add(tar, name, source)
             temporary.replace(directory / "context.tar")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from sm_remote.aws.registry import Registry
+from sm_remote.errors import ImageBuildFailed
 from sm_remote.home import Discovery
 from sm_remote.image.context import BuildRecipe
 from sm_remote.jobs.connection import Connection
@@ -56,7 +57,13 @@ def push_missing(
     if digest is not None:
         return target, False
     logger.info("Pushing the image %s to %s", image_uri, target)
-    push(image_uri, target, registry.fetch_credentials())
+    try:
+        push(image_uri, target, registry.fetch_credentials())
+    except ImageBuildFailed:
+        # A tag is never given twice: somebody else may have been faster.
+        if registry.find_digest(repository, key) is None:
+            raise
+        return target, False
     return target, True
 
 

@@ -14,8 +14,13 @@ import pytest
 
 from sm_remote import Image, remote
 from sm_remote.errors import ConfigError, ImageBuildFailed
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.image_push import push_through
+from sm_remote.jobs.images import call_through, ensure_image, require_discovery
 from sm_remote.service.docker_connection import connect_docker
+from sm_remote.settings import resolve_settings
 from tests.cells import run_cell
+from tests.fakes.registry import PASSWORD, USERNAME, serve_registry
 
 pytestmark = pytest.mark.service
 
@@ -148,6 +153,26 @@ def test_packages_without_a_network_fail_with_what_to_do(tmp_path: Path, monkeyp
         cell["f"].submit()
     assert "could not reach where its packages come from" in caught.value.fix
     assert "RUN python3" in caught.value.facts["step"]
+
+
+@pytest.mark.docker
+def test_an_image_is_pushed_with_credentials_that_are_written_nowhere() -> None:
+    connection = connect_with(resolve_settings({}))
+    discovery = require_discovery(connection.training_jobs.session.discovery)
+    recipe = ensure_image(Image.python(MINOR).env(PUSHED="1"), connection.home, discovery)
+    push = push_through(call_through(discovery))
+    with serve_registry() as registry:
+        target = f"{registry.address}/sm-remote:{recipe.key}"
+        push(recipe.uri, target, {"username": USERNAME, "password": PASSWORD})
+        assert list(registry.manifests) == [f"sm-remote:{recipe.key}"]
+        assert len(registry.blobs) >= 2
+    docker = connect_docker(os.environ)
+    try:
+        names = [tag for item in docker.images() for tag in item["RepoTags"] or ()]
+    finally:
+        docker.close()
+    assert recipe.uri in names
+    assert target not in names
 
 
 @pytest.mark.docker

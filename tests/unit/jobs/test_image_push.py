@@ -51,6 +51,16 @@ def test_another_content_has_another_tag() -> None:
     assert "CreateRepository" not in ecr.calls
 
 
+def test_who_was_slower_takes_the_image_that_is_there() -> None:
+    ecr = FakeEcr()
+
+    def lose(image: str, target: str, credentials: Mapping[str, str]) -> None:
+        ecr.images["sm-remote"][KEY] = "sha256:1"
+        raise ImageBuildFailed("The tag exists and is immutable.")
+
+    assert push_missing(LOCAL, KEY, Registry(ecr), lose) == (f"{ecr.registry}/sm-remote:{KEY}", False)
+
+
 @pytest.mark.parametrize("operation", ["DescribeImages", "CreateRepository", "GetAuthorizationToken"])
 def test_a_missing_permission_is_named(operation: str) -> None:
     ecr = FakeEcr()
