@@ -43,73 +43,63 @@ def write_outcome(container, value: object = 42) -> BlobRef:
     return BlobRef(digest=digest_file(path), size_bytes=path.stat().st_size)
 
 
-def run(client, engine, say, *, value: object = 42, code: int = 0, linger_s: float = 1.0, **members):
-    """Plays a job that writes an outcome, says something and ends later; tells how long its end took to be known."""
-    said = []
+class Job:
+    """A container that writes an outcome, says something, and ends when the test says so."""
 
-    def play(container) -> int:
-        line = say(write_outcome(container, value))
-        said.append(time.monotonic())
-        container.print(line)
-        threading.Event().wait(linger_s)
-        return code
+    def __init__(self, say, *, value: object = 42, code: int = 0) -> None:
+        self.say, self.value, self.code = say, value, code
+        self.said, self.go = threading.Event(), threading.Event()
 
-    engine.play = play
+    def __call__(self, container) -> int:
+        container.print(self.say(write_outcome(container, self.value)))
+        self.said.set()
+        self.go.wait(20)
+        return self.code
+
+
+def good_marker(outcome: BlobRef) -> str:
+    return format_marker(outcome, MANIFEST)
+
+
+def start(client, engine, job: Job, **members) -> None:
+    engine.play = job
     client.create_training_job(**build_request(AlgorithmSpecification=ALGORITHM, **members))
-    description = wait_for_end(client, "fit-1")
-    return description, time.monotonic() - said[0]
 
 
 @pytest.mark.parametrize("compression", ["NONE", "GZIP"])
-def test_a_value_ends_the_job_while_its_container_still_runs(client, engine, home, compression):
-    description, took_s = run(
-        client,
-        engine,
-        lambda outcome: format_marker(outcome, MANIFEST),
-        OutputDataConfig={"CompressionType": compression},
-    )
-    assert took_s < 0.8
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_value_ends_the_job_while_its_container_still_runs(client, engine, home, compression, code):
+    job = Job(good_marker, code=code)
+    start(client, engine, job, OutputDataConfig={"CompressionType": compression})
+    description = wait_for_end(client, "fit-1")
+    assert not engine.containers["smr-fit-1-a1-algo-1"].has_ended
     assert statuses(description) == ["Starting", "Training", "Uploading", "Completed"]
     base = home.store / LOCAL_BUCKET / "jobs" / "fit-1" / "output"
     expected = base / ("data/sm_remote/outcome" if compression == "NONE" else "output.tar.gz")
     assert expected.exists()
+    job.go.set()
     wait_until(lambda: engine.removed)
-
-
-def test_what_follows_the_value_cannot_turn_it_into_a_failure(client, engine):
-    description, _ = run(
-        client,
-        engine,
-        lambda outcome: format_marker(outcome, MANIFEST),
-        code=1,
-        linger_s=0.2,
-        OutputDataConfig={"CompressionType": "NONE"},
-    )
-    assert description["TrainingJobStatus"] == "Completed"
-    wait_until(lambda: engine.removed)
+    assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize(
-    "say",
+    ("say", "value"),
     [
-        lambda outcome: format_marker(outcome, "ef" * 32),
-        lambda outcome: format_marker(BlobRef(digest=outcome.digest, size_bytes=outcome.size_bytes + 1), MANIFEST),
-        lambda outcome: "sm_remote outcome",
-        lambda outcome: "sm_remote outcome x y z",
+        (lambda outcome: format_marker(outcome, "ef" * 32), 42),
+        (lambda outcome: format_marker(BlobRef(digest=outcome.digest, size_bytes=1), MANIFEST), 42),
+        (lambda outcome: "sm_remote outcome", 42),
+        (lambda outcome: "sm_remote outcome x y z", 42),
+        (good_marker, ValueError("x")),
     ],
 )
-def test_a_marker_that_does_not_fit_ends_nothing(client, engine, say):
-    description, took_s = run(client, engine, say, code=1, linger_s=0.3)
-    assert took_s >= 0.3
-    assert description["TrainingJobStatus"] == "Failed"
-
-
-def test_an_exception_takes_the_ordinary_way(client, engine):
-    description, took_s = run(
-        client, engine, lambda outcome: format_marker(outcome, MANIFEST), value=ValueError("x"), code=1, linger_s=0.3
-    )
-    assert took_s >= 0.3
-    assert description["TrainingJobStatus"] == "Failed"
+def test_a_marker_that_does_not_fit_and_that_of_an_exception_end_nothing(client, engine, say, value):
+    job = Job(say, value=value, code=1)
+    start(client, engine, job)
+    assert job.said.wait(20)
+    time.sleep(0.05)
+    assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "InProgress"
+    job.go.set()
+    assert wait_for_end(client, "fit-1")["TrainingJobStatus"] == "Failed"
 
 
 def test_a_stop_wins_over_a_value(client, engine):

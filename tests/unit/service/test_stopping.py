@@ -130,15 +130,7 @@ def test_a_job_that_is_stopped_before_its_container_started_uploads_nothing(home
     assert engine.starts == []
 
 
-def test_a_job_that_runs_too_long_is_stopped_and_says_why(client, engine):
-    start(client, engine, save_at_sigterm, StoppingCondition={"MaxRuntimeInSeconds": 1})
-    description = wait_for_end(client, "fit-1")
-    assert statuses(description) == ["Starting", "Training", "Stopping", "Uploading", "MaxRuntimeExceeded"]
-    assert description["TrainingJobStatus"] == "Stopped"
-    assert "ModelArtifacts" in description
-
-
-def test_when_the_clock_has_stopped_a_job_the_users_stop_changes_nothing(client, engine):
+def test_a_job_that_runs_too_long_is_stopped_and_says_so_even_if_the_user_stops_it_then(client, engine):
     def play(container) -> int:
         container.sigterm.wait(20)
         threading.Event().wait(0.2)
@@ -147,7 +139,10 @@ def test_when_the_clock_has_stopped_a_job_the_users_stop_changes_nothing(client,
     start(client, engine, play, StoppingCondition={"MaxRuntimeInSeconds": 1})
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "Stopping")
     client.stop_training_job(TrainingJobName="fit-1")
-    assert wait_for_end(client, "fit-1")["SecondaryStatus"] == "MaxRuntimeExceeded"
+    description = wait_for_end(client, "fit-1")
+    assert statuses(description) == ["Starting", "Training", "Stopping", "Uploading", "MaxRuntimeExceeded"]
+    assert description["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" in description
 
 
 def test_a_stop_that_races_the_end_leaves_exactly_one_end(client, engine):
