@@ -63,6 +63,8 @@ class RemoteFunction(Generic[P, T]):
         try:
             job._submit()
             if settings.stream_logs:
+                if settings.target == "sagemaker":
+                    _say(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
                 _stream(job)
             error = super(Job, job).exception()
         except KeyboardInterrupt:
@@ -203,12 +205,16 @@ class _Decorator:
 def _stream(job: Job[Any]) -> None:
     try:
         for line in job.logs(follow=True):
-            # Looked up at each line: notebooks and tests replace sys.stdout.
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            _say(line)
     except RemoteError as error:
         # Trouble with the log must not cost the value.
         logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
+
+
+def _say(line: str) -> None:
+    # Looked up at each line: notebooks and tests replace sys.stdout.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _interrupt(job: Job[Any], on_interrupt: str) -> None:

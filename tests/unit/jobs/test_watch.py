@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -76,7 +77,8 @@ class FakeTrainingJobs:
 
 
 def watch(api: FakeTrainingJobs, names: list[str]) -> tuple[Watcher, dict[str, Any], threading.Event]:
-    watcher = Watcher(api, holds_requests=True, sleep=lambda _: None)  # type: ignore[arg-type]
+    # Pauses are cut short, not left out: what comes within one is looked at together.
+    watcher = Watcher(api, holds_requests=True, sleep=lambda s: time.sleep(min(s, 0.05)))  # type: ignore[arg-type]
     ends: dict[str, Any] = {}
     all_ended = threading.Event()
 

@@ -423,7 +423,8 @@ def test_a_type_larger_than_the_machine_runs_alone_and_says_what_it_lacks(client
     (log,) = home.logs.rglob("*.log")
     first, second = [line.split(" ", 2)[2] for line in log.read_text().splitlines()]
     assert first == (
-        "sm_remote: ml.m5.24xlarge (96 vCPU, 384 GiB) on this machine: runs in the fake engine, which isolates nothing"
+        "sm_remote: training job fit-1 on this machine (as ml.m5.24xlarge: 96 vCPU, 384 GiB). "
+        "runs in the fake engine, which isolates nothing"
     )
     assert second.startswith("sm_remote: ml.m5.24xlarge is larger than this machine; the job gets 4 of 96 vCPUs")
 
