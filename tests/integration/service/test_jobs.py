@@ -389,7 +389,7 @@ def test_a_job_waits_for_capacity_and_says_so(client, engine):
     for name in ("first", "second", "third"):
         client.create_training_job(**build_request(name, ResourceConfig={"InstanceType": "ml.m5.xlarge"}))
     wait_until(lambda: client.describe_training_job(TrainingJobName="third")["SecondaryStatus"] == "Pending")
-    assert len(engine.starts) == 1
+    wait_until(lambda: len(engine.starts) == 1)
     go.set()
     description = wait_for_end(client, "third")
     assert statuses(description)[:3] == ["Starting", "Pending", "Training"]
