@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,12 +18,13 @@ from typing import Any, TypeVar
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.errors import JobError, RemoteError
+from sm_remote.errors import CorruptBlob, JobError, RemoteError, StorageError
 from sm_remote.jobs.archive import extract_archive
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.logs import follow_log, read_tail
-from sm_remote.jobs.results import TAIL_LINES, conclude
+from sm_remote.jobs.results import TAIL_LINES, conclude, discard_corrupt
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
+from sm_remote.wire.layout import JOBS
 
 T = TypeVar("T")
 
@@ -78,15 +80,22 @@ class Job(Future[T]):
         with self._submission:
             if self._submitted or self._spec is None or not self.set_running_or_notify_cancel():
                 return
+            created = datetime.now(timezone.utc)
             try:
-                created = datetime.now(timezone.utc)
                 self._arn = self._connection.training_jobs.create(build_create_training_job(self._spec))
-            except BaseException as error:
+            except Exception as error:
                 self.set_exception(error)
                 raise
-            self._submitted = True
-            self._spec = None
-            self._started.set()
+            except BaseException:
+                # An interrupt. The request may have arrived all the same: the job is one until nobody knows it.
+                self._begin(created)
+                raise
+            self._begin(created)
+
+    def _begin(self, created: datetime) -> None:
+        self._submitted = True
+        self._spec = None
+        self._started.set()
         self._connection.watcher.watch(self.name, created, self._on_end)
 
     def _attach(self, description: TrainingJobDescription) -> None:
@@ -109,6 +118,9 @@ class Job(Future[T]):
             tail = read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
             value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
+            if isinstance(error, CorruptBlob) and isinstance(end, TrainingJobDescription):
+                with suppress(StorageError):
+                    discard_corrupt(error, self._connection.open_store(end.output_uri.removesuffix(f"/{JOBS}")))
             self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)
@@ -220,7 +232,24 @@ class Job(Future[T]):
             raise
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        return self._wait().__await__()
+
+    async def _wait(self) -> T:
+        """Like `result`: what cancels the waiting (a timeout, an interrupt) leaves the job as it is."""
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def wake() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def tell(_: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop was closed in the meantime
+                loop.call_soon_threadsafe(wake)
+
+        self.add_done_callback(tell)
+        await ended
+        return self.result()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 

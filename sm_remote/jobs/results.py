@@ -8,6 +8,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from sm_remote.storage import Store
 from sm_remote.wire import layout
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.launch import read_manifest_digest
-from sm_remote.wire.marker import parse_marker
+from sm_remote.wire.marker import is_digest, parse_marker
 from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 TAIL_LINES = 200
@@ -108,13 +109,31 @@ def _unpack_outcome(archive: Path, marker: BlobRef) -> Path:
     directory = Path(tempfile.mkdtemp(prefix="sm_remote-outcome-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     target = directory / marker.digest
-    with tarfile.open(archive, "r:gz") as tar:
-        member = tar.extractfile(layout.OUTCOME)
-        if member is None:
-            raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
-        with member, target.open("wb") as file:
-            shutil.copyfileobj(member, file)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            member = tar.extractfile(layout.OUTCOME)
+            if member is None:
+                raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
+            with member, target.open("wb") as file:
+                shutil.copyfileobj(member, file)
+    except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
+        raise StorageError(f"{archive} is no archive with {layout.OUTCOME} in it.", why=str(error)) from error
     return target
+
+
+def discard_corrupt(error: CorruptBlob, store: Store) -> None:
+    """Deletes the blob that a job refused, if it is the store's that has other bytes: the next call stores it anew.
+
+    Args:
+        error: As the job raised it.
+        store: The one with the job's blobs.
+
+    Raises:
+        StorageError: The store cannot be read or written.
+    """
+    digest = str(error.facts.get("digest"))
+    if is_digest(digest) and digest_file(store.fetch(layout.blob_key(digest))) != digest:
+        store.delete(layout.blob_key(digest))
 
 
 def _load_value(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> Any:

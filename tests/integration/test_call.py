@@ -21,6 +21,7 @@ from sm_remote import RemoteExecutor, attach, list_jobs, remote
 from sm_remote.errors import (
     CaptureError,
     ConfigError,
+    CorruptBlob,
     JobFailed,
     JobNotFound,
     JobStopped,
@@ -28,6 +29,7 @@ from sm_remote.errors import (
     OutOfMemory,
     TimedOut,
 )
+from sm_remote.home import Home
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -457,6 +459,19 @@ def test_a_second_call_with_the_same_data_uploads_nothing() -> None:
     before = {path.name for path in store.iterdir()}
     assert cell["total"](array) == array.sum()
     assert {path.name for path in store.iterdir()} == before
+
+
+def test_a_blob_that_was_altered_is_refused_and_stored_anew_by_the_next_call(home: Home) -> None:
+    size = remote(stream_logs=False)(len)
+    text = "z" * 1_000_000
+    assert size(text) == 1_000_000
+    blob = max(home.store.rglob("blobs/*"), key=lambda path: path.stat().st_size)
+    altered = blob.read_bytes().replace(b"z" * 9, b"y" * 9, 1)
+    blob.chmod(0o600)
+    blob.write_bytes(altered)
+    with pytest.raises(CorruptBlob):
+        size(text)
+    assert size(text) == 1_000_000
 
 
 def test_attach_works_from_another_process_after_the_first_was_killed(engine: str) -> None:

@@ -1,0 +1,58 @@
+"""Outcomes that cannot be read end as errors of ours, and a blob that was altered is not relied on again."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sm_remote.errors import CorruptBlob, StorageError
+from sm_remote.home import LOCAL_BUCKET, Home
+from sm_remote.jobs.results import _unpack_outcome, discard_corrupt
+from sm_remote.storage import Store, open_store
+from sm_remote.wire.digest import BlobRef, digest_bytes
+from sm_remote.wire.layout import blob_key
+
+MARKER = BlobRef(digest="0" * 64, size_bytes=1)
+
+
+def write_archive(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        info = tarfile.TarInfo("other")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"x"))
+
+
+@pytest.mark.parametrize("damage", ["no archive", "cut off", "another file"])
+def test_an_archive_without_the_outcome_is_an_error_of_the_store(tmp_path: Path, damage: str) -> None:
+    archive = tmp_path / "output.tar.gz"
+    write_archive(archive)
+    if damage == "no archive":
+        archive.write_bytes(b"nothing of the kind")
+    elif damage == "cut off":
+        archive.write_bytes(archive.read_bytes()[:40])
+    with pytest.raises(StorageError):
+        _unpack_outcome(archive, MARKER)
+
+
+@pytest.fixture
+def store(home: Home) -> Store:
+    return open_store(f"s3://{LOCAL_BUCKET}/root", home=home, s3_client_factory=dict, account=None)
+
+
+def test_an_altered_blob_is_deleted_so_that_the_next_call_stores_it_anew(store: Store) -> None:
+    digest = digest_bytes(b"as it was sent")
+    store.put_if_absent(blob_key(digest), b"as it has become")
+    discard_corrupt(CorruptBlob("refused", digest=digest), store)
+    assert store.head(blob_key(digest)) is None
+
+
+def test_a_blob_that_is_what_it_should_be_stays_whatever_a_job_says(store: Store) -> None:
+    digest = digest_bytes(b"as it was sent")
+    store.put_if_absent(blob_key(digest), b"as it was sent")
+    discard_corrupt(CorruptBlob("refused", digest=digest), store)
+    discard_corrupt(CorruptBlob("refused", digest="../../identity"), store)
+    discard_corrupt(CorruptBlob("refused"), store)
+    assert store.head(blob_key(digest)) is not None
