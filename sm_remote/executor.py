@@ -10,9 +10,9 @@ from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from sm_remote.capture.function import bind_call
-from sm_remote.errors import ConfigError
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.many import check_limit
 from sm_remote.jobs.submit import prepare_function
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 
@@ -48,10 +48,7 @@ class RemoteExecutor(Executor):
     """
 
     def __init__(self, *, max_parallel_jobs: int | None = None, **settings: Any) -> None:
-        if max_parallel_jobs is not None and max_parallel_jobs < 1:
-            raise ConfigError(
-                f"max_parallel_jobs is {max_parallel_jobs}.", why="At least one job must run.", fix="Give 1 or more."
-            )
+        check_limit(max_parallel_jobs)
         check_names(settings, origin="RemoteExecutor(...)")
         self._arguments = settings
         self._limit = max_parallel_jobs
@@ -118,6 +115,8 @@ class RemoteExecutor(Executor):
         with self._lock:
             self._closed = True
             waiting, live = list(self._waiting), list(self._live)
+            if cancel_futures:
+                self._waiting.clear()  # or one whose turn comes just now would be stopped instead of withdrawn
         if cancel_futures:
             for job in waiting:
                 job.cancel()

@@ -91,3 +91,21 @@ def test_an_interrupted_map_stops_all_its_live_jobs() -> None:
     took_s, _, errors = interrupt(script, lambda lines: "ready" in lines)
     assert took_s < 2.0
     assert "2 training job(s) are being stopped" in errors
+
+
+def test_an_interrupted_await_stops_its_job_and_waits_for_nothing() -> None:
+    script = """
+        import asyncio
+        from sm_remote import remote
+        @remote
+        async def nap(s):
+            print("napping", flush=True)
+            await asyncio.sleep(s)
+        async def main():
+            await nap(60)
+        asyncio.run(main())
+    """
+    took_s, _, errors = interrupt(script, lambda lines: "napping" in lines)
+    assert took_s < 2.0
+    job = find_job(errors, "is being stopped")
+    assert type(job.exception(timeout=30)).__name__ == "JobStopped"
