@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -27,6 +28,7 @@ from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment
 logger = logging.getLogger("sm_remote")
 
 START_LIMIT_S = 20.0
+BETWEEN_STARTS_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,8 +165,30 @@ def _start(
     make_private(home.data)
     make_private(home.service)
     log_path = home.service / "service.log"
+    offset = log_path.stat().st_size if log_path.exists() else 0
+    process = _spawn(home, options, log_path)
+    deadline = clock() + START_LIMIT_S
+    while clock() < deadline:
+        discovery = read_discovery(home)
+        if discovery is not None:
+            found = find_service(home)
+            if found is not None:
+                return found[0]
+        if process.returncode == 0:
+            # Another one held the lock. It may have been one that was about to end.
+            sleep(BETWEEN_STARTS_S)
+            process = _spawn(home, options, log_path)
+        elif process.returncode is not None:
+            break
+        sleep(0.01)
+    with log_path.open("rb") as written:
+        written.seek(offset)
+        tail = written.read().decode(errors="replace").strip()[-1500:]
+    raise _explain_start_failure(options, tail, str(log_path))
+
+
+def _spawn(home: Home, options: ServiceOptions, log_path: Path) -> subprocess.Popen[bytes]:
     descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    offset = os.fstat(descriptor).st_size
     with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sm_remote.service"],
@@ -178,20 +202,7 @@ def _start(
         )
     # It outlives us as a rule; where it does not, somebody must collect its exit.
     threading.Thread(target=process.wait, name="sm_remote-service-exit", daemon=True).start()
-    deadline = clock() + START_LIMIT_S
-    while clock() < deadline:
-        discovery = read_discovery(home)
-        if discovery is not None:
-            found = find_service(home)
-            if found is not None:
-                return found[0]
-        if process.returncode not in (None, 0):
-            break
-        sleep(0.01)
-    with log_path.open("rb") as written:
-        written.seek(offset)
-        tail = written.read().decode(errors="replace").strip()[-1500:]
-    raise _explain_start_failure(options, tail, str(log_path))
+    return process
 
 
 def _explain_start_failure(options: ServiceOptions, tail: str, log_path: str) -> Exception:
