@@ -35,6 +35,7 @@ logger = logging.getLogger("sm_remote.service")
 
 _DRAIN_S = 5.0
 """How long a container's last lines may take after it has ended, and its end after its value was seen."""
+_STOP_AGAIN_S = 2.0
 _DEFAULT_MAX_RUNTIME_S = 86400
 """Source: API_StoppingCondition."""
 _KILLED = ContainerExit(code=137)
@@ -240,7 +241,12 @@ class Attempt:
         try:
             self._shop.engine.stop(record.container_name, self._shop.stop_grace_s)
         except EngineError:
-            logger.exception("The container could not be stopped", extra={"job_name": self._name})
+            # A daemon that restarts may leave the container running: only a stop that was taken ends it.
+            logger.exception("The container could not be stopped; trying again", extra={"job_name": self._name})
+            self._signalled = False
+            again = threading.Timer(_STOP_AGAIN_S, self.stop_soon)
+            again.daemon = True
+            again.start()
 
     def _drain_log(self) -> None:
         if self._follower is not None:

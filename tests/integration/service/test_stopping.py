@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sm_remote.home import LOCAL_BUCKET
+from sm_remote.service import runner
 from sm_remote.service.app import ServiceConfig
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, statuses, wait_for_end, wait_until
@@ -159,3 +160,23 @@ def test_a_stop_that_races_the_end_leaves_exactly_one_end(client, engine):
         assert description["TrainingJobStatus"] == allowed
         ends = [status for status in statuses(description) if status in ("Completed", "Failed", "Stopped")]
         assert len(ends) == 1
+
+
+def test_a_stop_that_the_engine_does_not_take_is_tried_again(client, engine, monkeypatch):
+    monkeypatch.setattr(runner, "_STOP_AGAIN_S", 0.05)
+    start(client, engine, save_at_sigterm)
+    engine.refused_stops = 2
+    client.stop_training_job(TrainingJobName="fit-1")
+    assert wait_for_end(client, "fit-1")["SecondaryStatus"] == "Stopped"
+    assert engine.refused_stops == 0
+
+
+def test_a_service_that_ends_clears_up_after_jobs_that_have_ended(home, engine):
+    engine.remove_s = 0.5
+    engine.play = lambda container: 0
+    with serve(home, engine) as found:
+        other = make_client(found)
+        other.create_training_job(**build_request())
+        wait_for_end(other, "fit-1")
+        wait_until(lambda: engine.removing)
+    assert engine.removed == ["smr-fit-1-a1-algo-1"]
