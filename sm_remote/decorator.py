@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
@@ -162,6 +161,8 @@ class AsyncRemoteFunction(RemoteFunction[P, T]):
 
     async def _run_beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         """`_run` in threads beside the loop."""
+        import asyncio
+
         __tracebackhide__ = True
         settings = resolve_settings(self._arguments)
         job: Job[T] = await run_in_thread(create_job, self._func, args, kwargs, settings)

@@ -14,13 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.exceptions import HTTPClientError
-from botocore.httpsession import URLLib3Session
-
 from sm_remote import __version__
 from sm_remote.errors import EngineUnavailable, ServiceUnavailable
 from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment, make_private, read_discovery
@@ -55,6 +48,13 @@ def call_service(discovery: Discovery, operation: str, body: Mapping[str, Any], 
     Raises:
         ServiceUnavailable: It does not answer, or answers with an error.
     """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.exceptions import HTTPClientError
+    from botocore.httpsession import URLLib3Session
+
     request = AWSRequest(
         method="POST",
         url=discovery.endpoint_url + "/",

@@ -6,7 +6,6 @@ end of ``asyncio.run`` waits for them all, even after an interrupt.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
@@ -19,6 +18,8 @@ T = TypeVar("T")
 
 async def run_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Returns what a blocking function returns; whoever cancels the waiting leaves the function running."""
+    import asyncio  # takes a tenth of a second, and only who awaits needs it
+
     context = contextvars.copy_context()
     done: Future[T] = Future()
     done.set_running_or_notify_cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import shutil
 import sys
@@ -236,6 +235,8 @@ class Job(Future[T]):
 
     async def _wait(self) -> T:
         """Like `result`: what cancels the waiting (a timeout, an interrupt) leaves the job as it is."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
 
