@@ -10,10 +10,15 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+TICK_S = 0.25
 
 
 async def run_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -31,4 +36,17 @@ async def run_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
             done.set_exception(error)
 
     threading.Thread(target=run, name="sm_remote-call", daemon=True).start()
-    return await asyncio.wrap_future(done)
+    return await wait_awake(asyncio.wrap_future(done))
+
+
+async def wait_awake(future: asyncio.Future[T]) -> T:
+    """Awaits a future while the loop keeps turning: a notebook's interrupt cancels its cell without waking the loop."""
+    import asyncio
+
+    try:
+        while not future.done():
+            await asyncio.wait({future}, timeout=TICK_S)
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()

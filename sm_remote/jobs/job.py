@@ -19,6 +19,7 @@ from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import CorruptBlob, JobError, RemoteError, StorageError
 from sm_remote.jobs.archive import extract_archive
+from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.results import TAIL_LINES, conclude, discard_corrupt
@@ -249,7 +250,7 @@ class Job(Future[T]):
                 loop.call_soon_threadsafe(wake)
 
         self.add_done_callback(tell)
-        await ended
+        await wait_awake(ended)
         return self.result()
 
     # -- stopping ---------------------------------------------------------------------------------------------------

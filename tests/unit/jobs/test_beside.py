@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 
@@ -36,3 +37,24 @@ def test_what_is_given_up_is_not_waited_for() -> None:
 def test_an_exception_comes_through() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(run_in_thread(divmod, 1, 0))
+
+
+def test_a_cancellation_that_does_not_wake_the_loop_is_noticed() -> None:
+    """A notebook's interrupt runs in the loop's thread while the loop sleeps; a signal's handler does the same here."""
+
+    async def main() -> None:
+        task = asyncio.ensure_future(run_in_thread(release.wait, 10))
+        signal.signal(signal.SIGALRM, lambda *_: task.cancel())
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        await task
+
+    release = threading.Event()
+    began = time.monotonic()
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        release.set()
+    assert time.monotonic() - began < 5
