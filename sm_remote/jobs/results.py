@@ -16,7 +16,6 @@ from typing import Any
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import (
     CorruptBlob,
-    DependencyInstallFailed,
     JobError,
     JobFailed,
     JobStopped,
@@ -185,8 +184,6 @@ def _explain_failure(description: TrainingJobDescription, tail: Sequence[str]) -
     if _MEMORY_WORDS.search(reason):
         found = {kind: int(number) for kind, number in _BYTES.findall(reason)}
         return build_out_of_memory(description, limit_bytes=found.get("limit"), peak_bytes=found.get("peak"))
-    if "DependencyInstallFailed" in reason:
-        return DependencyInstallFailed(f"Training job {name} failed: a package could not be installed.", why=reason)
     return JobFailed(
         f"Training job {name} failed.",
         why=reason or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
@@ -200,16 +197,21 @@ def build_out_of_memory(
     description: TrainingJobDescription, *, limit_bytes: int | None, peak_bytes: int | None
 ) -> OutOfMemory:
     """The error of a job that needed more memory than it had."""
-    peak = f"{peak_bytes / 2**30:.1f} GiB" if peak_bytes else "an unknown amount"
-    limit = f"{limit_bytes / 2**30:.1f} GiB" if limit_bytes else "its limit"
+    known = [f"used {_render_size(peak_bytes)}"] if peak_bytes else []
+    known += [f"limit {_render_size(limit_bytes)}"] if limit_bytes else []
+    known += [description.instance_type] if description.instance_type else []
     return OutOfMemory(
-        f"Training job {description.name} ran out of memory: it used {peak} of {limit} ({description.instance_type}).",
+        f"Training job {description.name} ran out of memory" + (f" ({', '.join(known)})." if known else "."),
         why=description.failure_reason or "",
         fix="Use an instance_type with more memory, or less data at a time.",
         job_name=description.name,
         limit_bytes=limit_bytes,
         peak_bytes=peak_bytes,
     )
+
+
+def _render_size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.0f} MiB"
 
 
 def _rebuild_exception(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> BaseException:
@@ -238,12 +240,10 @@ def _rebuild_exception(description: TrainingJobDescription, path: Path, header: 
 def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) -> JobFailed:
     raised = header.chain[0]
     short = raised.type.removeprefix("builtins.")
-    where = "".join(
-        f"\n  at {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in raised.frames[-3:]
-    )
+    where = [f"  at {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in raised.frames[-3:]]
     return JobFailed(
         f"Training job {description.name} failed: {short}: {raised.text}".rstrip(": "),
-        why=(header.note or "") + where,
+        why="\n".join([*([header.note] if header.note else []), *where]),
         fix=f"See the log: `sm-remote logs {description.name}`.",
         job_name=description.name,
         failure_reason=description.failure_reason,

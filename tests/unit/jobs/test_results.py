@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import tarfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from sm_remote.aws.responses import parse_description
 from sm_remote.errors import CorruptBlob, StorageError
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.jobs.results import _unpack_outcome, discard_corrupt
+from sm_remote.jobs.results import _build_failed, _unpack_outcome, build_out_of_memory, discard_corrupt
 from sm_remote.storage import Store, open_store
 from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
+from sm_remote.wire.outcome import Frame, OutcomeHeader, RemoteException
 
 MARKER = BlobRef(digest="0" * 64, size_bytes=1)
 
@@ -56,3 +59,40 @@ def test_a_blob_that_is_what_it_should_be_stays_whatever_a_job_says(store: Store
     discard_corrupt(CorruptBlob("refused", digest="../../identity"), store)
     discard_corrupt(CorruptBlob("refused"), store)
     assert store.head(blob_key(digest)) is not None
+
+
+DESCRIPTION = parse_description(
+    {
+        "TrainingJobName": "fit-1",
+        "TrainingJobArn": "",
+        "TrainingJobStatus": "Failed",
+        "SecondaryStatus": "Failed",
+        "CreationTime": datetime(2026, 11, 21, tzinfo=timezone.utc),
+        "ResourceConfig": {"InstanceType": "ml.m5.large"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "peak", "shown"),
+    [
+        (8 << 30, 15 << 29, "used 7.5 GiB, limit 8.0 GiB, ml.m5.large"),
+        (None, 14 << 20, "used 14 MiB, ml.m5.large"),
+        (None, None, "ml.m5.large"),
+    ],
+)
+def test_what_is_not_known_of_memory_is_not_said(limit: int | None, peak: int | None, shown: str) -> None:
+    error = build_out_of_memory(DESCRIPTION, limit_bytes=limit, peak_bytes=peak)
+    assert error.what == f"Training job fit-1 ran out of memory ({shown})."
+
+
+def test_a_failure_without_a_note_has_no_empty_line() -> None:
+    raised = RemoteException(
+        type="builtins.SystemExit", text="0", frames=(Frame(filename="a.py", name="g", lineno=3, line="exit(0)"),)
+    )
+    header = OutcomeHeader(kind="exception", python="3.11.7", started=1.0, ended=2.0, chain=(raised,))
+    assert str(_build_failed(DESCRIPTION, header)).splitlines() == [
+        "Training job fit-1 failed: SystemExit: 0",
+        "  at a.py:3 in g: exit(0)",
+        "See the log: `sm-remote logs fit-1`.",
+    ]
