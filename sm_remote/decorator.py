@@ -20,6 +20,7 @@ from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.many import check_limit, run_many
+from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.submit import choose_image
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
@@ -51,6 +52,7 @@ class RemoteFunction(Generic[P, T]):
         # Without the callable's own attributes: those of an object could hide ours.
         functools.update_wrapper(self, func, updated=())
 
+    @raise_plainly
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the call as a training job, streams its log and returns its value, or raises its own exception.
 
@@ -72,6 +74,7 @@ class RemoteFunction(Generic[P, T]):
             raise error
         return job.result()
 
+    @raise_plainly
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
         """Starts the call as a training job and returns at once."""
         job: Job[T] = create_job(self._func, args, kwargs, resolve_settings(self._arguments))
@@ -86,6 +89,7 @@ class RemoteFunction(Generic[P, T]):
     def map(
         self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: Literal[True]
     ) -> list[T | BaseException]: ...
+    @raise_plainly
     def map(
         self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: bool = False
     ) -> list[Any]:
@@ -126,6 +130,7 @@ class RemoteFunction(Generic[P, T]):
         value: T = run_here(self._func, args, kwargs, resolve_settings(self._arguments))
         return value
 
+    @raise_plainly
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Lists what would travel, why, and how big it is; nothing is uploaded."""
         bind_call(self._func, args, kwargs)
@@ -184,6 +189,7 @@ def remote(func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[
 def remote(func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
 @overload
 def remote(**settings: Unpack[RemoteOptions]) -> _Decorator: ...
+@raise_plainly
 def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """Makes a function's calls run as SageMaker training jobs: ``@remote``, ``@remote(...)``, ``remote(...)(f)``.
 
@@ -219,6 +225,7 @@ class _Decorator:
     def __call__(self, func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[P, T]: ...
     @overload
     def __call__(self, func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
+    @raise_plainly
     def __call__(self, func: Callable[..., Any], /) -> Any:
         if isinstance(func, RemoteFunction):
             return func.options(**self._settings)

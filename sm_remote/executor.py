@@ -13,6 +13,7 @@ from sm_remote.capture.function import bind_call
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.many import check_limit
+from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.submit import prepare_function
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 
@@ -47,6 +48,7 @@ class RemoteExecutor(Executor):
         ConfigError: A setting is unknown, or ``max_parallel_jobs`` is below 1.
     """
 
+    @raise_plainly
     def __init__(self, *, max_parallel_jobs: int | None = None, **settings: Any) -> None:
         check_limit(max_parallel_jobs)
         check_names(settings, origin="RemoteExecutor(...)")
@@ -57,6 +59,7 @@ class RemoteExecutor(Executor):
         self._live: set[Job[Any]] = set()
         self._closed = False
 
+    @raise_plainly
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
         """Captures the call now and runs it as a training job when its turn comes.
 

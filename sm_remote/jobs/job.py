@@ -22,6 +22,7 @@ from sm_remote.jobs.archive import extract_archive
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.logs import follow_log, read_tail
+from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import TAIL_LINES, conclude, discard_corrupt
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
 from sm_remote.wire.layout import JOBS
@@ -198,6 +199,7 @@ class Job(Future[T]):
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
+    @raise_plainly
     def result(self, timeout: float | None = None) -> T:
         """Waits for the value.
 
