@@ -25,9 +25,12 @@ from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import TAIL_LINES, conclude, discard_corrupt
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
-from sm_remote.wire.layout import JOBS
+from sm_remote.storage import Store
+from sm_remote.wire.layout import JOBS, OUTCOME
 
 T = TypeVar("T")
+
+OUR_OUTPUT = OUTCOME.partition("/")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +119,8 @@ class Job(Future[T]):
         try:
             if isinstance(end, RemoteError):
                 raise end
-            tail = read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
+            marker = end.outcome_marker
+            tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
             value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
             if isinstance(error, CorruptBlob) and isinstance(end, TrainingJobDescription):
@@ -270,7 +274,7 @@ class Job(Future[T]):
         with self._submission:
             if not self._submitted:
                 return super().cancel()
-        if self.done() or self._look().status.is_terminal:
+        if self.done() or self._look().status is not TrainingJobStatus.IN_PROGRESS:
             return False
         self.stop()
         return True
@@ -298,23 +302,19 @@ class Job(Future[T]):
         description = self._look()
         store = self._connection.open_store(description.output_uri)
         archive = f"{self.name}/output/{'model' if kind == 'model' else 'output'}.tar.gz"
+        ours = OUR_OUTPUT if kind == "data" else ""
         directory.mkdir(parents=True, exist_ok=True)
         if store.head(archive) is not None:
-            extract_archive(store.fetch(archive), directory)
-            return directory
-        prefix = f"{self.name}/output/{kind}/"
-        keys = [found.key for found in store.list(prefix) if not found.key.startswith(prefix + "sm_remote/")]
-        if not keys:
+            found = extract_archive(store.fetch(archive), directory, leave_out=ours)
+        else:
+            found = _copy_objects(store, f"{self.name}/output/{kind}/", directory, leave_out=ours)
+        if not found:
             raise JobError(
                 f"Training job {self.name} left no {'model' if kind == 'model' else 'output data'}.",
-                why=f"There is nothing below {store.uri(prefix)}.",
+                why=f"There is nothing below {store.uri(f'{self.name}/output/')} but what is sm_remote's own.",
                 fix=f"Save files into os.environ['{'SM_MODEL_DIR' if kind == 'model' else 'SM_OUTPUT_DATA_DIR'}'].",
                 job_name=self.name,
             )
-        for key in keys:
-            target = directory / key.removeprefix(prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(store.fetch(key), target)
         return directory
 
     def _require_submitted(self) -> None:
@@ -330,6 +330,16 @@ class Job(Future[T]):
             "cancelled" if self.cancelled() else "ended" if self.done() else "live" if self._submitted else "waiting"
         )
         return f"<Job {self.name} {state}>"
+
+
+def _copy_objects(store: Store, prefix: str, directory: Path, *, leave_out: str) -> int:
+    keys = [found.key for found in store.list(prefix) if not found.key.startswith(f"{prefix}{leave_out}/")]
+    for key in keys:
+        content = store.fetch(key)  # before its directory is made: the store refuses keys that lead out
+        target = directory / key.removeprefix(prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(content, target)
+    return len(keys)
 
 
 def _find_remote_frames(error: BaseException) -> TracebackType | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sm_remote.jobs.job import Job
+from sm_remote.spec import TrainingJobStatus
 
 
 class Untouchable:
@@ -39,3 +40,28 @@ def test_a_job_that_is_awaited_too_long_goes_on() -> None:
     assert not job.done()
     job.set_result(7)  # the loop is closed, which is nobody's trouble
     assert job.result() == 7
+
+
+class StoppingJobs:
+    """An API whose jobs are being stopped."""
+
+    status = TrainingJobStatus.STOPPING
+
+    def __init__(self) -> None:
+        self.training_jobs = self
+        self.stops = 0
+
+    def describe(self, name: str) -> StoppingJobs:
+        return self
+
+    def stop(self, name: str) -> None:
+        self.stops += 1
+
+
+def test_a_cancel_of_a_job_that_is_being_stopped_has_no_effect() -> None:
+    api = StoppingJobs()
+    job: Job[int] = Job("nap", api)  # type: ignore[arg-type]
+    assert not job.cancel()
+    assert api.stops == 0
+    job.stop()
+    assert api.stops == 1
