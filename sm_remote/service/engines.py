@@ -34,7 +34,8 @@ def open_engine(choice: str, home: Home, environ: Mapping[str, str] | None = Non
     except EngineUnavailable as error:
         if choice == "docker":
             raise
-        return ProcessEngine(home, bubblewrap=probe_bubblewrap(), note=f"Docker does not answer ({error.why})")
+        note = f"Docker does not answer ({error.why}; `sm-remote doctor` tells what to do)"
+        return ProcessEngine(home, bubblewrap=probe_bubblewrap(), note=note)
 
 
 def host_resources() -> tuple[float, int, int]:
