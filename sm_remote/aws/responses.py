@@ -26,6 +26,8 @@ class TrainingJobDescription:
 
     Attributes:
         version: The local service's change counter at that moment; 0 on AWS.
+        outcome_marker: The log line with which an ended job said what its outcome is, where the local service gave
+            it along; None on AWS, whose log has to be read for it.
         raw: The answer itself.
     """
 
@@ -46,6 +48,7 @@ class TrainingJobDescription:
     billable_s: int | None
     transitions: tuple[Transition, ...]
     version: int
+    outcome_marker: str | None
     raw: Mapping[str, Any] = field(repr=False)
 
 
@@ -85,6 +88,7 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
         billable_s=answer.get("BillableTimeInSeconds"),
         transitions=tuple(_parse_transition(row) for row in answer.get("SecondaryStatusTransitions") or ()),
         version=read_version(answer),
+        outcome_marker=read_header(answer, "x-sm-remote-outcome"),
         raw=answer,
     )
 

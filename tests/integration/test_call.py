@@ -142,6 +142,17 @@ def test_an_errno_is_no_exit_code() -> None:
     assert job.status == "Failed"
 
 
+def test_an_ended_job_is_described_with_the_record_of_its_outcome(engine: str) -> None:
+    cell = define("@remote(stream_logs=False)\ndef invert(x):\n    return 1 / x")
+    for argument in (1, 0):
+        job = cell["invert"].submit(argument)
+        concurrent.futures.wait([job], timeout=60)
+        marker = job._look().outcome_marker
+        assert marker is not None
+        assert marker.startswith("sm_remote outcome ")
+        assert marker not in list(job.logs())
+
+
 def test_closing_stdout_does_not_lose_the_result(engine: str) -> None:
     cell = define(
         """
