@@ -73,10 +73,16 @@ def test_a_detaching_call_leaves_its_job_running_and_says_how_to_come_back() -> 
 
 
 def test_an_interrupted_result_only_stops_waiting() -> None:
-    script = NAP.format(options="") + "    job = nap.submit(2)\n    print('ready', flush=True)\n    job.result()\n"
+    # Not before it waits: an interrupt between two lines of the script is nobody's to tell of.
+    script = NAP.format(options="") + (
+        "    import threading\n"
+        "    job = nap.submit(3)\n"
+        "    threading.Timer(0.5, print, ['ready'], {'flush': True}).start()\n"
+        "    job.result()\n"
+    )
     _, _, errors = interrupt(script, lambda lines: "ready" in lines)
     job = find_job(errors, "attach(")
-    assert job.result(timeout=30) == 2
+    assert job.result(timeout=30) == 3
 
 
 def test_an_interrupted_map_stops_all_its_live_jobs() -> None:
