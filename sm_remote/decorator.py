@@ -19,6 +19,7 @@ from sm_remote.jobs.beside import run_in_thread
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
+from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.submit import choose_image
@@ -247,13 +248,21 @@ def _see_through(
 
 def _stream(job: Job[Any], given_up: threading.Event) -> None:
     try:
-        for line in job.logs(follow=True):
+        api = job._connection.training_jobs
+        for line in follow_log(api, job.name, follow=True, on_wait=lambda: _say(_describe_waiting(job))):
             if given_up.is_set():
                 return
             _say(line)
     except RemoteError as error:
         # Trouble with the log must not cost the value.
         logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
+
+
+def _describe_waiting(job: Job[Any]) -> str:
+    text = f"sm_remote: training job {job.name} waits for capacity"
+    if job._connection.target == "local":
+        text += ": other jobs take up this machine, see `sm-remote jobs --status InProgress`"
+    return text
 
 
 def _say(line: str) -> None:
