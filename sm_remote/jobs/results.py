@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import linecache
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 import zlib
@@ -168,6 +170,7 @@ def _explain_stop(description: TrainingJobDescription) -> JobError:
 
 
 _MEMORY_WORDS = re.compile(r"OutOfMemory|instance type with more memory|out of memory", re.IGNORECASE)
+_AROUND_REASON = re.compile(r"\AAlgorithmError: (\S.*), exit code: \d+\Z", re.DOTALL)
 _BYTES = re.compile(r"(limit|peak) (\d+) bytes")
 
 
@@ -186,7 +189,7 @@ def _explain_failure(description: TrainingJobDescription, tail: Sequence[str]) -
         return build_out_of_memory(description, limit_bytes=found.get("limit"), peak_bytes=found.get("peak"))
     return JobFailed(
         f"Training job {name} failed.",
-        why=reason or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
+        why=render_reason(reason) or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
         fix=f"See the log: `sm-remote logs {name}`.",
         job_name=name,
         failure_reason=reason,
@@ -202,12 +205,17 @@ def build_out_of_memory(
     known += [description.instance_type] if description.instance_type else []
     return OutOfMemory(
         f"Training job {description.name} ran out of memory" + (f" ({', '.join(known)})." if known else "."),
-        why=description.failure_reason or "",
+        why=render_reason(description.failure_reason or ""),
         fix="Use an instance_type with more memory, or less data at a time.",
         job_name=description.name,
         limit_bytes=limit_bytes,
         peak_bytes=peak_bytes,
     )
+
+
+def render_reason(reason: str) -> str:
+    """A FailureReason without what SageMaker puts around the job's own words, where there are any."""
+    return _AROUND_REASON.sub(r"\1", reason)
 
 
 def _render_size(size_bytes: int) -> str:
@@ -253,17 +261,30 @@ def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) ->
 def _explain_missing_module(
     description: TrainingJobDescription, original: ModuleNotFoundError, module: str
 ) -> ModuleMissing:
+    package = module.partition(".")[0]
+    if _is_installed(package):
+        why = "It is installed here, but nothing that the function visibly reaches needs it."
+        fix = "Import it where the function is defined or inside the function, or name its package"
+    else:
+        why = "It is not installed here either."
+        fix = "Correct its name, or install it here and call again, or name its package"
     error = ModuleMissing(
         f"Training job {description.name} has no module named {module!r}.",
-        why="Nothing that the function visibly reaches needs it, or it is not installed here either.",
-        fix=f"Import it where the function is defined or inside the function, or name its package: "
-        f"@remote(dependencies=[{module.partition('.')[0]!r}]). `.explain(...)` lists what travels.",
+        why=why,
+        fix=f"{fix}: @remote(dependencies=[{package!r}]). `.explain(...)` lists what travels.",
         job_name=description.name,
         module=module,
     )
     error.name = module
     error.__cause__ = original
     return error
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # a module without a spec, such as __main__
+        return package in sys.modules
 
 
 def _load_exception(path: Path, header: OutcomeHeader) -> BaseException | None:

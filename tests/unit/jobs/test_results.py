@@ -12,7 +12,14 @@ import pytest
 from sm_remote.aws.responses import parse_description
 from sm_remote.errors import CorruptBlob, StorageError
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.jobs.results import _build_failed, _unpack_outcome, build_out_of_memory, discard_corrupt
+from sm_remote.jobs.results import (
+    _build_failed,
+    _explain_missing_module,
+    _unpack_outcome,
+    build_out_of_memory,
+    discard_corrupt,
+    render_reason,
+)
 from sm_remote.storage import Store, open_store
 from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
@@ -96,3 +103,23 @@ def test_a_failure_without_a_note_has_no_empty_line() -> None:
         "  at a.py:3 in g: exit(0)",
         "See the log: `sm-remote logs fit-1`.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("AlgorithmError: ValueError: no data, exit code: 1", "ValueError: no data"),
+        ("AlgorithmError: one line\nand another, exit code: 137", "one line\nand another"),
+        ("AlgorithmError: , exit code: 3", "AlgorithmError: , exit code: 3"),
+        ("ClientError: Data download failed: no such key", "ClientError: Data download failed: no such key"),
+    ],
+)
+def test_a_reason_is_shown_in_the_jobs_own_words_where_there_are_any(reason: str, shown: str) -> None:
+    assert render_reason(reason) == shown
+
+
+@pytest.mark.parametrize(("module", "told"), [("json.nothing", "is installed here"), ("pandsa.core", "not installed")])
+def test_a_missing_module_is_looked_for_here_before_advice_is_given(module: str, told: str) -> None:
+    error = _explain_missing_module(DESCRIPTION, ModuleNotFoundError(name=module), module)
+    assert told in error.why
+    assert f"dependencies=['{module.partition('.')[0]}']" in error.fix
