@@ -52,7 +52,7 @@ class TrainingJobDescription:
     raw: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrainingJobSummary:
     """One row of ListTrainingJobs."""
 
@@ -61,6 +61,9 @@ class TrainingJobSummary:
     status: TrainingJobStatus
     creation_time: datetime
     end_time: datetime | None
+
+    def __repr__(self) -> str:
+        return f"<TrainingJobSummary {self.name}: {self.status}, created {self.creation_time:%Y-%m-%d %H:%M:%S}>"
 
 
 def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 OUR_OUTPUT = OUTCOME.partition("/")[0]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Phase:
     """One stretch of a job's life.
 
@@ -48,6 +48,9 @@ class Phase:
     start: datetime
     duration_s: float
     message: str
+
+    def __repr__(self) -> str:
+        return f"<Phase {self.name}: {self.duration_s:.2f} s from {self.start:%H:%M:%S}>"
 
 
 class Job(Future[T]):
@@ -326,10 +329,16 @@ class Job(Future[T]):
             )
 
     def __repr__(self) -> str:
-        state = (
-            "cancelled" if self.cancelled() else "ended" if self.done() else "live" if self._submitted else "waiting"
-        )
-        return f"<Job {self.name} {state}>"
+        return f"<Job {self.name}: {self._describe_state()}>"
+
+    def _describe_state(self) -> str:
+        """What this process knows of the state, without asking for it."""
+        if self.cancelled():
+            return "cancelled"
+        if not self.done():
+            return "live" if self._submitted else "waits to be submitted"
+        error = super().exception()
+        return "has a value" if error is None else f"ended with {type(error).__name__}"
 
 
 def _copy_objects(store: Store, prefix: str, directory: Path, *, leave_out: str) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from sm_remote.jobs.job import Job
+from sm_remote.aws.responses import TrainingJobSummary
+from sm_remote.jobs.job import Job, Phase
 from sm_remote.spec import TrainingJobStatus
 
 
@@ -65,3 +67,23 @@ def test_a_cancel_of_a_job_that_is_being_stopped_has_no_effect() -> None:
     assert api.stops == 0
     job.stop()
     assert api.stops == 1
+
+
+def test_a_job_shows_what_is_known_of_it_without_asking() -> None:
+    job: Job[int] = Job("nap", Untouchable())  # type: ignore[arg-type]
+    assert repr(job) == "<Job nap: live>"
+    job.set_result(7)
+    assert repr(job) == "<Job nap: has a value>"
+    failed: Job[int] = Job("nap", Untouchable())  # type: ignore[arg-type]
+    failed.set_exception(ValueError("bad row"))
+    assert repr(failed) == "<Job nap: ended with ValueError>"
+
+
+def test_phases_and_rows_of_a_list_fit_a_line() -> None:
+    moment = datetime(2026, 11, 21, 8, 30, tzinfo=timezone.utc)
+    phase = Phase(name="Training", start=moment, duration_s=1.234, message="Training in progress.")
+    row = TrainingJobSummary(
+        name="nap", arn="arn:aws:...", status=TrainingJobStatus.STOPPED, creation_time=moment, end_time=None
+    )
+    assert repr([phase]) == "[<Phase Training: 1.23 s from 08:30:00>]"
+    assert repr([row]) == "[<TrainingJobSummary nap: Stopped, created 2026-11-21 08:30:00>]"
