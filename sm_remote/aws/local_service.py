@@ -207,11 +207,11 @@ def _spawn(home: Home, options: ServiceOptions, log_path: Path) -> subprocess.Po
 
 def _explain_start_failure(options: ServiceOptions, tail: str, log_path: str) -> Exception:
     if "EngineUnavailable" in tail and options.engine != "auto":
+        why, remedy = ["", *tail.splitlines()][-2:]  # the last lines of the service's own EngineUnavailable
         return EngineUnavailable(
             f"The engine {options.engine!r} does not answer.",
-            why=tail.splitlines()[-1] if tail else "",
-            fix="Start it (`sudo apt-get install docker.io`, or Docker Desktop), or leave engine at 'auto'; "
-            "`sm-remote doctor` checks it.",
+            why=why,
+            fix=f"{remedy} Or leave engine at 'auto': then jobs run as processes here. `sm-remote doctor` checks it.",
         )
     return ServiceUnavailable(
         "The local training service could not be started.",
