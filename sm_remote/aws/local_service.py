@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote import __version__
-from sm_remote.errors import EngineUnavailable, ServiceUnavailable
+from sm_remote.errors import EngineUnavailable, ServiceUnavailable, StorageError
 from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment, make_private, read_discovery
 
 logger = logging.getLogger("sm_remote")
@@ -162,8 +162,15 @@ def stop_service(
 def _start(
     home: Home, options: ServiceOptions, *, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Discovery:
-    make_private(home.data)
-    make_private(home.service)
+    try:
+        make_private(home.data)
+        make_private(home.service)
+    except OSError as error:
+        raise StorageError(
+            f"The directory for this user's state, {home.data}, cannot be used.",
+            why=f"{error.strerror}: {error.filename}",
+            fix="Set SM_REMOTE_HOME to a directory of your own; `sm-remote doctor` checks it.",
+        ) from error
     log_path = home.service / "service.log"
     offset = log_path.stat().st_size if log_path.exists() else 0
     process = _spawn(home, options, log_path)
