@@ -15,6 +15,8 @@ from sm_remote.capture.installer import (
 from sm_remote.capture.requirements import Requirements, read_dependencies
 from sm_remote.errors import DependencyInstallFailed
 
+pytestmark = pytest.mark.slow  # starts interpreters and uv
+
 MINOR = ".".join(platform.python_version_tuple()[:2])
 PIP = """global.extra-index-url='file:///a/simple file:///b/simple'
 global.index-url='https://global/simple'

@@ -15,6 +15,8 @@ from sm_remote.capture.layer import ensure_layer, layer_key, publish_layer
 from sm_remote.capture.layer_archive import write_layer_archive
 from sm_remote.errors import CaptureError
 
+pytestmark = pytest.mark.slow  # starts interpreters and uv
+
 
 def installed(*names: str) -> list[Distribution]:
     index = read_index()

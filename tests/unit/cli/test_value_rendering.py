@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 from sm_remote.cli.value_rendering import LONGEST, PACKAGE, render_exception, render_value
 
 
