@@ -11,12 +11,12 @@ import pytest
 
 from sm_remote.capture.runtime_zip import build_runtime_zip
 
+pytestmark = pytest.mark.slow  # starts interpreters
+
 DIGEST = """
 import hashlib, sys
 {preparation}
 from sm_remote.capture.runtime_zip import build_runtime_zip
-
-pytestmark = pytest.mark.slow  # starts interpreters and uv
 print(hashlib.sha256(build_runtime_zip()).hexdigest())
 """
 
