@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,113 @@ def test_a_stop_wins_over_a_value(client, engine):
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
     client.stop_training_job(TrainingJobName="fit-1")
     assert wait_for_end(client, "fit-1")["TrainingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize("compression", ["NONE", "GZIP"])
+def test_a_model_is_collected_only_when_the_container_has_ended(client, engine, home, compression):
+    job = Job(good_marker)
+
+    def play(container) -> int:
+        container.path("/opt/ml/model/weights").write_bytes(b"w")
+        return job(container)
+
+    start(client, engine, play, OutputDataConfig={"CompressionType": compression})
+    assert job.said.wait(20)
+    time.sleep(0.05)
+    assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "InProgress"
+    job.go.set()
+    assert wait_for_end(client, "fit-1")["TrainingJobStatus"] == "Completed"
+    base = home.store / LOCAL_BUCKET / "jobs" / "fit-1" / "output"
+    model, data = (
+        ("model/weights", "data/sm_remote/outcome") if compression == "NONE" else ("model.tar.gz", "output.tar.gz")
+    )
+    assert (base / model).exists()
+    assert (base / data).exists()
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    """A file of this host that has the name of an outcome."""
+    path = tmp_path / "private" / "outcome"
+    path.parent.mkdir()
+    path.write_bytes(b"secret")
+    return path
+
+
+def swap(data: Path, secret: Path) -> None:
+    """Puts a link to a directory of this host where the outcome's directory was."""
+    (data / "sm_remote").rename(data.parent / "aside")
+    (data / "sm_remote").symlink_to(secret.parent)
+
+
+def swap_back(data: Path) -> None:
+    (data / "sm_remote").unlink()
+    (data.parent / "aside").rename(data / "sm_remote")
+
+
+def published(home) -> list[bytes]:
+    base = home.store / LOCAL_BUCKET / "jobs"
+    return [path.read_bytes() for path in base.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("point", ["run.value_seen", "run.value_taken", "collect.mid_upload"])
+def test_a_directory_that_becomes_a_link_while_it_is_collected_gives_no_file_of_this_host(home, engine, secret, point):
+    job = Job(good_marker)
+    trees: list[Path] = []
+    fired = threading.Event()
+
+    def play(container) -> int:
+        trees.append(container.path("/opt/ml/output/data"))
+        return job(container)
+
+    def reach(reached: str) -> None:
+        if reached == point and not fired.is_set():
+            fired.set()
+            swap(trees[0], secret) if (trees[0] / "sm_remote").exists() else None
+            job.go.set()
+
+    with serve(home, engine, reach=reach) as found:
+        client = make_client(found)
+        start(client, engine, play, OutputDataConfig={"CompressionType": "NONE"})
+        assert wait_for_end(client, "fit-1")["TrainingJobStatus"] in ("Completed", "Failed")
+    assert fired.is_set()
+    assert secret.read_bytes() == b"secret"
+    assert b"secret" not in published(home)
+
+
+def test_a_job_that_keeps_swapping_directories_gets_no_file_of_this_host(client, engine, home, secret):
+    def play(container) -> int:
+        outcome = write_outcome(container)
+        data = container.path("/opt/ml/output/data")
+        secret.write_bytes(b"s" * outcome.size_bytes)
+        container.print(good_marker(outcome))
+        until = time.monotonic() + 0.05
+        while time.monotonic() < until and os.listdir(data / "sm_remote"):
+            swap(data, secret)
+            swap_back(data)
+        return 0
+
+    engine.play = play
+    for number in range(10):
+        members = {"AlgorithmSpecification": ALGORITHM, "OutputDataConfig": {"CompressionType": "NONE"}}
+        client.create_training_job(**build_request(f"fit-{number}", **members))
+        wait_for_end(client, f"fit-{number}")
+        assert secret.exists()
+        assert secret.read_bytes() not in published(home)
+
+
+def test_a_linked_outcome_and_one_with_a_second_name_are_no_values(client, engine, secret):
+    def play(container) -> int:
+        outcome = write_outcome(container)
+        path = container.path("/opt/ml/output/data/sm_remote/outcome")
+        os.link(path, secret.with_name("second"))
+        container.print(good_marker(outcome))
+        path.unlink()
+        path.symlink_to(secret.with_name("second"))
+        container.print(good_marker(outcome))
+        time.sleep(0.05)
+        return 1
+
+    engine.play = play
+    client.create_training_job(**build_request(AlgorithmSpecification=ALGORITHM))
+    assert wait_for_end(client, "fit-1")["TrainingJobStatus"] == "Failed"
