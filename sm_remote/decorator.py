@@ -11,9 +11,10 @@ from collections.abc import Callable, Coroutine, Iterable, Sized
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
-from sm_remote.capture.function import bind_call, check_runnable
+from sm_remote.capture.function import bind_call, check_runnable, display_name
 from sm_remote.errors import RemoteError
 from sm_remote.executor import create_job
+from sm_remote.jobs.announcement import announce_many
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.beside import run_in_thread
 from sm_remote.jobs.interrupt import interrupt_jobs
@@ -111,11 +112,14 @@ class RemoteFunction(Generic[P, T]):
         check_limit(max_parallel_jobs)
         settings = resolve_settings(self._arguments)
         limit = max_parallel_jobs if max_parallel_jobs is not None else settings.max_parallel_jobs
+        total = _count(iterables)
+        if settings.stream_logs and total != 0:
+            _say(announce_many(connect_with(settings), settings, limit=limit))
         return run_many(
             lambda args: create_job(self._func, args, {}, settings),
             zip(*iterables, strict=False),
-            total=_count(iterables),
-            title=self.__name__ if hasattr(self, "__name__") else "jobs",
+            total=total,
+            title=display_name(self._func),
             limit=limit,
             return_exceptions=return_exceptions,
             on_interrupt=settings.on_interrupt,
