@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import shutil
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,14 +24,18 @@ from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.results import TAIL_LINES, conclude, discard_corrupt
+from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, add_note, conclude, discard_corrupt, reaching
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
 from sm_remote.storage import Store
 from sm_remote.wire.layout import JOBS, OUTCOME
 
 T = TypeVar("T")
 
+logger = logging.getLogger("sm_remote")
+
 OUR_OUTPUT = OUTCOME.partition("/")[0]
+LOOK_AGAIN_AFTER_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Pauses in which an API or a store that does not answer may come back before an outcome is given up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -63,7 +68,14 @@ class Job(Future[T]):
         name: The training job's name, final from the start.
     """
 
-    def __init__(self, name: str, connection: Connection, *, spec: TrainingJobSpec | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        *,
+        spec: TrainingJobSpec | None = None,
+        pauses_s: Sequence[float] = LOOK_AGAIN_AFTER_S,
+    ) -> None:
         super().__init__()
         self.name = name
         self._connection = connection
@@ -75,6 +87,8 @@ class Job(Future[T]):
             self._started.set()
         self.add_done_callback(lambda _: self._started.set())
         self._arn: str | None = None
+        self._pauses = iter(pauses_s)
+        self._trouble_told = False
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -123,8 +137,12 @@ class Job(Future[T]):
             if isinstance(end, RemoteError):
                 raise end
             marker = end.outcome_marker
-            tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
-            value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
+            with reaching():
+                tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
+                store = self._connection.open_store(end.output_uri)
+            value = conclude(end, store=store, tail=tail)
+        except OutOfReachError as error:
+            self._look_again(end, error.__cause__)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
             if isinstance(error, CorruptBlob) and isinstance(end, TrainingJobDescription):
                 with suppress(StorageError):
@@ -132,6 +150,21 @@ class Job(Future[T]):
             self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)
+
+    def _look_again(self, end: TrainingJobDescription | RemoteError, trouble: BaseException | None) -> None:
+        """After a pause, each longer than the one before: how the job ended does not change meanwhile."""
+        pause_s = next(self._pauses, None)
+        if pause_s is None:
+            error = trouble or RemoteError(f"The outcome of {self.name} cannot be had.")
+            add_note(error, f"Training job {self.name} has ended. Its value: sm_remote.attach({self.name!r}).result()")
+            self.set_exception(error.with_traceback(None))
+            return
+        if not self._trouble_told:
+            self._trouble_told = True
+            logger.warning("The outcome of %s cannot be had yet; looking again. %s", self.name, trouble)
+        again = threading.Timer(pause_s, self._conclude, (end,))
+        again.daemon = True
+        again.start()
 
     # -- state ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sm_remote.errors import (
     OutcomeMissing,
     OutOfMemory,
     RemoteError,
+    ServiceUnavailable,
     StorageError,
     TimedOut,
 )
@@ -38,6 +40,27 @@ from sm_remote.wire.marker import is_digest, parse_marker
 from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 TAIL_LINES = 200
+
+
+class OutOfReachError(Exception):
+    """The API or the store did not answer, which says nothing about the job; the cause says why."""
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Tells what may be there at the next try from what is not there or not whole.
+
+    Raises:
+        OutOfReachError: The API or the store did not answer.
+    """
+    try:
+        yield
+    except ServiceUnavailable as error:
+        raise OutOfReachError from error
+    except StorageError as error:
+        if isinstance(error, CorruptBlob) or error.facts.get("missing") is not False:
+            raise
+        raise OutOfReachError from error
 
 
 def find_marker(lines: Sequence[str], description: TrainingJobDescription) -> BlobRef | None:
@@ -65,6 +88,7 @@ def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequenc
         TimedOut: It ran into ``max_runtime_in_seconds``.
         JobFailed: It failed without an exception of the user's.
         OutcomeMissing: Its outcome is absent, altered or unreadable here.
+        OutOfReachError: The store did not answer.
         BaseException: The user's own exception, with the remote frames in its traceback.
     """
     if description.status is TrainingJobStatus.STOPPED:
@@ -85,7 +109,9 @@ def _fetch_outcome(description: TrainingJobDescription, store: Store, marker: Bl
     archived = description.compressed
     key = (layout.output_archive_key if archived else layout.outcome_key)(description.name)
     try:
-        path = _unpack_outcome(store.fetch(key), marker) if archived else store.fetch(key)
+        with reaching():
+            found = store.fetch(key)
+        path = _unpack_outcome(found, marker) if archived else found
     except StorageError as error:
         raise OutcomeMissing(
             f"The outcome of {description.name} cannot be read from {store.uri(key)}.",

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sm_remote.aws.responses import TrainingJobSummary
+from sm_remote.aws.responses import TrainingJobSummary, parse_description
+from sm_remote.errors import OutcomeMissing, ServiceUnavailable, StorageError
 from sm_remote.jobs.job import Job, Phase
 from sm_remote.spec import TrainingJobStatus
+from sm_remote.wire.digest import BlobRef, digest_file
+from sm_remote.wire.launch import build_launch
+from sm_remote.wire.marker import format_marker
+from sm_remote.wire.outcome_writer import write_value
 
 
 class Untouchable:
@@ -87,3 +94,85 @@ def test_phases_and_rows_of_a_list_fit_a_line() -> None:
     )
     assert repr([phase]) == "[<Phase Training: 1.23 s from 08:30:00>]"
     assert repr([row]) == "[<TrainingJobSummary nap: Stopped, created 2026-11-21 08:30:00>]"
+
+
+MANIFEST = "ab" * 32
+ARGUMENTS = build_launch(BlobRef(digest="cd" * 32, size_bytes=1), BlobRef(digest=MANIFEST, size_bytes=1))[1]
+FACTS = {"python": "3.11.7", "started": 1.0, "ended": 2.0, "peak_memory_bytes": None, "memory_limit_bytes": None}
+
+
+class Ended:
+    """An API and a store with one ended job, which fail as often as they are told before they answer."""
+
+    def __init__(
+        self, directory: Path, trouble: list[Exception], *, api_trouble: list[Exception] | None = None
+    ) -> None:
+        self.training_jobs = self
+        self.trouble = trouble
+        self.api_trouble = api_trouble or []
+        self.path = directory / "outcome"
+        with self.path.open("wb") as file:
+            write_value(file, 42, FACTS)
+        self.marker = format_marker(
+            BlobRef(digest=digest_file(self.path), size_bytes=self.path.stat().st_size), MANIFEST
+        )
+
+    def describe(self, name: str) -> Any:
+        return parse_description(
+            {
+                "TrainingJobName": name,
+                "TrainingJobArn": "",
+                "TrainingJobStatus": "Completed",
+                "SecondaryStatus": "Completed",
+                "CreationTime": datetime(2026, 11, 21, tzinfo=timezone.utc),
+                "OutputDataConfig": {"S3OutputPath": "s3://bucket/jobs", "CompressionType": "NONE"},
+                "AlgorithmSpecification": {"ContainerArguments": ARGUMENTS},
+            }
+        )
+
+    def list_log_streams(self, name: str) -> list[str]:
+        if self.api_trouble:
+            raise self.api_trouble.pop()
+        return [f"{name}/algo-1-1"]
+
+    def read_log(self, stream: str, **_: Any) -> Any:
+        return SimpleNamespace(lines=[self.marker])
+
+    def open_store(self, uri: str) -> Any:
+        return self
+
+    def uri(self, key: str) -> str:
+        return f"s3://bucket/{key}"
+
+    def fetch(self, key: str) -> Path:
+        if self.trouble:
+            raise self.trouble.pop()
+        return self.path
+
+
+def attach(connection: Ended) -> Job[int]:
+    job: Job[int] = Job("nap", connection, pauses_s=(0.0, 0.01))  # type: ignore[arg-type]
+    job._attach(connection.describe("nap"))
+    return job
+
+
+def no_answer() -> StorageError:
+    return StorageError("The endpoint could not be reached.", missing=False)
+
+
+def test_an_outcome_is_looked_for_again_when_the_store_or_the_api_does_not_answer(tmp_path: Path) -> None:
+    assert attach(Ended(tmp_path, [no_answer(), no_answer()])).result(10) == 42
+    away = ServiceUnavailable("The training-job API could not be reached.")
+    assert attach(Ended(tmp_path, [no_answer()], api_trouble=[away])).result(10) == 42
+
+
+def test_an_outcome_that_stays_out_of_reach_says_how_to_come_back_to_it(tmp_path: Path) -> None:
+    error = attach(Ended(tmp_path, [no_answer() for _ in range(9)])).exception(10)
+    assert isinstance(error, StorageError)
+    assert error.__notes__ == ["Training job nap has ended. Its value: sm_remote.attach('nap').result()"]
+
+
+def test_an_outcome_that_was_deleted_is_not_looked_for_again(tmp_path: Path) -> None:
+    connection = Ended(tmp_path, [no_answer(), StorageError("There is no such object.", missing=True)])
+    assert isinstance(attach(connection).exception(10), OutcomeMissing)
+    assert len(connection.trouble) == 1
