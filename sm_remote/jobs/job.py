@@ -299,18 +299,19 @@ class Job(Future[T]):
 
     def stop(self) -> None:
         """Asks for the job's end and returns at once; a job that has ended is no error."""
+        if not self._withdraw() and self._submitted:
+            self._connection.training_jobs.stop(self.name)
+
+    def _withdraw(self) -> bool:
+        """Takes back a job that waits to be submitted; whether it did. It never stops a live one."""
         with self._submission:
-            if not self._submitted:
-                super().cancel()
-                return
-        self._connection.training_jobs.stop(self.name)
+            return not self._submitted and super().cancel()
 
     def cancel(self) -> bool:
         """Stops a live job, or withdraws one that waits to be submitted; tells whether that had effect."""
-        with self._submission:
-            if not self._submitted:
-                return super().cancel()
-        if self.done() or self._look().status is not TrainingJobStatus.IN_PROGRESS:
+        if self._withdraw():
+            return True
+        if not self._submitted or self.done() or self._look().status is not TrainingJobStatus.IN_PROGRESS:
             return False
         self.stop()
         return True
