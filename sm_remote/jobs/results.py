@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import linecache
+import os
 import re
 import shutil
 import sys
@@ -265,10 +266,22 @@ def _rebuild_exception(description: TrainingJobDescription, path: Path, header: 
         return _explain_missing_module(description, original, header.missing_module)
     if isinstance(original, Exception) and header.note is None:
         add_note(original, f"Raised in training job {description.name}.")
+        if isinstance(original, FileNotFoundError):
+            explain_missing_file(original)
         return original
     failed = _build_failed(description, header)
     failed.__cause__ = original
     return failed
+
+
+def explain_missing_file(error: FileNotFoundError) -> None:
+    """Notes of a file that is missed in the job and lies here that files do not travel."""
+    if isinstance(error.filename, str) and os.path.exists(error.filename):
+        add_note(
+            error,
+            f"{error.filename!r} is here, but files do not travel: pass what is in it as an argument, or give its "
+            "place in S3: @remote(inputs={'train': 's3://...'}).",
+        )
 
 
 def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) -> JobFailed:

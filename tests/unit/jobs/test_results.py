@@ -18,6 +18,7 @@ from sm_remote.jobs.results import (
     _unpack_outcome,
     build_out_of_memory,
     discard_corrupt,
+    explain_missing_file,
     render_reason,
 )
 from sm_remote.storage import Store, open_store
@@ -123,3 +124,13 @@ def test_a_missing_module_is_looked_for_here_before_advice_is_given(module: str,
     error = _explain_missing_module(DESCRIPTION, ModuleNotFoundError(name=module), module)
     assert told in error.why
     assert f"dependencies=['{module.partition('.')[0]}']" in error.fix
+
+
+def test_a_file_that_stayed_here_is_explained_and_one_that_is_nowhere_is_not(tmp_path: Path) -> None:
+    here, nowhere = tmp_path / "rows.csv", tmp_path / "absent.csv"
+    here.write_text("")
+    errors = [FileNotFoundError(2, "No such file or directory", str(path)) for path in (here, nowhere)]
+    for error in errors:
+        explain_missing_file(error)
+    assert "files do not travel" in errors[0].__notes__[0]
+    assert not hasattr(errors[1], "__notes__")
