@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.interrupt import interrupt_jobs
@@ -54,18 +54,23 @@ def run_many(
 
     Raises:
         BaseException: The first failed item's own exception, with a note that names its index, its job and how many
-            succeeded. Jobs that were live then have ended. An item that cannot be sent has failed like any other.
+            succeeded. Jobs that were live then have ended. An item that cannot be sent has failed like any other;
+            what the iterable itself raises is raised also with ``return_exceptions``, as further items are lost.
     """
     jobs: list[Future[Any]] = []
     live: set[Future[Any]] = set()
     failed = False
     source = iter(items)
     exhausted = False
+    ended_by: Exception | None = None
     with _make_bar(total, title) as bar:
         try:
             while True:
                 while not exhausted and (not failed or return_exceptions) and len(live) < limit:
-                    item = next(source, None)
+                    try:
+                        item = next(source, None)
+                    except Exception as error:  # noqa: BLE001 - whatever somebody's generator raises
+                        item, ended_by = None, error
                     if item is None:
                         exhausted = True
                         break
@@ -87,6 +92,11 @@ def run_many(
             raise
     if failed and not return_exceptions:
         _raise_first(jobs)
+    if ended_by is not None:
+        count = sum(job.exception() is None for job in jobs)
+        _raise_noted(
+            ended_by, f"The items ended with this after {len(jobs)}; {count} of {len(jobs)} submitted succeeded."
+        )
     return [_get_either(job) for job in jobs] if return_exceptions else [job.result() for job in jobs]
 
 
@@ -112,7 +122,11 @@ def _raise_first(jobs: Sequence[Future[Any]]) -> None:
     if error is None:
         return
     where = f"training job {job.name}" if isinstance(job, Job) else "it could not be sent"
-    note = f"Item {index} failed ({where}); {len(jobs) - len(failures)} of {len(jobs)} submitted succeeded."
+    count = len(jobs) - len(failures)
+    _raise_noted(error, f"Item {index} failed ({where}); {count} of {len(jobs)} submitted succeeded.")
+
+
+def _raise_noted(error: BaseException, note: str) -> NoReturn:
     add_note(error, note)
     if sys.version_info < (3, 11):  # whose tracebacks show no notes
         logger.warning("%s", note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -51,6 +53,29 @@ def test_an_item_that_cannot_be_sent_takes_its_place_among_returned_exceptions()
     first, second, third = run(FakeJobs(), [1, "bad", 3], return_exceptions=True)
     assert (first, third) == (2, 6)
     assert isinstance(second, CaptureError)
+
+
+@pytest.mark.parametrize("return_exceptions", [False, True])
+def test_items_that_end_with_an_error_let_running_jobs_finish_first(return_exceptions: bool) -> None:
+    running: Future[Any] = Future()
+
+    def items() -> Iterator[tuple[Any, ...]]:
+        yield (1,)
+        threading.Timer(0.05, running.set_result, [2]).start()
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        run_many(
+            lambda args: running,  # type: ignore[arg-type, return-value]
+            items(),
+            total=None,
+            title="double",
+            limit=2,
+            return_exceptions=return_exceptions,
+            on_interrupt="stop",
+        )
+    assert running.done()
+    assert caught.value.__notes__ == ["The items ended with this after 1; 1 of 1 submitted succeeded."]
 
 
 def test_a_map_that_could_run_nothing_is_refused() -> None:
