@@ -21,7 +21,7 @@ demo: setup engine ## Run the quickstart notebook from its first cell to its las
 	$(BIN)/python examples/run_notebook.py examples/quickstart.ipynb
 
 lab: setup engine ## Open JupyterLab with the examples
-	$(BIN)/jupyter lab --notebook-dir=examples
+	$(BIN)/jupyter lab --notebook-dir=examples $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: setup engine ## Run all tests
 	$(BIN)/python -m pytest

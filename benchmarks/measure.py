@@ -9,13 +9,14 @@ import os
 import platform
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from sm_remote.aws.local_service import find_service, stop_service
+from sm_remote.home import find_home
 
 Candidate = Callable[[], object]
 
@@ -75,6 +76,14 @@ def show_figure(title: str, value: float, goal: float, unit: str) -> None:
     print(f"  {title}: {value:.3g} {unit} (goal: at most {goal:g}; {verdict})", flush=True)
 
 
+def stop_running_service() -> None:
+    """Ends the local training service of the present state directory, if one runs."""
+    home = find_home()
+    found = find_service(home)
+    if found is not None:
+        stop_service(home, found[0])
+
+
 @contextmanager
 def state_of_its_own(engine: str) -> Iterator[Path]:
     """A fresh state directory with a local training service of the wanted engine, removed afterwards."""
@@ -84,7 +93,7 @@ def state_of_its_own(engine: str) -> Iterator[Path]:
         try:
             yield Path(directory)
         finally:
-            subprocess.run([sys.executable, "-m", "sm_remote.cli", "service", "stop"], check=False, capture_output=True)
+            stop_running_service()
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]

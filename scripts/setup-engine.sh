@@ -31,7 +31,7 @@ EOF
 }
 
 without_engine() {
-  echo "No Docker daemon: $1" >&2
+  echo "No Docker: $1." >&2
   if [ "${SM_REMOTE_REQUIRE_ENGINE:-}" = 1 ]; then exit 1; fi
   echo "Jobs will run as processes of this machine (engine=process)." >&2
   exit 0
@@ -71,7 +71,11 @@ start_daemon() {
 
 if [ "$(id -u)" != 0 ]; then
   if answers; then exit 0; fi
-  without_engine "to have one, run: sudo scripts/setup-engine.sh && sudo usermod -aG docker $(id -un)"
+  socket=${address#unix://}
+  if [ -S "$socket" ] && [ ! -w "$socket" ]; then
+    without_engine "$socket is there, but you may not use it. Run: sudo usermod -aG docker $(id -un), and log in again"
+  fi
+  without_engine "to have one, run: sudo scripts/setup-engine.sh && sudo usermod -aG docker $(id -un), and log in again"
 fi
 
 install_missing

@@ -32,9 +32,12 @@ if [ ! -x "$venv/bin/python" ] || [ "$("$venv/bin/python" -c 'import platform; p
     exit 1
   }
 fi
+echo "Installing sm_remote and what its tests and notebooks need into $venv"
 if ! "$venv/bin/python" -c 'import uv' 2>/dev/null; then
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
 fi
+# As pip does, trust what the machine trusts: a company's proxy has a certificate that uv does not bring along.
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS-true}; fi
 "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" \
   --editable '.[lab]' --group test --group check --group demo
 mkdir -p "$(dirname "$stamp")"

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterable, Sized
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
-from sm_remote.capture.function import bind_call, check_runnable
+from sm_remote.capture.function import bind_call, check_runnable, display_name
 from sm_remote.errors import RemoteError
 from sm_remote.executor import create_job
+from sm_remote.jobs.announcement import announce_many
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.job import Job, describe_detached
+from sm_remote.jobs.beside import run_in_thread
+from sm_remote.jobs.interrupt import interrupt_jobs
+from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
-from sm_remote.jobs.many import run_many
+from sm_remote.jobs.logs import follow_log
+from sm_remote.jobs.many import check_limit, run_many
+from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.submit import choose_image, describe_workspace
 from sm_remote.runtime.api import in_job
-from sm_remote.settings import check_names, resolve_settings
+from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
 
 if sys.version_info >= (3, 11):
@@ -46,8 +51,10 @@ class RemoteFunction(Generic[P, T]):
         check_names(arguments, origin="@remote(...)")
         self._func = func
         self._arguments = arguments
-        functools.update_wrapper(self, func)
+        # Without the callable's own attributes: those of an object could hide ours.
+        functools.update_wrapper(self, func, updated=())
 
+    @raise_plainly
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the call as a training job, streams its log and returns its value, or raises its own exception.
 
@@ -61,17 +68,15 @@ class RemoteFunction(Generic[P, T]):
         settings = resolve_settings(self._arguments)
         job: Job[T] = create_job(self._func, args, kwargs, settings)
         try:
-            job._submit()
-            if settings.stream_logs:
-                _stream(job)
-            error = super(Job, job).exception()
+            error = _see_through(job, settings)
         except KeyboardInterrupt:
-            _interrupt(job, settings.on_interrupt)
+            interrupt_jobs([job], settings.on_interrupt)
             raise
         if error is not None:
             raise error
         return job.result()
 
+    @raise_plainly
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
         """Starts the call as a training job and returns at once."""
         job: Job[T] = create_job(self._func, args, kwargs, resolve_settings(self._arguments))
@@ -86,6 +91,7 @@ class RemoteFunction(Generic[P, T]):
     def map(
         self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: Literal[True]
     ) -> list[T | BaseException]: ...
+    @raise_plainly
     def map(
         self, *iterables: Iterable[Any], max_parallel_jobs: int | None = None, return_exceptions: bool = False
     ) -> list[Any]:
@@ -96,14 +102,24 @@ class RemoteFunction(Generic[P, T]):
             max_parallel_jobs: How many may be live at once; by default the setting of that name.
             return_exceptions: Whether a failed item's exception takes its value's place. Otherwise nothing further
                 is submitted after the first failure, running jobs finish, and that exception is raised.
+
+        Raises:
+            ConfigError: ``max_parallel_jobs`` is below 1.
+            TypeError: There is no iterable.
         """
+        if not iterables:
+            raise TypeError("map() must have at least one iterable.")
+        check_limit(max_parallel_jobs)
         settings = resolve_settings(self._arguments)
         limit = max_parallel_jobs if max_parallel_jobs is not None else settings.max_parallel_jobs
+        total = _count(iterables)
+        if settings.stream_logs and total != 0:
+            _say(announce_many(connect_with(settings), settings, limit=limit))
         return run_many(
             lambda args: create_job(self._func, args, {}, settings),
             zip(*iterables, strict=False),
-            total=_count(iterables),
-            title=self.__name__ if hasattr(self, "__name__") else "jobs",
+            total=total,
+            title=display_name(self._func),
             limit=limit,
             return_exceptions=return_exceptions,
             on_interrupt=settings.on_interrupt,
@@ -116,9 +132,10 @@ class RemoteFunction(Generic[P, T]):
     def local(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the function here, in this process, with SageMaker's variables set to a temporary tree."""
         bind_call(self._func, args, kwargs)
-        value: T = run_here(self._func, args, kwargs)
+        value: T = run_here(self._func, args, kwargs, resolve_settings(self._arguments))
         return value
 
+    @raise_plainly
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Lists what would travel, why, and how big it is; nothing is uploaded."""
         bind_call(self._func, args, kwargs)
@@ -137,9 +154,10 @@ class RemoteFunction(Generic[P, T]):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: the function bound to its object, with the same settings."""
-        if instance is None:
+        bind = getattr(type(self._func), "__get__", None)
+        if instance is None or bind is None:  # a callable object is no method
             return self
-        return type(self)(self._func.__get__(instance, owner), self._arguments)
+        return type(self)(bind(self._func, instance, owner), self._arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # In a job a decorated function runs in place, so what travels is the function alone.
@@ -153,9 +171,27 @@ class AsyncRemoteFunction(RemoteFunction[P, T]):
     """A coroutine function whose calls run as training jobs; ``asyncio.run`` runs it there."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:  # type: ignore[override]
-        """Returns an awaitable of the value."""
+        """Returns an awaitable of the value; what cancels it is an interrupt of the call."""
         bind_call(self._func, args, kwargs)
-        return asyncio.to_thread(self._run, args, kwargs)
+        return self._run_beside(args, kwargs)
+
+    async def _run_beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        """`_run` in threads beside the loop."""
+        import asyncio
+
+        __tracebackhide__ = True
+        settings = resolve_settings(self._arguments)
+        job: Job[T] = await run_in_thread(create_job, self._func, args, kwargs, settings)
+        given_up = threading.Event()
+        try:
+            error = await run_in_thread(_see_through, job, settings, given_up)
+        except asyncio.CancelledError:  # Ctrl-C too: asyncio.run() and notebooks cancel what they run
+            given_up.set()
+            interrupt_jobs([job], settings.on_interrupt)
+            raise
+        if error is not None:
+            raise error
+        return job.result()
 
 
 @overload
@@ -164,6 +200,7 @@ def remote(func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[
 def remote(func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
 @overload
 def remote(**settings: Unpack[RemoteOptions]) -> _Decorator: ...
+@raise_plainly
 def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     """Makes a function's calls run as SageMaker training jobs: ``@remote``, ``@remote(...)``, ``remote(...)(f)``.
 
@@ -199,6 +236,7 @@ class _Decorator:
     def __call__(self, func: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncRemoteFunction[P, T]: ...
     @overload
     def __call__(self, func: Callable[P, T], /) -> RemoteFunction[P, T]: ...
+    @raise_plainly
     def __call__(self, func: Callable[..., Any], /) -> Any:
         if isinstance(func, RemoteFunction):
             return func.options(**self._settings)
@@ -206,26 +244,41 @@ class _Decorator:
         return kind(func, self._settings)
 
 
-def _stream(job: Job[Any]) -> None:
+def _see_through(
+    job: Job[Any], settings: ResolvedSettings, given_up: threading.Event | None = None
+) -> BaseException | None:
+    """Submits a job, streams its log and returns what it raised, if anything."""
+    job._submit()
+    if settings.stream_logs:
+        if settings.target == "sagemaker":
+            _say(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
+        _stream(job, given_up or threading.Event())
+    return super(Job, job).exception()
+
+
+def _stream(job: Job[Any], given_up: threading.Event) -> None:
     try:
-        for line in job.logs(follow=True):
-            # Looked up at each line: notebooks and tests replace sys.stdout.
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+        api = job._connection.training_jobs
+        for line in follow_log(api, job.name, follow=True, on_wait=lambda: _say(_describe_waiting(job))):
+            if given_up.is_set():
+                return
+            _say(line)
     except RemoteError as error:
         # Trouble with the log must not cost the value.
         logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
 
 
-def _interrupt(job: Job[Any], on_interrupt: str) -> None:
-    """Stops or leaves a job whose caller was interrupted; one line, and never a wait."""
-    if job.done():
-        return
-    if on_interrupt == "detach":
-        sys.stderr.write(describe_detached(job.name))
-        return
-    job.stop()
-    sys.stderr.write(f"\nInterrupted: training job {job.name} is being stopped.\n")
+def _describe_waiting(job: Job[Any]) -> str:
+    text = f"sm_remote: training job {job.name} waits for capacity"
+    if job._connection.target == "local":
+        text += ": other jobs take up this machine, see `sm-remote jobs --status InProgress`"
+    return text
+
+
+def _say(line: str) -> None:
+    # Looked up at each line: notebooks and tests replace sys.stdout.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _count(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -81,6 +81,8 @@ def _start(program: str, directory: Path) -> tuple[S3Server, subprocess.Popen[by
         *(program, f"-logdir={directory}", "server", f"-dir={directory / 'data'}"),
         *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}"),
         *("-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={directory / 's3.json'}"),
+        # Both have fixed ports of their own otherwise, which another run on this machine may hold.
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-volume.max=50", "-master.volumeSizeLimitMB=1024"),
     ]
     with (directory / "stderr").open("wb") as log:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
-from botocore.session import get_session
+if TYPE_CHECKING:
+    from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
 
 
 @cache
 def _find_operation(name: str) -> OperationModel:
+    from botocore.session import get_session  # a twelfth of a second that only a first call has to wait for
+
     return get_session().get_service_model("sagemaker").operation_model(name)
 
 
@@ -29,20 +31,22 @@ def check_request(operation: str, request: dict[str, Any]) -> list[str]:
 
 
 def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(shape, StructureShape):
-        _check_structure(shape, value, path, problems)
-    elif isinstance(shape, ListShape):
+    kind = shape.type_name
+    if kind == "structure":
+        _check_structure(cast("StructureShape", shape), value, path, problems)
+    elif kind == "list":
         _check_size(shape, len(value), path, "items", problems)
         for index, item in enumerate(value):
-            _check(shape.member, item, f"{path}[{index}]", problems)
-    elif isinstance(shape, MapShape):
+            _check(cast("ListShape", shape).member, item, f"{path}[{index}]", problems)
+    elif kind == "map":
         _check_size(shape, len(value), path, "entries", problems)
+        pair = cast("MapShape", shape)
         for key, item in value.items():
-            _check(shape.key, key, f"{path} key", problems)
-            _check(shape.value, item, f"{path}[{key!r}]", problems)
-    elif isinstance(shape, StringShape):
-        _check_string(shape, value, path, problems)
-    elif shape.type_name in ("integer", "long", "float", "double"):
+            _check(pair.key, key, f"{path} key", problems)
+            _check(pair.value, item, f"{path}[{key!r}]", problems)
+    elif kind == "string":
+        _check_string(cast("StringShape", shape), value, path, problems)
+    elif kind in ("integer", "long", "float", "double"):
         _check_size(shape, value, path, "", problems)
 
 

@@ -11,22 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.exceptions import HTTPClientError
-from botocore.httpsession import URLLib3Session
-
 from sm_remote import __version__
-from sm_remote.errors import EngineUnavailable, ServiceUnavailable
+from sm_remote.errors import EngineUnavailable, ServiceUnavailable, StorageError
 from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment, make_private, read_discovery
 
 logger = logging.getLogger("sm_remote")
 
 START_LIMIT_S = 20.0
+BETWEEN_STARTS_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +48,13 @@ def call_service(discovery: Discovery, operation: str, body: Mapping[str, Any], 
     Raises:
         ServiceUnavailable: It does not answer, or answers with an error.
     """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.exceptions import HTTPClientError
+    from botocore.httpsession import URLLib3Session
+
     request = AWSRequest(
         method="POST",
         url=discovery.endpoint_url + "/",
@@ -160,11 +162,40 @@ def stop_service(
 def _start(
     home: Home, options: ServiceOptions, *, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Discovery:
-    make_private(home.data)
-    make_private(home.service)
+    try:
+        make_private(home.data)
+        make_private(home.service)
+    except OSError as error:
+        raise StorageError(
+            f"The directory for this user's state, {home.data}, cannot be used.",
+            why=f"{error.strerror}: {error.filename}",
+            fix="Set SM_REMOTE_HOME to a directory of your own; `sm-remote doctor` checks it.",
+        ) from error
     log_path = home.service / "service.log"
+    offset = log_path.stat().st_size if log_path.exists() else 0
+    process = _spawn(home, options, log_path)
+    deadline = clock() + START_LIMIT_S
+    while clock() < deadline:
+        discovery = read_discovery(home)
+        if discovery is not None:
+            found = find_service(home)
+            if found is not None:
+                return found[0]
+        if process.returncode == 0:
+            # Another one held the lock. It may have been one that was about to end.
+            sleep(BETWEEN_STARTS_S)
+            process = _spawn(home, options, log_path)
+        elif process.returncode is not None:
+            break
+        sleep(0.01)
+    with log_path.open("rb") as written:
+        written.seek(offset)
+        tail = written.read().decode(errors="replace").strip()[-1500:]
+    raise _explain_start_failure(options, tail, str(log_path))
+
+
+def _spawn(home: Home, options: ServiceOptions, log_path: Path) -> subprocess.Popen[bytes]:
     descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    offset = os.fstat(descriptor).st_size
     with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sm_remote.service"],
@@ -178,29 +209,16 @@ def _start(
         )
     # It outlives us as a rule; where it does not, somebody must collect its exit.
     threading.Thread(target=process.wait, name="sm_remote-service-exit", daemon=True).start()
-    deadline = clock() + START_LIMIT_S
-    while clock() < deadline:
-        discovery = read_discovery(home)
-        if discovery is not None:
-            found = find_service(home)
-            if found is not None:
-                return found[0]
-        if process.returncode not in (None, 0):
-            break
-        sleep(0.01)
-    with log_path.open("rb") as written:
-        written.seek(offset)
-        tail = written.read().decode(errors="replace").strip()[-1500:]
-    raise _explain_start_failure(options, tail, str(log_path))
+    return process
 
 
 def _explain_start_failure(options: ServiceOptions, tail: str, log_path: str) -> Exception:
     if "EngineUnavailable" in tail and options.engine != "auto":
+        why, remedy = ["", *tail.splitlines()][-2:]  # the last lines of the service's own EngineUnavailable
         return EngineUnavailable(
             f"The engine {options.engine!r} does not answer.",
-            why=tail.splitlines()[-1] if tail else "",
-            fix="Start it (`sudo apt-get install docker.io`, or Docker Desktop), or leave engine at 'auto'; "
-            "`sm-remote doctor` checks it.",
+            why=why,
+            fix=f"{remedy} Or leave engine at 'auto': then jobs run as processes here. `sm-remote doctor` checks it.",
         )
     return ServiceUnavailable(
         "The local training service could not be started.",

@@ -26,6 +26,8 @@ class TrainingJobDescription:
 
     Attributes:
         version: The local service's change counter at that moment; 0 on AWS.
+        outcome_marker: The log line with which an ended job said what its outcome is, where the local service gave
+            it along; None on AWS, whose log has to be read for it.
         raw: The answer itself.
     """
 
@@ -46,10 +48,11 @@ class TrainingJobDescription:
     billable_s: int | None
     transitions: tuple[Transition, ...]
     version: int
+    outcome_marker: str | None
     raw: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrainingJobSummary:
     """One row of ListTrainingJobs."""
 
@@ -58,6 +61,9 @@ class TrainingJobSummary:
     status: TrainingJobStatus
     creation_time: datetime
     end_time: datetime | None
+
+    def __repr__(self) -> str:
+        return f"<TrainingJobSummary {self.name}: {self.status}, created {self.creation_time:%Y-%m-%d %H:%M:%S}>"
 
 
 def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
@@ -85,6 +91,7 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
         billable_s=answer.get("BillableTimeInSeconds"),
         transitions=tuple(_parse_transition(row) for row in answer.get("SecondaryStatusTransitions") or ()),
         version=read_version(answer),
+        outcome_marker=read_header(answer, "x-sm-remote-outcome"),
         raw=answer,
     )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
-from sm_remote.errors import ConfigError
+from sm_remote.errors import ConfigError, ServiceUnavailable
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Discovery, Home
 
 READ_LIMIT_S = 75
@@ -117,7 +117,7 @@ def connect_aws(region: str | None) -> Session:
     """
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         session = boto3.session.Session(region_name=region)
@@ -139,8 +139,13 @@ def connect_aws(region: str | None) -> Session:
         retries={"mode": "adaptive", "total_max_attempts": 10},
     )
 
+    advice = "Check the AWS credentials (`aws sts get-caller-identity`) and the network."
+
     def find_account() -> str | None:
-        account: str = session.client("sts").get_caller_identity()["Account"]
+        try:
+            account: str = session.client("sts").get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceUnavailable("AWS does not say which account this is.", why=str(error), fix=advice) from error
         return account
 
     return Session(
@@ -150,5 +155,5 @@ def connect_aws(region: str | None) -> Session:
         make_client=lambda service: session.client(service, config=config),  # type: ignore[call-overload]
         make_s3_client=lambda: session.client("s3", config=config),
         reconnect=None,
-        advice="Check the AWS credentials (`aws sts get-caller-identity`) and the network.",
+        advice=advice,
     )

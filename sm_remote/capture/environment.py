@@ -16,6 +16,9 @@ from sm_remote.capture.distributions import (
 )
 from sm_remote.capture.modules import Located
 
+COMPANIONS: Mapping[str, tuple[str, ...]] = {"torch": ("numpy",)}
+"""What distributions use wherever it is installed, and do not declare."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
@@ -93,7 +96,8 @@ def close_over_requirements(
         key, extra = todo.pop()
         if key in stop:
             continue
-        for name, wanted in _requirements(index.by_name[key], extra):
+        companions = ((name, ()) for name in COMPANIONS.get(key, ()) if not extra)
+        for name, wanted in (*_requirements(index.by_name[key], extra), *companions):
             if name not in index.by_name or name == OWN_DISTRIBUTION:
                 continue
             reasons.setdefault(name, f"required by {index.by_name[key].name}")

@@ -60,9 +60,10 @@ class Explanation(Sequence[Item]):
         return str(self)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(title)}</th>" for title in _TITLES)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(item))}</tr>" for item in self)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = _html_row("th", _TITLES)
+        body = "".join(_html_row("td", _cells(item)) for item in self)
+        caption = f"{escape(self.function_name)}() would send {escape(_sum_up(self.items))}"
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table><p>{caption}</p>"
 
 
 def explain_call(
@@ -133,8 +134,18 @@ def render_table(function_name: str, items: Sequence[Item]) -> str:
     rows = [_TITLES, *(_cells(item) for item in items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
     lines = [_align(row, widths) for row in rows]
-    total = render_size(sum(item.size_bytes or 0 for item in items))
-    return "\n".join([f"{function_name}() would send", *lines, f"{total} in all; what is stored already is not sent."])
+    return "\n".join([f"{function_name}() would send", *lines, _sum_up(items)])
+
+
+def _sum_up(items: Sequence[Item]) -> str:
+    return f"{render_size(sum(item.size_bytes or 0 for item in items))} in all; what is stored already is not sent."
+
+
+def _html_row(kind: str, cells: Sequence[str]) -> str:
+    *texts, size = (escape(cell) for cell in cells)
+    # JupyterLab aligns cells to the right, which suits numbers alone.
+    row = "".join(f'<{kind} style="text-align: left">{text}</{kind}>' for text in texts)
+    return f"<tr>{row}<{kind}>{size}</{kind}></tr>"
 
 
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -134,10 +134,11 @@ def _not_callable(func: object) -> CaptureError:
             why="It is not callable until it is looked up on its class.",
             fix="Write @classmethod above @remote, not below it, or pass Class.method.",
         )
+    fix = "Pass a function, a method, a class or an object with __call__."
+    if isinstance(func, str) and func.startswith(("ml.", "local")):
+        fix = f"An instance type goes by its name: @remote(instance_type={func!r})."
     return CaptureError(
-        f"{func!r:.200} cannot run as a training job.",
-        why=f"It is a {kind}, which is not callable.",
-        fix="Pass a function, a method, a class or an object with __call__.",
+        f"{func!r:.200} cannot run as a training job.", why=f"It is a {kind}, which is not callable.", fix=fix
     )
 
 

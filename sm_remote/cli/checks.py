@@ -80,12 +80,14 @@ def check_home(home: Home, *, measure_free: Callable[[Path], int] | None = None)
 def _check_directory(name: str, directory: Path, measure_free: Callable[[Path], int]) -> Check:
     # os.path's exists() says no, too, where a directory on the way may not be entered.
     existing = next(path for path in (directory, *directory.parents) if os.path.exists(path))
+    # What lies above the directory is not ours to move or to take.
+    elsewhere = None if existing == directory else "export SM_REMOTE_HOME=$HOME/.sm_remote"
     if not existing.is_dir():
         detail = f"{existing} is no directory"
-        return Check(name=name, state=State.FAILURE, detail=detail, fix=f"mv {existing} {existing}.old")
+        return Check(name=name, state=State.FAILURE, detail=detail, fix=elsewhere or f"mv {existing} {existing}.old")
     if not os.access(existing, os.W_OK | os.X_OK):
         detail = f"{directory} cannot be written: {existing} belongs to somebody else"
-        return Check(name=name, state=State.FAILURE, detail=detail, fix=f"sudo chown -R $USER {existing}")
+        return Check(name=name, state=State.FAILURE, detail=detail, fix=elsewhere or f"sudo chown -R $USER {existing}")
     free = measure_free(existing)
     room = f"{directory}, {render_bytes(free)} free"
     if free < NO_SPACE:

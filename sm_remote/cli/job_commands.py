@@ -136,7 +136,7 @@ def result(ctx: click.Context, name: str, output: Path | None, target: str | Non
     world: World = ctx.obj
     connection = world.connect(target)
     job = attach_through(connection, resolve_name(connection, name))
-    if world.terminal and not job.done():
+    if world.terminal and not job.done() and not job.status.is_terminal:  # the value of an ended one is being fetched
         sys.stderr.write(f"{make_inert(job.name)} runs: waiting for its value. An interrupt ends only the waiting.\n")
     error = job.exception()
     if isinstance(error, RemoteError):

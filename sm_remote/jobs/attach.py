@@ -14,6 +14,7 @@ from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.settings import ResolvedSettings, resolve_settings
 
 SEARCHED = 500
@@ -28,6 +29,7 @@ def connect_with(settings: ResolvedSettings) -> Connection:
     return connect(target=settings.target, home=find_home(), region=settings.region, options=options)
 
 
+@raise_plainly
 def attach(name: str, *, target: str | None = None) -> Job[Any]:
     """Returns a job that exists, whoever made it and wherever.
 
@@ -93,6 +95,7 @@ def _explain_not_found(connection: Connection, name: str) -> JobNotFound:
     )
 
 
+@raise_plainly
 def list_jobs(
     *,
     limit: int | None = 100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -15,6 +16,17 @@ from sm_remote.storage import Store, open_store
 
 _lock = threading.Lock()
 _connections: dict[tuple[Any, ...], Connection] = {}
+
+
+def _forget_all() -> None:
+    """In a forked child nobody watches jobs, and its sockets are its parent's: it connects anew."""
+    global _lock
+    _lock = threading.Lock()
+    _connections.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 class Connection:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
+import logging
 import shutil
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,18 +18,28 @@ from typing import Any, TypeVar
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.errors import JobError, RemoteError
+from sm_remote.errors import CorruptBlob, JobError, RemoteError, StorageError
 from sm_remote.jobs.archive import extract_archive
+from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.lock import JobLock, send_lock
 from sm_remote.jobs.logs import follow_log, read_tail
-from sm_remote.jobs.results import TAIL_LINES, conclude
+from sm_remote.jobs.plain_errors import raise_plainly
+from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, add_note, conclude, discard_corrupt, reaching
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
+from sm_remote.storage import Store
+from sm_remote.wire.layout import JOBS, OUTCOME
 
 T = TypeVar("T")
 
+logger = logging.getLogger("sm_remote")
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+OUR_OUTPUT = OUTCOME.partition("/")[0]
+LOOK_AGAIN_AFTER_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Pauses in which an API or a store that does not answer may come back before an outcome is given up."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Phase:
     """One stretch of a job's life.
 
@@ -43,6 +54,9 @@ class Phase:
     start: datetime
     duration_s: float
     message: str
+
+    def __repr__(self) -> str:
+        return f"<Phase {self.name}: {self.duration_s:.2f} s from {self.start:%H:%M:%S}>"
 
 
 class Job(Future[T]):
@@ -62,6 +76,7 @@ class Job(Future[T]):
         *,
         spec: TrainingJobSpec | None = None,
         lock: JobLock | None = None,
+        pauses_s: Sequence[float] = LOOK_AGAIN_AFTER_S,
     ) -> None:
         super().__init__()
         self.name = name
@@ -75,6 +90,8 @@ class Job(Future[T]):
             self._started.set()
         self.add_done_callback(lambda _: self._started.set())
         self._arn: str | None = None
+        self._pauses = iter(pauses_s)
+        self._trouble_told = False
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -87,19 +104,26 @@ class Job(Future[T]):
         with self._submission:
             if self._submitted or self._spec is None or not self.set_running_or_notify_cancel():
                 return
+            created = datetime.now(timezone.utc)
             try:
-                created = datetime.now(timezone.utc)
                 self._arn = self._connection.training_jobs.create(build_create_training_job(self._spec))
-            except BaseException as error:
+            except Exception as error:
                 self.set_exception(error)
                 raise
-            self._submitted = True
+            except BaseException:
+                # An interrupt. The request may have arrived all the same: the job is one until nobody knows it.
+                self._begin(created)
+                raise
             spec, lock = self._spec, self._lock
-            self._spec = self._lock = None
-            self._started.set()
-        self._connection.watcher.watch(self.name, created, self._on_end)
+            self._begin(created)
         if lock is not None:
             send_lock(lock, spec, self._connection)
+
+    def _begin(self, created: datetime) -> None:
+        self._submitted = True
+        self._spec = self._lock = None
+        self._started.set()
+        self._connection.watcher.watch(self.name, created, self._on_end)
 
     def _attach(self, description: TrainingJobDescription) -> None:
         """Takes up a job that somebody created."""
@@ -118,12 +142,35 @@ class Job(Future[T]):
         try:
             if isinstance(end, RemoteError):
                 raise end
-            tail = read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
-            value = conclude(end, store=self._connection.open_store(end.output_uri), tail=tail)
+            marker = end.outcome_marker
+            with reaching():
+                tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
+                store = self._connection.open_store(end.output_uri)
+            value = conclude(end, store=store, tail=tail)
+        except OutOfReachError as error:
+            self._look_again(end, error.__cause__)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's
+            if isinstance(error, CorruptBlob) and isinstance(end, TrainingJobDescription):
+                with suppress(StorageError):
+                    discard_corrupt(error, self._connection.open_store(end.output_uri.removesuffix(f"/{JOBS}")))
             self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)
+
+    def _look_again(self, end: TrainingJobDescription | RemoteError, trouble: BaseException | None) -> None:
+        """After a pause, each longer than the one before: how the job ended does not change meanwhile."""
+        pause_s = next(self._pauses, None)
+        if pause_s is None:
+            error = trouble or RemoteError(f"The outcome of {self.name} cannot be had.")
+            add_note(error, f"Training job {self.name} has ended. Its value: sm_remote.attach({self.name!r}).result()")
+            self.set_exception(error.with_traceback(None))
+            return
+        if not self._trouble_told:
+            self._trouble_told = True
+            logger.warning("The outcome of %s cannot be had yet; looking again. %s", self.name, trouble)
+        again = threading.Timer(pause_s, self._conclude, (end,))
+        again.daemon = True
+        again.start()
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -198,6 +245,7 @@ class Job(Future[T]):
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
+    @raise_plainly
     def result(self, timeout: float | None = None) -> T:
         """Waits for the value.
 
@@ -232,24 +280,44 @@ class Job(Future[T]):
             raise
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        return self._wait().__await__()
+
+    async def _wait(self) -> T:
+        """Like `result`: what cancels the waiting (a timeout, an interrupt) leaves the job as it is."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def wake() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def tell(_: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop was closed in the meantime
+                loop.call_soon_threadsafe(wake)
+
+        self.add_done_callback(tell)
+        await wait_awake(ended)
+        return self.result()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Asks for the job's end and returns at once; a job that has ended is no error."""
+        if not self._withdraw() and self._submitted:
+            self._connection.training_jobs.stop(self.name)
+
+    def _withdraw(self) -> bool:
+        """Takes back a job that waits to be submitted; whether it did. It never stops a live one."""
         with self._submission:
-            if not self._submitted:
-                super().cancel()
-                return
-        self._connection.training_jobs.stop(self.name)
+            return not self._submitted and super().cancel()
 
     def cancel(self) -> bool:
         """Stops a live job, or withdraws one that waits to be submitted; tells whether that had effect."""
-        with self._submission:
-            if not self._submitted:
-                return super().cancel()
-        if self.done() or self._look().status.is_terminal:
+        if self._withdraw():
+            return True
+        if not self._submitted or self.done() or self._look().status is not TrainingJobStatus.IN_PROGRESS:
             return False
         self.stop()
         return True
@@ -277,23 +345,19 @@ class Job(Future[T]):
         description = self._look()
         store = self._connection.open_store(description.output_uri)
         archive = f"{self.name}/output/{'model' if kind == 'model' else 'output'}.tar.gz"
+        ours = OUR_OUTPUT if kind == "data" else ""
         directory.mkdir(parents=True, exist_ok=True)
         if store.head(archive) is not None:
-            extract_archive(store.fetch(archive), directory)
-            return directory
-        prefix = f"{self.name}/output/{kind}/"
-        keys = [found.key for found in store.list(prefix) if not found.key.startswith(prefix + "sm_remote/")]
-        if not keys:
+            found = extract_archive(store.fetch(archive), directory, leave_out=ours)
+        else:
+            found = _copy_objects(store, f"{self.name}/output/{kind}/", directory, leave_out=ours)
+        if not found:
             raise JobError(
                 f"Training job {self.name} left no {'model' if kind == 'model' else 'output data'}.",
-                why=f"There is nothing below {store.uri(prefix)}.",
+                why=f"There is nothing below {store.uri(f'{self.name}/output/')} but what is sm_remote's own.",
                 fix=f"Save files into os.environ['{'SM_MODEL_DIR' if kind == 'model' else 'SM_OUTPUT_DATA_DIR'}'].",
                 job_name=self.name,
             )
-        for key in keys:
-            target = directory / key.removeprefix(prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(store.fetch(key), target)
         return directory
 
     def _require_submitted(self) -> None:
@@ -305,10 +369,26 @@ class Job(Future[T]):
             )
 
     def __repr__(self) -> str:
-        state = (
-            "cancelled" if self.cancelled() else "ended" if self.done() else "live" if self._submitted else "waiting"
-        )
-        return f"<Job {self.name} {state}>"
+        return f"<Job {self.name}: {self._describe_state()}>"
+
+    def _describe_state(self) -> str:
+        """What this process knows of the state, without asking for it."""
+        if self.cancelled():
+            return "cancelled"
+        if not self.done():
+            return "live" if self._submitted else "waits to be submitted"
+        error = super().exception()
+        return "has a value" if error is None else f"ended with {type(error).__name__}"
+
+
+def _copy_objects(store: Store, prefix: str, directory: Path, *, leave_out: str) -> int:
+    keys = [found.key for found in store.list(prefix) if not found.key.startswith(f"{prefix}{leave_out}/")]
+    for key in keys:
+        content = store.fetch(key)  # before its directory is made: the store refuses keys that lead out
+        target = directory / key.removeprefix(prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(content, target)
+    return len(keys)
 
 
 def _find_remote_frames(error: BaseException) -> TracebackType | None:

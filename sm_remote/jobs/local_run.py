@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sm_remote.jobs.attach import connect_with
+from sm_remote.runtime.environment import decode_value, encode_value
+from sm_remote.settings import ResolvedSettings
 
-def run_here(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+
+def run_here(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], settings: ResolvedSettings
+) -> Any:
     """Calls the function here; a coroutine is returned to the caller, who awaits it.
 
     The temporary tree stays after the call, so that what the function saved can be looked at; its path is said.
@@ -22,32 +28,51 @@ def run_here(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[st
     sys.stderr.write(
         f"Running {getattr(func, '__name__', 'the function')} in this process; SM_MODEL_DIR is {tree}/model\n"
     )
+    variables = build_variables(tree, hyperparameters=settings.hyperparameters, channels=settings.inputs)
+    for name, directory in variables.items():
+        if name.endswith("_DIR") or name.startswith("SM_CHANNEL_"):
+            Path(directory).mkdir(parents=True, exist_ok=True)
+    for channel, uri in settings.inputs.items():
+        _fill_channel(tree / "input" / "data" / channel, uri, settings)
     if inspect.iscoroutinefunction(func):
-        return _run_coroutine(tree, func, args, kwargs)
-    with _set_variables(tree):
+        return _run_coroutine(variables, func, args, kwargs)
+    with _set_variables(variables):
         return func(*args, **kwargs)
 
 
-async def _run_coroutine(tree: Path, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    with _set_variables(tree):
+async def _run_coroutine(
+    variables: Mapping[str, str], func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    with _set_variables(variables):
         return await func(*args, **kwargs)
 
 
-def build_variables(tree: Path) -> dict[str, str]:
+def build_variables(tree: Path, *, hyperparameters: Mapping[str, Any], channels: Iterable[str]) -> dict[str, str]:
     """The variables that a job has, for a tree that stands for /opt/ml."""
     return {
         "SM_MODEL_DIR": str(tree / "model"),
         "SM_OUTPUT_DATA_DIR": str(tree / "output" / "data"),
         "SM_NUM_GPUS": "0",
-        "SM_HPS": json.dumps({}),
+        "SM_HPS": encode_value({name: decode_value(str(value)) for name, value in hyperparameters.items()}),
+        **{f"SM_CHANNEL_{name.upper()}": str(tree / "input" / "data" / name) for name in channels},
     }
 
 
+def _fill_channel(directory: Path, uri: str, settings: ResolvedSettings) -> None:
+    """Copies what a job would see in a channel: all keys that begin with the URI's. Source: API_S3DataSource."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    store = connect_with(settings).open_store(f"s3://{bucket}")
+    start = prefix.rpartition("/")[0]
+    for found in store.list(prefix):
+        if not found.key.endswith("/"):
+            content = store.fetch(found.key)
+            target = directory / found.key.removeprefix(f"{start}/" if start else "")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(content, target)
+
+
 @contextmanager
-def _set_variables(tree: Path) -> Iterator[None]:
-    variables = build_variables(tree)
-    for name in ("SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"):
-        Path(variables[name]).mkdir(parents=True, exist_ok=True)
+def _set_variables(variables: Mapping[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from sm_remote.aws.training_jobs import TrainingJobs
+from sm_remote.spec import SecondaryStatus
 from sm_remote.wire.launch import read_manifest_digest
 from sm_remote.wire.marker import split_marker
 
@@ -21,6 +22,7 @@ def follow_log(
     name: str,
     *,
     follow: bool,
+    on_wait: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[str]:
@@ -30,6 +32,7 @@ def follow_log(
         api: The training-job API.
         name: The job.
         follow: Whether to go on until the job has ended and its last line is out, or to stop at what is there now.
+        on_wait: Called once if the job waits for capacity; it has no log until that has an end.
         sleep: For tests.
         clock: For tests.
     """
@@ -39,7 +42,11 @@ def follow_log(
     description = api.describe(name)
     manifest_digest = read_manifest_digest(description.arguments)
     ended_at: float | None = None
+    waited = False
     while True:
+        if description.secondary_status is SecondaryStatus.PENDING and not waited:
+            waited = True
+            on_wait()
         if description.status.is_terminal and ended_at is None:
             ended_at = clock()
         if not description.status.is_terminal or not tokens:

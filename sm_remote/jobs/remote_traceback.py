@@ -26,6 +26,13 @@ def build_traceback(frames: Sequence[Frame]) -> TracebackType | None:
     return built
 
 
+def find_remote_part(frames: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that `build_traceback` made, behind whatever raised it here; None without one."""
+    while frames is not None and frames.tb_frame.f_globals.get("_EnteredError") is not _EnteredError:
+        frames = frames.tb_next
+    return frames
+
+
 def _enter(frame: Frame) -> TracebackType:
     """Runs one statement that has the frame's file, function and line, and raises there."""
     first = find_first_line(frame)

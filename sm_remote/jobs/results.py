@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import linecache
+import os
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import (
     CorruptBlob,
-    DependencyInstallFailed,
     JobError,
     JobFailed,
     JobStopped,
@@ -23,6 +27,7 @@ from sm_remote.errors import (
     OutcomeMissing,
     OutOfMemory,
     RemoteError,
+    ServiceUnavailable,
     StorageError,
     TimedOut,
 )
@@ -32,10 +37,31 @@ from sm_remote.storage import Store
 from sm_remote.wire import layout
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.launch import read_manifest_digest
-from sm_remote.wire.marker import parse_marker
+from sm_remote.wire.marker import is_digest, parse_marker
 from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 TAIL_LINES = 200
+
+
+class OutOfReachError(Exception):
+    """The API or the store did not answer, which says nothing about the job; the cause says why."""
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Tells what may be there at the next try from what is not there or not whole.
+
+    Raises:
+        OutOfReachError: The API or the store did not answer.
+    """
+    try:
+        yield
+    except ServiceUnavailable as error:
+        raise OutOfReachError from error
+    except StorageError as error:
+        if isinstance(error, CorruptBlob) or error.facts.get("missing") is not False:
+            raise
+        raise OutOfReachError from error
 
 
 def find_marker(lines: Sequence[str], description: TrainingJobDescription) -> BlobRef | None:
@@ -63,6 +89,7 @@ def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequenc
         TimedOut: It ran into ``max_runtime_in_seconds``.
         JobFailed: It failed without an exception of the user's.
         OutcomeMissing: Its outcome is absent, altered or unreadable here.
+        OutOfReachError: The store did not answer.
         BaseException: The user's own exception, with the remote frames in its traceback.
     """
     if description.status is TrainingJobStatus.STOPPED:
@@ -83,7 +110,9 @@ def _fetch_outcome(description: TrainingJobDescription, store: Store, marker: Bl
     archived = description.compressed
     key = (layout.output_archive_key if archived else layout.outcome_key)(description.name)
     try:
-        path = _unpack_outcome(store.fetch(key), marker) if archived else store.fetch(key)
+        with reaching():
+            found = store.fetch(key)
+        path = _unpack_outcome(found, marker) if archived else found
     except StorageError as error:
         raise OutcomeMissing(
             f"The outcome of {description.name} cannot be read from {store.uri(key)}.",
@@ -108,13 +137,31 @@ def _unpack_outcome(archive: Path, marker: BlobRef) -> Path:
     directory = Path(tempfile.mkdtemp(prefix="sm_remote-outcome-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     target = directory / marker.digest
-    with tarfile.open(archive, "r:gz") as tar:
-        member = tar.extractfile(layout.OUTCOME)
-        if member is None:
-            raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
-        with member, target.open("wb") as file:
-            shutil.copyfileobj(member, file)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            member = tar.extractfile(layout.OUTCOME)
+            if member is None:
+                raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
+            with member, target.open("wb") as file:
+                shutil.copyfileobj(member, file)
+    except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
+        raise StorageError(f"{archive} is no archive with {layout.OUTCOME} in it.", why=str(error)) from error
     return target
+
+
+def discard_corrupt(error: CorruptBlob, store: Store) -> None:
+    """Deletes the blob that a job refused, if it is the store's that has other bytes: the next call stores it anew.
+
+    Args:
+        error: As the job raised it.
+        store: The one with the job's blobs.
+
+    Raises:
+        StorageError: The store cannot be read or written.
+    """
+    digest = str(error.facts.get("digest"))
+    if is_digest(digest) and digest_file(store.fetch(layout.blob_key(digest))) != digest:
+        store.delete(layout.blob_key(digest))
 
 
 def _load_value(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> Any:
@@ -150,6 +197,7 @@ def _explain_stop(description: TrainingJobDescription) -> JobError:
 
 
 _MEMORY_WORDS = re.compile(r"OutOfMemory|instance type with more memory|out of memory", re.IGNORECASE)
+_AROUND_REASON = re.compile(r"\AAlgorithmError: (\S.*), exit code: \d+\Z", re.DOTALL)
 _BYTES = re.compile(r"(limit|peak) (\d+) bytes")
 
 
@@ -166,11 +214,9 @@ def _explain_failure(description: TrainingJobDescription, tail: Sequence[str]) -
     if _MEMORY_WORDS.search(reason):
         found = {kind: int(number) for kind, number in _BYTES.findall(reason)}
         return build_out_of_memory(description, limit_bytes=found.get("limit"), peak_bytes=found.get("peak"))
-    if "DependencyInstallFailed" in reason:
-        return DependencyInstallFailed(f"Training job {name} failed: a package could not be installed.", why=reason)
     return JobFailed(
         f"Training job {name} failed.",
-        why=reason or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
+        why=render_reason(reason) or "SageMaker gave no reason." + (f" Its last lines:\n{shown}" if shown else ""),
         fix=f"See the log: `sm-remote logs {name}`.",
         job_name=name,
         failure_reason=reason,
@@ -181,16 +227,26 @@ def build_out_of_memory(
     description: TrainingJobDescription, *, limit_bytes: int | None, peak_bytes: int | None
 ) -> OutOfMemory:
     """The error of a job that needed more memory than it had."""
-    peak = f"{peak_bytes / 2**30:.1f} GiB" if peak_bytes else "an unknown amount"
-    limit = f"{limit_bytes / 2**30:.1f} GiB" if limit_bytes else "its limit"
+    known = [f"used {_render_size(peak_bytes)}"] if peak_bytes else []
+    known += [f"limit {_render_size(limit_bytes)}"] if limit_bytes else []
+    known += [description.instance_type] if description.instance_type else []
     return OutOfMemory(
-        f"Training job {description.name} ran out of memory: it used {peak} of {limit} ({description.instance_type}).",
-        why=description.failure_reason or "",
+        f"Training job {description.name} ran out of memory" + (f" ({', '.join(known)})." if known else "."),
+        why=render_reason(description.failure_reason or ""),
         fix="Use an instance_type with more memory, or less data at a time.",
         job_name=description.name,
         limit_bytes=limit_bytes,
         peak_bytes=peak_bytes,
     )
+
+
+def render_reason(reason: str) -> str:
+    """A FailureReason without what SageMaker puts around the job's own words, where there are any."""
+    return _AROUND_REASON.sub(r"\1", reason)
+
+
+def _render_size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.0f} MiB"
 
 
 def _rebuild_exception(description: TrainingJobDescription, path: Path, header: OutcomeHeader) -> BaseException:
@@ -210,21 +266,31 @@ def _rebuild_exception(description: TrainingJobDescription, path: Path, header: 
         return _explain_missing_module(description, original, header.missing_module)
     if isinstance(original, Exception) and header.note is None:
         add_note(original, f"Raised in training job {description.name}.")
+        if isinstance(original, FileNotFoundError):
+            explain_missing_file(original)
         return original
     failed = _build_failed(description, header)
     failed.__cause__ = original
     return failed
 
 
+def explain_missing_file(error: FileNotFoundError) -> None:
+    """Notes of a file that is missed in the job and lies here that files do not travel."""
+    if isinstance(error.filename, str) and os.path.exists(error.filename):
+        add_note(
+            error,
+            f"{error.filename!r} is here, but files do not travel: pass what is in it as an argument, or give its "
+            "place in S3: @remote(inputs={'train': 's3://...'}).",
+        )
+
+
 def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) -> JobFailed:
     raised = header.chain[0]
     short = raised.type.removeprefix("builtins.")
-    where = "".join(
-        f"\n  at {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in raised.frames[-3:]
-    )
+    where = [f"  at {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in raised.frames[-3:]]
     return JobFailed(
         f"Training job {description.name} failed: {short}: {raised.text}".rstrip(": "),
-        why=(header.note or "") + where,
+        why="\n".join([*([header.note] if header.note else []), *where]),
         fix=f"See the log: `sm-remote logs {description.name}`.",
         job_name=description.name,
         failure_reason=description.failure_reason,
@@ -234,17 +300,30 @@ def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) ->
 def _explain_missing_module(
     description: TrainingJobDescription, original: ModuleNotFoundError, module: str
 ) -> ModuleMissing:
+    package = module.partition(".")[0]
+    if _is_installed(package):
+        why = "It is installed here, but nothing that the function visibly reaches needs it."
+        fix = "Import it where the function is defined or inside the function, or name its package"
+    else:
+        why = "It is not installed here either."
+        fix = "Correct its name, or install it here and call again, or name its package"
     error = ModuleMissing(
         f"Training job {description.name} has no module named {module!r}.",
-        why="Nothing that the function visibly reaches needs it, or it is not installed here either.",
-        fix=f"Import it where the function is defined or inside the function, or name its package: "
-        f"@remote(dependencies=[{module.partition('.')[0]!r}]). `.explain(...)` lists what travels.",
+        why=why,
+        fix=f"{fix}: @remote(dependencies=[{package!r}]). `.explain(...)` lists what travels.",
         job_name=description.name,
         module=module,
     )
     error.name = module
     error.__cause__ = original
     return error
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # a module without a spec, such as __main__
+        return package in sys.modules
 
 
 def _load_exception(path: Path, header: OutcomeHeader) -> BaseException | None:

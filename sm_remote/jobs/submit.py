@@ -57,10 +57,12 @@ def prepare_function(
     image_uri, python = choose_image(settings, connection)
     role_arn = _choose_role(settings)
     root_uri = choose_root(settings, connection)
-    name = settings.job_name_prefix or _name_of(func)
+    function_name = _name_of(func)
     spec = TrainingJobSpec(
         name=build_job_name(
-            name, moment or datetime.now(), secrets.randbits(64) if random_bits is None else random_bits
+            settings.job_name_prefix or function_name,
+            moment or datetime.now(),
+            secrets.randbits(64) if random_bits is None else random_bits,
         ),
         role_arn=role_arn,
         image_uri=image_uri,
@@ -76,7 +78,7 @@ def prepare_function(
         metric_definitions=tuple(
             MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
         ),
-        tags=build_tags(find_origin(), name, dict(settings.tags)),
+        tags=build_tags(_describe_origin(settings), function_name, dict(settings.tags)),
         network_isolation=settings.enable_network_isolation,
     )
     _check(spec)
@@ -110,6 +112,10 @@ def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:
         file_filter=settings.custom_file_filter,
         limit_bytes=settings.local_workdir_limit_bytes,
     )
+
+
+def _describe_origin(settings: ResolvedSettings) -> dict[str, str]:
+    return {**find_origin(), **({"instance": "whole host"} if settings.whole_host else {})}
 
 
 def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:

@@ -35,11 +35,13 @@ def find_origin() -> dict[str, str]:
     origin: dict[str, str] = {}
     with contextlib.suppress(OSError, KeyError, ImportError):  # a uid without a name, as in some containers
         origin["user"] = getpass.getuser()
-    notebook = os.environ.get("JPY_SESSION_NAME", "")
-    if notebook:
-        origin["notebook"] = os.path.basename(notebook)
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
+    # Jupyter names the notebook in the kernel's environment, VS Code in the notebook's own variables.
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
     if shell is not None:
         origin["cell"] = str(shell.execution_count)
+        notebook = notebook or shell.user_ns.get("__vsc_ipynb_file__", "")
+    if notebook:
+        origin["notebook"] = os.path.basename(notebook)
     return origin

@@ -77,7 +77,7 @@ class Watcher:
             try:
                 ended, live, seen = self._look(names, oldest, seen)
                 failures = 0
-            except RemoteError as error:
+            except Exception as error:  # noqa: BLE001 - without this thread every job would wait for ever
                 # Trouble with the API is never a job's failure: wait and look again, saying so once.
                 failures += 1
                 if failures == 3:
@@ -125,8 +125,8 @@ class Watcher:
                     vanished.add(name)
             except JobNotFound:
                 vanished.add(name)
-            except RemoteError:
-                logger.debug("Could not look at %s; trying again.", name)
+            except Exception:
+                logger.debug("Could not look at %s; trying again.", name, exc_info=True)
         return vanished
 
     def _finish(self, name: str) -> None:
@@ -134,7 +134,8 @@ class Watcher:
             result: TrainingJobDescription | RemoteError = self._api.describe(name)
         except JobNotFound as error:
             result = error
-        except RemoteError:
+        except Exception:
+            logger.debug("Could not look at %s; trying again.", name, exc_info=True)
             return  # still watched: the next look tries again
         with self._lock:
             entries = self._watched.pop(name, [])

@@ -31,7 +31,7 @@ class InJobFunction:
 
     def __init__(self, func: Callable[..., Any]) -> None:
         self._func = func
-        functools.update_wrapper(self, func)
+        functools.update_wrapper(self, func, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the function."""
@@ -70,7 +70,8 @@ class InJobFunction:
         _need_client(f"{self._name}.explain()", "Call it where the job is started.")
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else InJobFunction(self._func.__get__(instance, owner))
+        bind = getattr(type(self._func), "__get__", None)
+        return self if instance is None or bind is None else InJobFunction(bind(self._func, instance, owner))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return in_job, (self._func,)

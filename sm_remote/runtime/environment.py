@@ -22,7 +22,7 @@ def set_environment() -> None:
 def build_variables() -> dict[str, str]:
     """What `set_environment` sets."""
     resources = _read_config("resourceconfig.json")
-    hyperparameters = {name: _decode(text) for name, text in _read_config("hyperparameters.json").items()}
+    hyperparameters = {name: decode_value(text) for name, text in _read_config("hyperparameters.json").items()}
     channels = sorted(set(_read_config("inputdataconfig.json")) - {CHANNEL, LAYER_CHANNEL})
     variables: dict[str, Any] = {
         "INPUT_DIR": ml_path("input"),
@@ -42,7 +42,7 @@ def build_variables() -> dict[str, str]:
     }
     variables.update({f"CHANNEL_{name.upper()}": ml_path("input", "data", name) for name in channels})
     variables.update({f"HP_{name.upper()}": value for name, value in hyperparameters.items()})
-    return {f"SM_{name}": _encode(value) for name, value in variables.items()}
+    return {f"SM_{name}": encode_value(value) for name, value in variables.items()}
 
 
 def is_publisher() -> bool:
@@ -80,7 +80,7 @@ def _read_config(name: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _decode(text: Any) -> Any:
+def decode_value(text: Any) -> Any:
     """A hyperparameter's value: JSON where it is JSON, else the text itself."""
     try:
         return json.loads(text)
@@ -88,7 +88,8 @@ def _decode(text: Any) -> Any:
         return text
 
 
-def _encode(value: Any) -> str:
+def encode_value(value: Any) -> str:
+    """A variable's text: lists and mappings as compact JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -68,6 +68,7 @@ def verify_blob(ref: BlobRef) -> None:
             f"The object {ref.digest} is not the one that was sent, so nothing was run.",
             why=f"It should have {ref.size_bytes} bytes; what is there is {found}.",
             fix="Something altered it in the store. Send the call again, and look at who can write there.",
+            digest=ref.digest,
         )
 
 

@@ -40,7 +40,9 @@ def publish_outputs(
     """
     output = find_output(request, job_name)
     bucket = buckets.find(output)
-    for part in list_trees(tree.model, tree.output_data):
+    # Once its outcome was taken, a container may still run: its own directories are not looked at again.
+    found = tree.taken if tree.taken.outcome.exists() else tree
+    for part in list_trees(found.model, found.output_data):
         if is_compressed(request):
             publish_archive(part, bucket, output, tree.scratch)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, render_memory, render_vcpu
 from sm_remote.home import LOCAL_REGION
-from sm_remote.service.capacity import Capacity, describe_cap, plan_share
+from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
 from sm_remote.service.records import JobRecord
 from sm_remote.service.working_tree import WorkingTree
@@ -63,9 +63,12 @@ def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
 def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
     """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
     instance = _find_instance(record.request)
-    size = f"{render_vcpu(instance)}, {render_memory(instance)}"
-    lines = [f"{instance.name} ({size}) on this machine: {engine.describe()}"]
-    cap = describe_cap(instance, host)
+    if record.tags.get("sm_remote:instance") == "whole host":
+        size, cap = f"all of it: {host.cpus:g} vCPU, {host.memory_bytes / GIB:.1f} GiB", None
+    else:
+        size = f"as {instance.name}: {render_vcpu(instance)}, {render_memory(instance)}"
+        cap = describe_cap(instance, host)
+    lines = [f"training job {record.name} on this machine ({size}). {engine.describe()}"]
     if cap:
         lines.append(cap)
     if record.request.get("EnableManagedSpotTraining"):

@@ -235,6 +235,8 @@ class DockerEngine:
             # 409: somebody removes it at this very moment.
             if error.status_code not in (404, 409):
                 raise EngineError(f"container {name} cannot be removed: {error.explanation}") from error
+        except BROKEN as error:
+            raise EngineError(f"container {name} cannot be removed: {error}") from error
 
     def list_containers(self, instance: str) -> dict[str, bool]:
         """See the protocol."""

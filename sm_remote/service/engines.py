@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from sm_remote.service.docker_engine import DockerEngine
 from sm_remote.service.engine import Engine
 from sm_remote.service.process_engine import ProcessEngine
 from sm_remote.service.sandbox import probe_bubblewrap
+
+logger = logging.getLogger("sm_remote.service")
 
 CHOICES = ("auto", "docker", "process")
 
@@ -34,7 +37,8 @@ def open_engine(choice: str, home: Home, environ: Mapping[str, str] | None = Non
     except EngineUnavailable as error:
         if choice == "docker":
             raise
-        return ProcessEngine(home, bubblewrap=probe_bubblewrap(), note=f"Docker does not answer ({error.why})")
+        logger.info("Docker does not answer: %s", error.why)
+        return ProcessEngine(home, bubblewrap=probe_bubblewrap(), note="Docker does not answer: see `sm-remote doctor`")
 
 
 def host_resources() -> tuple[float, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,13 +11,18 @@ from sm_remote.service import api_errors, states
 from sm_remote.service.deletion import purge_job
 from sm_remote.service.job_descriptions import describe_job
 from sm_remote.service.job_requests import check_job_request
+from sm_remote.service.logs import read_backward
 from sm_remote.service.records import JobRecord, StopCause
-from sm_remote.service.replies import VERSION_HEADER, Patience, Reply
+from sm_remote.service.replies import OUTCOME_HEADER, VERSION_HEADER, Patience, Reply
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.store import NameTakenError, NoSuchJobError
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
+from sm_remote.wire.marker import format_marker, split_marker
+
+_NEWEST_LINES = 50
+_NEWEST_BYTES = 16 << 10
 
 
 class JobOperations:
@@ -68,7 +74,24 @@ class JobOperations:
         record = await self._shop.notifier.wait_until(name, look, patience.wait_s)
         if record is None:
             raise api_errors.not_found()
-        return Reply(body=describe_job(record), headers={VERSION_HEADER: str(record.version)})
+        headers = {VERSION_HEADER: str(record.version)}
+        marker = self._find_marker(record) if record.is_terminal else None
+        if marker:
+            headers[OUTCOME_HEADER] = marker
+        return Reply(body=describe_job(record), headers=headers)
+
+    def _find_marker(self, record: JobRecord) -> str | None:
+        """What an ended job's log says last of its outcome: it spares the client two calls."""
+        arguments = record.request["AlgorithmSpecification"].get("ContainerArguments", ())
+        if not arguments:
+            return None
+        path = self._shop.home.logs / record.name / f"{record.stream}.log"
+        try:
+            page = read_backward(path, sys.maxsize, limit=_NEWEST_LINES, window_bytes=_NEWEST_BYTES)
+        except OSError:
+            return None
+        found = (split_marker(event.message, arguments[-1]) for event in reversed(page.events))
+        return next((format_marker(marker[1], arguments[-1]) for marker in found if marker), None)
 
     def stop(self, request: Mapping[str, Any]) -> Reply:
         """StopTrainingJob: the stop is durable before anything is signalled."""

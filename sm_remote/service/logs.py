@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sm_remote.home import make_private
+from sm_remote.wire.marker import MARKER_PREFIX
 
 logger = logging.getLogger("sm_remote.service")
 
 MAX_STREAM_BYTES = 1 << 30
 """What one stream may hold. What comes later is dropped, and the stream says so."""
+_MARKER = MARKER_PREFIX.encode()
+_ROOM_FOR_RECORDS_BYTES = 16 << 10
 _PAGE_BYTES = 1 << 20
 _LONGEST_LINE_BYTES = (256 << 10) + 64
 
@@ -79,10 +82,10 @@ class LogSpool:
 
     def _write(self, timestamp_ms: int, kind: bytes, line: bytes) -> None:
         with self._lock:
-            if self._file < 0 or self._bytes > self._max_bytes:
+            if self._file < 0 or (self._bytes > self._max_bytes and not self._is_record(kind, line)):
                 return
             data = b"%d %s %s\n" % (timestamp_ms, kind, line.replace(b"\n", b" "))
-            if self._bytes + len(data) > self._max_bytes:
+            if self._bytes <= self._max_bytes < self._bytes + len(data):
                 data = b"%d s The log is cut off here: it has reached %d bytes.\n" % (timestamp_ms, self._max_bytes)
                 self._bytes = self._max_bytes
             try:
@@ -93,6 +96,10 @@ class LogSpool:
                 return
             self._bytes += len(data)
         self._announce()
+
+    def _is_record(self, kind: bytes, line: bytes) -> bool:
+        """Whether a line is to be kept even in a full stream: without the record of its outcome a job has no value."""
+        return kind == b"j" and _MARKER in line and self._bytes <= self._max_bytes + _ROOM_FOR_RECORDS_BYTES
 
     def _recover(self) -> int:
         """Counts the job's lines, and cuts off one that a crash left unfinished."""
@@ -127,11 +134,11 @@ def is_line_start(path: Path, offset: int) -> bool:
         return file.read(1) == b"\n"
 
 
-def read_backward(path: Path, end: int, *, limit: int) -> LogPage:
-    """Reads the last ``limit`` lines, one mebibyte at most, before an offset; oldest first."""
+def read_backward(path: Path, end: int, *, limit: int, window_bytes: int = _PAGE_BYTES) -> LogPage:
+    """Reads the last ``limit`` lines, ``window_bytes`` at most, before an offset; oldest first."""
     with path.open("rb") as file:
         end = min(end, file.seek(0, os.SEEK_END))
-        start = max(0, end - _PAGE_BYTES)
+        start = max(0, end - window_bytes)
         file.seek(start)
         data = file.read(end - start)
     lines = _split(data)

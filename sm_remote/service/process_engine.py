@@ -74,10 +74,9 @@ class ProcessEngine:
     def describe(self) -> str:
         """See the protocol."""
         if self._bubblewrap:
-            line = "Processes of this machine in a bubblewrap sandbox (own files, processes and network)"
-            line += "; not limited in CPU or memory"
+            line = "A process in a bubblewrap sandbox: own files and processes, not limited in CPU or memory"
         else:
-            line = "Plain processes of this user: nothing is isolated (files, network, CPU, memory), and /opt/ml is at"
+            line = "A plain process of this user: nothing is isolated (files, network, CPU, memory), and /opt/ml is at"
             line += " $SM_REMOTE_ML_ROOT"
         return f"{line}. {self._note}" if self._note else line
 

@@ -9,6 +9,8 @@ from typing import Any
 VERSION_HEADER = "X-Sm-Remote-Version"
 SEEN_HEADER = "X-Sm-Remote-Seen"
 WAIT_HEADER = "X-Sm-Remote-Wait-S"
+OUTCOME_HEADER = "X-Sm-Remote-Outcome"
+"""The line with which an ended job said what its outcome is: the service's own record, as its log has it."""
 LOG_CLOSED_HEADER = "X-Sm-Remote-Log-Closed"
 INSTANCE_HEADER = "X-Sm-Remote-Instance"
 LONGEST_WAIT_S = 30.0

@@ -17,11 +17,11 @@ from dataclasses import replace
 from sm_remote.service import failures, states
 from sm_remote.service.collecting import takes_no_time
 from sm_remote.service.containers import render_first_lines
+from sm_remote.service.early_outcome import build_value_test, take_outcome
 from sm_remote.service.endings import find_reason, publish, with_artifacts, with_end, with_uploading
 from sm_remote.service.engine import ContainerExit, EngineError
 from sm_remote.service.follower import ContainerEnded, ContainerGone, Follower, Mail, StopWanted, ValueSeen
 from sm_remote.service.logs import LogSpool
-from sm_remote.service.marker import build_value_test
 from sm_remote.service.metrics import MetricReader
 from sm_remote.service.notifier import log_topic
 from sm_remote.service.preparation import JobFailedError, prepare_image, stage_inputs, start_container
@@ -35,6 +35,7 @@ logger = logging.getLogger("sm_remote.service")
 
 _DRAIN_S = 5.0
 """How long a container's last lines may take after it has ended, and its end after its value was seen."""
+_STOP_AGAIN_S = 2.0
 _DEFAULT_MAX_RUNTIME_S = 86400
 """Source: API_StoppingCondition."""
 _KILLED = ContainerExit(code=137)
@@ -196,7 +197,9 @@ class Attempt:
                 return self._record_loss(mail.why)
             elif isinstance(mail, ValueSeen) and record.stop_cause is None:
                 self._shop.reach("run.value_seen")
-                return self._collect_early(record)
+                if take_outcome(self._tree(record)):
+                    self._shop.reach("run.value_taken")
+                    return self._collect_early(record)
 
     def _start_following(self, record: JobRecord) -> None:
         definitions = record.request["AlgorithmSpecification"].get("MetricDefinitions", ())
@@ -205,7 +208,7 @@ class Attempt:
             container=record.container_name,
             log=self._open_log(record),
             metrics=MetricReader([(each["Name"], each["Regex"]) for each in definitions]),
-            is_value=build_value_test(record.request, self._tree(record).outcome),
+            is_value=build_value_test(record.request, self._tree(record)),
             post=self._mailbox.put,
         )
         self._follower.start()
@@ -240,7 +243,12 @@ class Attempt:
         try:
             self._shop.engine.stop(record.container_name, self._shop.stop_grace_s)
         except EngineError:
-            logger.exception("The container could not be stopped", extra={"job_name": self._name})
+            # A daemon that restarts may leave the container running: only a stop that was taken ends it.
+            logger.exception("The container could not be stopped; trying again", extra={"job_name": self._name})
+            self._signalled = False
+            again = threading.Timer(_STOP_AGAIN_S, self.stop_soon)
+            again.daemon = True
+            again.start()
 
     def _drain_log(self) -> None:
         if self._follower is not None:

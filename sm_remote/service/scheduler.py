@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,9 +81,14 @@ class Scheduler:
             self._changed.notify_all()
 
     def join(self, timeout_s: float) -> bool:
-        """Waits until the scheduler itself does nothing any more; whether that has come."""
+        """Waits until the queue stands still and ended jobs are cleared up after; whether that has come."""
+        deadline = time.monotonic() + timeout_s
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        with self._changed:
+            cleared = self._changed.wait_for(
+                lambda: all(running.holds_place for running in self._running.values()), deadline - time.monotonic()
+            )
+        return cleared and not self._thread.is_alive()
 
     def enqueue(self, record: JobRecord) -> None:
         """Takes in a job that has just been committed."""

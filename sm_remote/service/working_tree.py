@@ -6,7 +6,9 @@ under a writable mount would let a job change the store.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,11 @@ class WorkingTree:
         return self.output_data / OUTCOME
 
     @property
+    def taken(self) -> WorkingTree:
+        """Where an outcome is moved to before the container's end; no container sees it."""
+        return WorkingTree(root=self.root / "taken")
+
+    @property
     def scratch(self) -> Path:
         """For the engine, and for archives that are being made."""
         return self.root / "scratch"
@@ -82,14 +89,18 @@ class WorkingTree:
 
     def read_failure(self) -> str:
         """What the job says about its failure; never the content of a file that it made a link to."""
-        path = self.root / "output" / "failure"
         try:
-            if path.is_symlink() or not path.is_file():
-                return ""
-            with path.open("rb") as file:
+            with open(self.root / "output" / "failure", "rb", opener=_open_plainly) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return ""
                 return file.read(4 * MAX_CHARACTERS).decode("utf-8", "replace")[:MAX_CHARACTERS].strip()
         except OSError:
             return ""
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    # Not blocking: it may be a pipe.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def find_tree(home: Home, job_name: str, attempt: int, host: str) -> WorkingTree:

@@ -71,7 +71,7 @@ def _read(path: Path, *, table: tuple[str, ...]) -> Mapping[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise _unreadable(path, str(error.strerror or error)) from error
+        raise _forbidden(path, error) from error
     return _read_version(path, table, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -90,7 +90,7 @@ def _parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _unreadable(path, str(error.strerror or error)) from error
+        raise _forbidden(path, error) from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise _unreadable(path, str(error)) from error
 
@@ -104,6 +104,15 @@ def _resolve_paths(values: dict[str, Any], directory: Path) -> dict[str, Any]:
     if script is not None:
         values["pre_execution_script"] = str(directory / Path(script).expanduser())
     return values
+
+
+def _forbidden(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"The settings in {path} cannot be read.",
+        why=f"{error.strerror or error}.",
+        fix=f"Let yourself read it: `ls -ld {path.parent} {path}` shows whose it is.",
+        path=str(path),
+    )
 
 
 def _unreadable(path: Path, reason: str) -> ConfigError:

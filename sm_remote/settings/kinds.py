@@ -65,7 +65,7 @@ class Choice(Kind):
 
     def _check(self, value: Any) -> str:
         if not isinstance(value, str) or str(value) not in self.words:
-            raise TraitError("It is none of these words")
+            raise TraitError("There is no such choice")
         return str(value)
 
 
@@ -103,7 +103,7 @@ class Whole(Kind):
         super().__init__(default, allow_none=allow_none, help=help)
         self._least, self._most = least, most
         if least == most:
-            self.accepts = f"{least}"
+            self.accepts = f"{least}: others are not built yet"
         else:
             self.accepts = f"a whole number from {least}" + (f" to {most}" if most is not None else "")
 
@@ -114,8 +114,10 @@ class Whole(Kind):
             number = operator.index(value)
         except TypeError as error:
             raise TraitError(f"It is a {type(value).__name__}") from error
-        if number < self._least or (self._most is not None and number > self._most):
-            raise TraitError("It is out of bounds")
+        if number < self._least:
+            raise TraitError("It is too small")
+        if self._most is not None and number > self._most:
+            raise TraitError("It is too large")
         return number
 
     def _read_text(self, text: str) -> int:
@@ -134,7 +136,7 @@ class Seconds(Kind):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TraitError(f"It is a {type(value).__name__}")
         if not 0 < value < float("inf"):
-            raise TraitError("It is out of bounds")
+            raise TraitError("It is too small" if value <= 0 else "It is no finite number")
         return float(value)
 
     def _read_text(self, text: str) -> float:

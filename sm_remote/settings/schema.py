@@ -102,7 +102,7 @@ class Settings(HasTraits):
     max_runtime_in_seconds = Whole(least=1, default=86400, help="After this long a job is stopped and fails.")
     role = Text(
         "the ARN or the name of an execution role",
-        help="The execution role of jobs on SageMaker. Default there: the one that this machine has.",
+        help="The execution role of jobs on SageMaker, where one must be named.",
     )
     s3_root_uri = Text(
         "s3://bucket or s3://bucket/prefix",

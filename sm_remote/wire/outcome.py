@@ -106,8 +106,11 @@ class OutcomeHeader:
     payload_offset: int = 0
 
 
-def read_header(path: PathLike) -> OutcomeHeader:
+def read_header(path: PathLike | int) -> OutcomeHeader:
     """Reads an outcome's JSON.
+
+    Args:
+        path: The file, or a descriptor of it, which is closed.
 
     Raises:
         ValueError: It is no outcome, or one of another format.

@@ -29,11 +29,21 @@ def _reduce_typed(storage: Any) -> Any:
 
 
 def _reduce_untyped(storage: Any) -> Any:
-    torch = _import_torch()
     if storage.device.type != "cpu":
         return storage.__reduce__()
-    content = torch.empty(0, dtype=torch.uint8).set_(storage)
-    return _rebuild_untyped, (pickle.PickleBuffer(content.numpy()),)
+    return _rebuild_untyped, (pickle.PickleBuffer(_view_memory(storage)),)
+
+
+def _view_memory(storage: Any) -> memoryview:
+    """A storage's bytes where they lie. Not through numpy, which torch does without and a job may not have."""
+    import ctypes
+
+    class View(ctypes.c_uint8 * storage.nbytes()):  # type: ignore[misc] # the size is known only here
+        """Memory of a storage that lives as long as the view."""
+
+    view = View.from_address(storage.data_ptr()) if storage.nbytes() else View()
+    view.storage = storage
+    return pickle.PickleBuffer(view).raw()
 
 
 def _rebuild_untyped(buffer: Any) -> Any:

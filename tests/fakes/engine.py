@@ -78,10 +78,13 @@ class FakeEngine:
         self.started: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.starts: list[tuple[str, float]] = []
         self.stops: list[tuple[str, float]] = []
+        self.removing: list[str] = []
         self.removed: list[str] = []
         self.images: set[str] | None = None
         self.slow_step: str | None = None
         self.refusal: EngineError | None = None
+        self.refused_stops = 0
+        self.remove_s = 0.0
 
     def describe(self) -> str:
         return "runs in the fake engine, which isolates nothing"
@@ -136,6 +139,9 @@ class FakeEngine:
         return container.exit
 
     def stop(self, name: str, grace_s: float) -> None:
+        if self.refused_stops:
+            self.refused_stops -= 1
+            raise EngineError("the daemon does not answer")
         self.stops.append((name, grace_s))
         container = self.containers.get(name)
         if container is None or container.has_ended:
@@ -146,6 +152,8 @@ class FakeEngine:
         timer.start()
 
     def remove(self, name: str) -> None:
+        self.removing.append(name)
+        time.sleep(self.remove_s)
         self.removed.append(name)
 
     def list_containers(self, instance: str) -> dict[str, bool]:

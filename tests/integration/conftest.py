@@ -33,6 +33,8 @@ def process_engine_by_default(
     request: pytest.FixtureRequest, homes: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tests that do not ask for an engine run on the process engine; those marked docker, on Docker."""
+    if "home" in request.fixturenames:
+        return  # a test that asks for a home of its own does not share a service
     use("docker" if request.node.get_closest_marker("docker") else "process", homes, monkeypatch)
 
 

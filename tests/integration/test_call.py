@@ -21,6 +21,7 @@ from sm_remote import RemoteExecutor, attach, list_jobs, remote
 from sm_remote.errors import (
     CaptureError,
     ConfigError,
+    CorruptBlob,
     JobFailed,
     JobNotFound,
     JobStopped,
@@ -28,6 +29,7 @@ from sm_remote.errors import (
     OutOfMemory,
     TimedOut,
 )
+from sm_remote.home import Home
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -138,6 +140,17 @@ def test_an_errno_is_no_exit_code() -> None:
     assert type(error) is OSError
     assert error.errno == 256
     assert job.status == "Failed"
+
+
+def test_an_ended_job_is_described_with_the_record_of_its_outcome(engine: str) -> None:
+    cell = define("@remote(stream_logs=False)\ndef invert(x):\n    return 1 / x")
+    for argument in (1, 0):
+        job = cell["invert"].submit(argument)
+        concurrent.futures.wait([job], timeout=60)
+        marker = job._look().outcome_marker
+        assert marker is not None
+        assert marker.startswith("sm_remote outcome ")
+        assert marker not in list(job.logs())
 
 
 def test_closing_stdout_does_not_lose_the_result(engine: str) -> None:
@@ -457,6 +470,19 @@ def test_a_second_call_with_the_same_data_uploads_nothing() -> None:
     before = {path.name for path in store.iterdir()}
     assert cell["total"](array) == array.sum()
     assert {path.name for path in store.iterdir()} == before
+
+
+def test_a_blob_that_was_altered_is_refused_and_stored_anew_by_the_next_call(home: Home) -> None:
+    size = remote(stream_logs=False)(len)
+    text = "z" * 1_000_000
+    assert size(text) == 1_000_000
+    blob = max(home.store.rglob("blobs/*"), key=lambda path: path.stat().st_size)
+    altered = blob.read_bytes().replace(b"z" * 9, b"y" * 9, 1)
+    blob.chmod(0o600)
+    blob.write_bytes(altered)
+    with pytest.raises(CorruptBlob):
+        size(text)
+    assert size(text) == 1_000_000
 
 
 def test_attach_works_from_another_process_after_the_first_was_killed(engine: str) -> None:

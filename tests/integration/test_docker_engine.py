@@ -202,7 +202,7 @@ def test_a_daemon_that_is_not_there_is_explained_with_each_address(home, tmp_pat
         open_engine("docker", home, environ)
     engine = open_engine("auto", home, environ)
     assert engine.name == "process"
-    assert "no such file" in engine.describe()
+    assert "Docker does not answer" in engine.describe()
 
 
 def test_a_daemon_that_does_not_answer_is_given_up_after_two_seconds(home, tmp_path):

@@ -73,10 +73,16 @@ def test_a_detaching_call_leaves_its_job_running_and_says_how_to_come_back() -> 
 
 
 def test_an_interrupted_result_only_stops_waiting() -> None:
-    script = NAP.format(options="") + "    job = nap.submit(2)\n    print('ready', flush=True)\n    job.result()\n"
+    # Not before it waits: an interrupt between two lines of the script is nobody's to tell of.
+    script = NAP.format(options="") + (
+        "    import threading\n"
+        "    job = nap.submit(3)\n"
+        "    threading.Timer(0.5, print, ['ready'], {'flush': True}).start()\n"
+        "    job.result()\n"
+    )
     _, _, errors = interrupt(script, lambda lines: "ready" in lines)
     job = find_job(errors, "attach(")
-    assert job.result(timeout=30) == 2
+    assert job.result(timeout=30) == 3
 
 
 def test_an_interrupted_map_stops_all_its_live_jobs() -> None:
@@ -91,3 +97,21 @@ def test_an_interrupted_map_stops_all_its_live_jobs() -> None:
     took_s, _, errors = interrupt(script, lambda lines: "ready" in lines)
     assert took_s < 2.0
     assert "2 training job(s) are being stopped" in errors
+
+
+def test_an_interrupted_await_stops_its_job_and_waits_for_nothing() -> None:
+    script = """
+        import asyncio
+        from sm_remote import remote
+        @remote
+        async def nap(s):
+            print("napping", flush=True)
+            await asyncio.sleep(s)
+        async def main():
+            await nap(60)
+        asyncio.run(main())
+    """
+    took_s, _, errors = interrupt(script, lambda lines: "napping" in lines)
+    assert took_s < 2.0
+    job = find_job(errors, "is being stopped")
+    assert type(job.exception(timeout=30)).__name__ == "JobStopped"

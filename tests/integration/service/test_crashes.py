@@ -97,7 +97,8 @@ def test_a_job_whose_service_dies_anywhere_completes_once(service, proof, channe
 
 
 @pytest.mark.parametrize(
-    "point", ["run.value_seen", "collect.mid_upload", "publish.before_terminal", "terminal.after_commit"]
+    "point",
+    ["run.value_seen", "run.value_taken", "collect.mid_upload", "publish.before_terminal", "terminal.after_commit"],
 )
 def test_a_value_whose_service_dies_while_taking_it_is_there_afterwards(service, proof, point):
     first = service.start(SMR_CRASH=point)

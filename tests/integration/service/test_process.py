@@ -96,6 +96,7 @@ def test_whatever_it_writes_is_closed_to_others(service):
     client = make_client(service.start())
     client.create_training_job(**sleep_job(0))
     wait_for_end(client, "fit-1")
+    wait_until(lambda: list(service.home.jobs.iterdir()) == [])
     for directory, _, files in os.walk(service.home.data):
         for file in files:
             path = os.path.join(directory, file)

@@ -31,8 +31,10 @@ def weird_path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def forget_modules(tmp_path: Path):
     """Modules that a test has written are gone after it."""
+    before = set(sys.modules)
     yield
-    for name, module in list(sys.modules.items()):
+    for name in sys.modules.keys() - before:
+        module = sys.modules[name]
         places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
         if any(place.startswith(str(tmp_path)) for place in places):
             del sys.modules[name]

@@ -50,7 +50,7 @@ def test_an_explanation_prints_and_shows_as_a_table(home, here):
     explained = explain_call(lambda x: x, ("<b>",), {}, home=home, dependencies="auto", python=here)
     assert str(explained) == repr(explained)
     assert "lambda() would send" in str(explained)
-    assert "<td>lambda()</td>" in explained._repr_html_()
+    assert ">lambda()</td>" in explained._repr_html_()
     assert len(explained) == len(list(explained))
     assert explained[0].kind == "function"
 

@@ -93,6 +93,12 @@ def test_what_is_not_callable_is_refused(func):
         check_runnable(func)
 
 
+def test_an_instance_type_in_the_functions_place_is_recognised():
+    with pytest.raises(CaptureError, match="not callable") as caught:
+        check_runnable("ml.m5.large")
+    assert "@remote(instance_type='ml.m5.large')" in caught.value.fix
+
+
 def test_arguments_bind_as_python_binds_them():
     assert bind_call(plain, (1, 2, 3), {"c": 5, "e": 6}) == ((1, 2, 3), {"c": 5, "e": 6})
     assert bind_call(plain, (1,), {"b": 2, "c": 3}) == bind_call(plain, (1, 2), {"c": 3})

@@ -25,6 +25,8 @@ from sm_remote.capture.packages import Packages, make_layer
 from sm_remote.capture.requirements import Requirements, read_dependencies
 from sm_remote.errors import CaptureError, ConfigError, DependencyInstallFailed
 
+pytestmark = pytest.mark.slow  # starts interpreters and uv
+
 MINOR = ".".join(platform.python_version_tuple()[:2])
 pytestmark = pytest.mark.slow  # uv runs for nearly each of them
 

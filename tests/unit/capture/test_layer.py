@@ -19,6 +19,8 @@ from sm_remote.capture.layer import link_distributions, publish_layer, retire_al
 from sm_remote.capture.layer_archive import write_layer_archive
 from sm_remote.errors import CaptureError
 
+pytestmark = pytest.mark.slow  # starts interpreters and uv
+
 HERE = find_platform(TargetPython(version="3.11", same_as_host=True), store_is_local=True)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from sm_remote.capture.runtime_zip import build_runtime_zip
 
+pytestmark = pytest.mark.slow  # starts interpreters
+
 DIGEST = """
 import hashlib, sys
 {preparation}

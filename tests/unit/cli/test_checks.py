@@ -65,7 +65,14 @@ def test_a_home_open_to_others_is_closed_by_a_command(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_home_is_a_failure(tmp_path: Path) -> None:
     file = tmp_path / "home"
     file.write_text("")
-    assert judge_home(file / "deeper").state is State.FAILURE
+    assert judge_home(file).fix == f"mv {file} {file}.old"
+
+
+def test_what_lies_above_the_home_is_neither_moved_nor_taken(tmp_path: Path) -> None:
+    file = tmp_path / "someone's"
+    file.write_text("")
+    check = judge_home(file / "deeper")
+    assert (check.state, check.fix) == (State.FAILURE, "export SM_REMOTE_HOME=$HOME/.sm_remote")
 
 
 @pytest.mark.parametrize(("free", "state"), [(10 * GIB, State.OK), (GIB, State.WARNING), (GIB // 4, State.FAILURE)])

@@ -143,6 +143,7 @@ def test_the_value_of_a_job_that_is_no_function_is_none(tmp_path: Path) -> None:
     world = build_world(tmp_path, *JOBS)
     assert run(world, "result", "train-a").stdout == "None\n"
     assert run(world, "result", "train-a", "--json").stdout == "null\n"
+    assert run(world, "result", "train-a").stderr == ""  # nothing of waiting: the job has ended
 
 
 def test_a_value_is_written_for_its_owner_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,7 +26,7 @@ class FakeTrainingJobs:
         self.changed = threading.Condition()
         self.lists = 0
         self.describes = 0
-        self.trouble = 0
+        self.trouble: list[Exception] = []
 
     def end(self, *names: str, state: str = "Completed") -> None:
         with self.changed:
@@ -43,8 +44,7 @@ class FakeTrainingJobs:
         with self.changed:
             self.lists += 1
             if self.trouble:
-                self.trouble -= 1
-                raise ServiceUnavailable("gone for a moment")
+                raise self.trouble.pop()
             self.changed.wait_for(lambda: self.version > seen, timeout=wait_s)
             names = sorted(self.states)
             start = int(page or 0)
@@ -76,7 +76,8 @@ class FakeTrainingJobs:
 
 
 def watch(api: FakeTrainingJobs, names: list[str]) -> tuple[Watcher, dict[str, Any], threading.Event]:
-    watcher = Watcher(api, holds_requests=True, sleep=lambda _: None)  # type: ignore[arg-type]
+    # Pauses are cut short, not left out: what comes within one is looked at together.
+    watcher = Watcher(api, holds_requests=True, sleep=lambda s: time.sleep(min(s, 0.05)))  # type: ignore[arg-type]
     ends: dict[str, Any] = {}
     all_ended = threading.Event()
 
@@ -124,9 +125,10 @@ def test_a_deleted_job_ends_as_not_found() -> None:
     assert isinstance(ends["a"], JobNotFound)
 
 
-def test_trouble_with_the_api_ends_no_job(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("trouble", [ServiceUnavailable("gone for a moment"), ValueError("an answer that is none")])
+def test_trouble_with_the_api_ends_no_job(trouble: Exception, caplog: pytest.LogCaptureFixture) -> None:
     api = FakeTrainingJobs(["a"])
-    api.trouble = 5
+    api.trouble = [trouble] * 5
     _, ends, done = watch(api, ["a"])
     api.end("a")
     assert done.wait(10)

@@ -152,3 +152,18 @@ def test_what_is_written_after_the_close_is_dropped(path):
     spool.close()
     spool.append(1, b"late")
     assert path.read_bytes() == b""
+
+
+def test_a_full_stream_still_takes_the_record_of_the_outcome(tmp_path):
+    path = tmp_path / "stream.log"
+    spool = open_spool(path, max_bytes=300)
+    for _ in range(100):
+        spool.append(1, b"x" * 20)
+    marker = b"sm_remote outcome " + b"a" * 64 + b" 17 " + b"b" * 16
+    spool.append(2, marker)
+    spool.append(3, b"too late")
+    lines = [event.message for event in read_forward(path, 0, limit=1000).events]
+    assert lines[-1] == marker.decode()
+    for _ in range(1000):
+        spool.append(4, marker)
+    assert path.stat().st_size < 300 + (17 << 10)

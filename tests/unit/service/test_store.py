@@ -166,8 +166,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
 
 def test_a_damaged_page_is_refused(path):
     store = JobStore(path, lambda name, record: None)
-    for number in range(200):
-        store.insert(f"fit-{number}", {"a": "x" * 1000}, {}, 1.0)
+    for number in range(40):
+        store.insert(f"fit-{number}", {"a": "x" * 3000}, {}, 1.0)
     store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     content = bytearray(path.read_bytes())

@@ -11,7 +11,9 @@ from sm_remote.wire.digest import CHUNK_BYTES, digest_bytes
 from sm_remote.wire.layout import blob_key
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES + 7])
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, pytest.param(2 * CHUNK_BYTES + 7, marks=pytest.mark.slow)]
+)
 def test_a_blob_is_filed_under_its_digest_and_comes_back(store, tmp_path, size):
     content = os.urandom(size)
     ref = put_blob(store, memoryview(content))

@@ -42,6 +42,7 @@ def test_an_open_store_directory_is_closed(tmp_path):
     assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_a_view_is_written_without_a_copy(tmp_path):
     """In a process of its own: peak memory is counted from its start."""
     code = f"""

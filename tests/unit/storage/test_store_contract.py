@@ -52,7 +52,10 @@ def test_of_many_writers_at_once_exactly_one_wins(store):
     assert store.get("contested") == bytes([won.index(True)]) * 1000
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 5])
+@pytest.mark.parametrize(
+    "size",
+    [0, 1, *(pytest.param(size, marks=pytest.mark.slow) for size in (PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 5))],
+)
 def test_any_size_is_stored_from_memory_and_from_a_file(store, tmp_path, size):
     content = os.urandom(min(size, 4096)) * (size // 4096 + 1)
     content = content[:size]

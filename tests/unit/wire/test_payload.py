@@ -3,6 +3,9 @@ from __future__ import annotations
 import array
 import io
 import pickle
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +158,20 @@ def test_tensors_are_out_of_band_and_keep_sharing_memory(tmp_path):
     assert back["turned"].stride() == (1, 100)
     assert torch.equal(back["model"].weight, model.weight)
     assert back["model"].weight.requires_grad
+
+
+def test_tensors_travel_where_numpy_is_missing(tmp_path):
+    pytest.importorskip("torch", reason="the tensors' reducer needs torch")
+    code = """
+        import sys
+        sys.modules["numpy"] = None
+        import io, torch
+        from pathlib import Path
+        from sm_remote.wire.payload import load_value, pickle_value
+        layer = torch.nn.Linear(3, 2)
+        with open(sys.argv[1], "wb") as file:
+            pickle_value([layer, torch.empty(0)], file)
+        back, empty = load_value(Path(sys.argv[1]))
+        assert torch.equal(back.weight, layer.weight) and empty.numel() == 0
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), str(tmp_path / "payload")], check=True)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sm_remote.home import LOCAL_BUCKET
+from sm_remote.service import runner
 from sm_remote.service.app import ServiceConfig
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, statuses, wait_for_end, wait_until
@@ -130,15 +131,7 @@ def test_a_job_that_is_stopped_before_its_container_started_uploads_nothing(home
     assert engine.starts == []
 
 
-def test_a_job_that_runs_too_long_is_stopped_and_says_why(client, engine):
-    start(client, engine, save_at_sigterm, StoppingCondition={"MaxRuntimeInSeconds": 1})
-    description = wait_for_end(client, "fit-1")
-    assert statuses(description) == ["Starting", "Training", "Stopping", "Uploading", "MaxRuntimeExceeded"]
-    assert description["TrainingJobStatus"] == "Stopped"
-    assert "ModelArtifacts" in description
-
-
-def test_when_the_clock_has_stopped_a_job_the_users_stop_changes_nothing(client, engine):
+def test_a_job_that_runs_too_long_is_stopped_and_says_so_even_if_the_user_stops_it_then(client, engine):
     def play(container) -> int:
         container.sigterm.wait(20)
         threading.Event().wait(0.2)
@@ -147,7 +140,10 @@ def test_when_the_clock_has_stopped_a_job_the_users_stop_changes_nothing(client,
     start(client, engine, play, StoppingCondition={"MaxRuntimeInSeconds": 1})
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "Stopping")
     client.stop_training_job(TrainingJobName="fit-1")
-    assert wait_for_end(client, "fit-1")["SecondaryStatus"] == "MaxRuntimeExceeded"
+    description = wait_for_end(client, "fit-1")
+    assert statuses(description) == ["Starting", "Training", "Stopping", "Uploading", "MaxRuntimeExceeded"]
+    assert description["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" in description
 
 
 def test_a_stop_that_races_the_end_leaves_exactly_one_end(client, engine):
@@ -164,3 +160,23 @@ def test_a_stop_that_races_the_end_leaves_exactly_one_end(client, engine):
         assert description["TrainingJobStatus"] == allowed
         ends = [status for status in statuses(description) if status in ("Completed", "Failed", "Stopped")]
         assert len(ends) == 1
+
+
+def test_a_stop_that_the_engine_does_not_take_is_tried_again(client, engine, monkeypatch):
+    monkeypatch.setattr(runner, "_STOP_AGAIN_S", 0.05)
+    start(client, engine, save_at_sigterm)
+    engine.refused_stops = 2
+    client.stop_training_job(TrainingJobName="fit-1")
+    assert wait_for_end(client, "fit-1")["SecondaryStatus"] == "Stopped"
+    assert engine.refused_stops == 0
+
+
+def test_a_service_that_ends_clears_up_after_jobs_that_have_ended(home, engine):
+    engine.remove_s = 0.5
+    engine.play = lambda container: 0
+    with serve(home, engine) as found:
+        other = make_client(found)
+        other.create_training_job(**build_request())
+        wait_for_end(other, "fit-1")
+        wait_until(lambda: engine.removing)
+    assert engine.removed == ["smr-fit-1-a1-algo-1"]

@@ -389,7 +389,7 @@ def test_a_job_waits_for_capacity_and_says_so(client, engine):
     for name in ("first", "second", "third"):
         client.create_training_job(**build_request(name, ResourceConfig={"InstanceType": "ml.m5.xlarge"}))
     wait_until(lambda: client.describe_training_job(TrainingJobName="third")["SecondaryStatus"] == "Pending")
-    assert len(engine.starts) == 1
+    wait_until(lambda: len(engine.starts) == 1)
     go.set()
     description = wait_for_end(client, "third")
     assert statuses(description)[:3] == ["Starting", "Pending", "Training"]
@@ -423,7 +423,8 @@ def test_a_type_larger_than_the_machine_runs_alone_and_says_what_it_lacks(client
     (log,) = home.logs.rglob("*.log")
     first, second = [line.split(" ", 2)[2] for line in log.read_text().splitlines()]
     assert first == (
-        "sm_remote: ml.m5.24xlarge (96 vCPU, 384 GiB) on this machine: runs in the fake engine, which isolates nothing"
+        "sm_remote: training job fit-1 on this machine (as ml.m5.24xlarge: 96 vCPU, 384 GiB). "
+        "runs in the fake engine, which isolates nothing"
     )
     assert second.startswith("sm_remote: ml.m5.24xlarge is larger than this machine; the job gets 4 of 96 vCPUs")
 

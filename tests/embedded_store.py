@@ -1,11 +1,10 @@
-"""What tests of the service share."""
+"""The embedded store as the service sees it, for tests of its parts and of the whole. Registered by the conftest."""
 
 from __future__ import annotations
 
 import pytest
 
 from sm_remote.home import LOCAL_BUCKET
-from sm_remote.service.objects import Buckets
 
 
 @pytest.fixture
@@ -18,7 +17,8 @@ def bucket_directory(home):
 
 @pytest.fixture
 def buckets(home, bucket_directory):
-    """The embedded store alone: no test of this folder reaches S3."""
+    """The embedded store alone: whoever reaches for S3 fails."""
+    from sm_remote.service.objects import Buckets
 
     def no_client():
         raise AssertionError("no S3 here")

@@ -1,0 +1,41 @@
+"""A function that runs here sees the variables that it would see in a job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sm_remote import remote
+from sm_remote.home import LOCAL_BUCKET, Home
+from sm_remote.jobs import local_run
+from sm_remote.storage import open_store
+
+
+class FakeConnection:
+    """Opens stores of a home, without a service."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def open_store(self, uri: str) -> Any:
+        return open_store(uri, home=self.home, s3_client_factory=dict, account=None)
+
+
+def test_hyperparameters_and_channels_are_those_of_the_job(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_run, "connect_with", lambda settings: FakeConnection(home))
+    store = FakeConnection(home).open_store(f"s3://{LOCAL_BUCKET}")
+    store.put_if_absent("data/train/a.csv", b"1")
+    store.put_if_absent("data/train/deep/b.csv", b"2")
+    store.put_if_absent("data/other.csv", b"3")
+
+    def look() -> tuple[str, list[str]]:
+        root = Path(os.environ["SM_CHANNEL_TRAINING"])
+        return os.environ["SM_HPS"], sorted(str(path.relative_to(root)) for path in root.rglob("*.csv"))
+
+    inputs = {"training": f"s3://{LOCAL_BUCKET}/data/train/"}
+    there = remote(hyperparameters={"lr": 0.1, "name": "x"}, inputs=inputs)(look)
+    assert there.local() == ('{"lr":0.1,"name":"x"}', ["a.csv", "deep/b.csv"])
+    assert "SM_CHANNEL_TRAINING" not in os.environ
