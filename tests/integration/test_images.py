@@ -218,6 +218,12 @@ def test_processes_have_no_images_and_the_error_says_what_to_do() -> None:
     assert "Docker" in caught.value.fix
 
 
+def test_another_python_is_refused_before_anything_is_built() -> None:
+    cell = define("f = remote(image_uri=image)(lambda: 1)", image=Image.python("3.5").apt("ffmpeg"))
+    with pytest.raises(ConfigError, match=r"has Python 3\.5; this process is Python"):
+        cell["f"].submit()
+
+
 def test_a_file_that_is_not_there_is_named_before_anything_is_sent() -> None:
     cell = define("f = remote(image_uri=image)(lambda: 1)", image=Image.python(MINOR).copy("/no/such/file", "/opt/x"))
     with pytest.raises(ConfigError, match="/no/such/file"):
