@@ -76,10 +76,10 @@ def compile_pins(question: Question, *, limit_s: float = LIMIT_S) -> Answer:
         stdin = "\n".join([*question.options, *question.lines])
         count = len(question.lines)
         doing = f"Resolving {count} requirement{'s' if count != 1 else ''}"
-        answer = run_uv(command, doing=doing, stdin=stdin, cwd=Path(folder), limit_s=limit_s)
+        answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
         if answer.code:
             raise explain_failure(question, answer.tail)
-        return parse_pins(output.read_text(), base=Path(folder))
+        return parse_pins(output.read_text(), base=Path.cwd())
 
 
 def platform_arguments(question: Question) -> list[str]:
