@@ -242,6 +242,14 @@ def test_processes_have_no_images_and_the_error_says_what_to_do() -> None:
     assert "Docker" in caught.value.fix
 
 
+def test_the_command_line_tells_that_processes_have_no_images() -> None:
+    command = [sys.executable, "-c", "from sm_remote.cli import main; main()", "image", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There are no images here")
+    assert "Docker" in done.stderr
+
+
 def test_a_function_may_refer_to_an_image() -> None:
     cell = define(
         """
