@@ -323,7 +323,7 @@ def test_a_package_that_was_altered_is_fetched_as_released(have_auto, install, p
     )
 
 
-def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_auto, install, caplog):
+def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_auto, install, caplog, monkeypatch):
     site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"})
     before, _ = have_auto("tiny")
     alter(site / "tiny.py")
@@ -333,6 +333,9 @@ def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_
     assert layer is not None
     assert "# altered" in (layer / "tiny.py").read_text()
     assert "the job gets the altered files" in caplog.text
+    monkeypatch.setitem(sys.modules, "uv", None)  # the second time nothing is tried again
+    monkeypatch.setenv("PATH", "")
+    assert have_auto("tiny") == (lock, layer)
 
 
 def test_an_installation_that_lost_a_file_is_named(have_auto, install):
@@ -427,7 +430,7 @@ def test_a_pure_package_that_no_index_has_goes_to_another_machine_by_its_install
 PURE = "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def test_what_only_the_job_can_build_is_left_to_it_and_that_is_said(have, publish, tmp_path, caplog):
+def test_what_only_the_job_can_build_is_left_to_it_and_that_is_said(have, publish, tmp_path, caplog, monkeypatch):
     publish("leaf", "2.0")
     write_sdist(tmp_path / "wheels" / "native-1.0.tar.gz")
     lock, layer, in_job = have(["native", "leaf"])
@@ -435,6 +438,9 @@ def test_what_only_the_job_can_build_is_left_to_it_and_that_is_said(have, publis
     assert in_job == ("native==1.0",)
     assert layer is not None
     assert "the job builds it" in caplog.text
+    monkeypatch.setitem(sys.modules, "uv", None)  # the second time nothing is tried again
+    monkeypatch.setenv("PATH", "")
+    assert have(["native", "leaf"]) == (lock, layer, in_job)
 
 
 def test_what_only_the_job_can_build_is_refused_where_the_job_has_no_network(have, tmp_path):
