@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sm_remote.capture.distributions import Distribution
+from sm_remote.capture.distributions import Distribution, read_index
 
 VERIFIED_FOR_S = 10.0
 """How long a finding holds: the calls of one ``map`` look once."""
@@ -69,7 +69,13 @@ def _look(one: Distribution, folder: str) -> tuple[str, ...]:
             status.st_mtime_ns > recorded_ns and not _has_digest(Path(folder + name), digest)
         ):
             altered.append(name)
-    return tuple(sorted(altered))
+    return tuple(sorted(name for name in altered if not _belongs_to_another(name, one)))
+
+
+def _belongs_to_another(name: str, one: Distribution) -> bool:
+    """Whether another distribution brings the same file: the one that was installed last has it (``tests/x.py``)."""
+    others = (other for other in read_index().by_name.values() if other.folder == one.folder and other.key != one.key)
+    return any(f"\n{name}," in f"\n{other.record}" for other in others)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
-"""Which imports a function's body is sure to reach when it is called: those before its first branch.
+"""Which imports a function's body is sure to make as it is called: those before anything else can happen.
 
-An import below an ``if``, in a loop, a ``try`` or a ``with`` may never run, or may fail and be meant to.
+An import below an ``if``, in a loop, a ``try`` or a ``with`` may never run, or may fail and be meant to. After a call
+or an assignment to an attribute the module may have come from anywhere (``sys.path.append(...)``, ``pip install``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from sm_remote.capture.imports import import_candidates
 
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+_EFFECTS = ("CALL", "PRECALL", "STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE", "RETURN_VALUE", "RETURN_CONST", "RAISE")
 _HANDLERS_OF_PYTHON = frozenset({"CALL_INTRINSIC_1"})
 """What a handler begins with that Python itself puts around the whole body of a generator or a coroutine (3.12)."""
 
@@ -39,7 +41,7 @@ def _scan(code: CodeType, package: str) -> Iterator[str]:
     level: Any = 0
     fromlist: Any = None
     for each in instructions:
-        if each.opcode in _JUMPS or each.opname in ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS"):
+        if each.opcode in _JUMPS or each.opname.startswith(_EFFECTS):
             return
         if each.opname == "IMPORT_NAME" and not any(each.offset in offsets for offsets in guarded):
             yield from import_candidates(each.argval, level, fromlist or (), package)

@@ -7,7 +7,6 @@ in the job is linked; only the rest is fetched.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,10 +16,10 @@ from sm_remote.capture.distributions import Distribution, Index
 from sm_remote.capture.fitting import TargetPlatform, fits
 from sm_remote.capture.frameworks import FRAMEWORKS, public
 from sm_remote.capture.lock import Lock, LockedPackage, Source, build_lock
+from sm_remote.capture.warn_once import warn_once
 from sm_remote.capture.wheels import Wheel
 from sm_remote.errors import CaptureError
 
-_logger = logging.getLogger("sm_remote")
 _SHOWN_FILES = 3
 
 
@@ -153,13 +152,13 @@ def _can_be_fetched(one: Distribution) -> bool:
 
 def _say_altered(one: Distribution, changes: tuple[str, ...], decision: str) -> None:
     more = f" and {len(changes) - _SHOWN_FILES} more" if len(changes) > _SHOWN_FILES else ""
-    _logger.warning(
+    warn_once(
+        one.folder,
         "%s was altered after it was installed (%s%s): %s.",
         one.pin,
         ", ".join(changes[:_SHOWN_FILES]),
         more,
         decision,
-        extra={"distribution": one.name},
     )
 
 
@@ -190,8 +189,13 @@ def _lock_wheel(wheel: Wheel) -> LockedPackage:
 def say_image_wins(name: str, version: str, theirs: str, image: str) -> None:
     """Says in one line that the image's build of a framework is used."""
     if name in FRAMEWORKS and public(theirs) != version:
-        _logger.warning(
-            "%s: the job uses the image's %s instead of %s, which is installed here (%s).", name, theirs, version, image
+        warn_once(
+            image,
+            "%s: the job uses the image's %s instead of %s, which is installed here (%s).",
+            name,
+            theirs,
+            version,
+            image,
         )
 
 
@@ -210,7 +214,8 @@ def say_hidden(one: Distribution, others: tuple[Distribution, ...]) -> None:
                 "until nothing is left).",
                 distribution=one.name,
             )
-    _logger.warning(
+    warn_once(
+        one.folder,
         "%s is installed in more than one version (%s): the job gets %s, the one that is imported here.",
         one.name,
         ", ".join(each.version for each in (one, *others)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,8 +14,7 @@ from sm_remote.capture.fitting import TargetPlatform, fits
 from sm_remote.capture.frameworks import FRAMEWORKS, image_wins, public
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.wheels import Wheel, build_from_record, build_tree, is_tree
-
-_logger = logging.getLogger("sm_remote")
+from sm_remote.errors import DependencyInstallFailed
 
 
 def choose_installed(
@@ -112,19 +111,25 @@ def _choose_elsewhere(
     """Resolves the roots for another kind of machine, held to the versions that are installed here."""
     from sm_remote.capture.resolver import Question, compile_pins
 
-    own = [one for one in environment.distributions if one.url.startswith("file:") and fits(one, target)]
-    built = tuple(build_from_record(one, cache / "installed") for one in own)
     roots = [one for one in environment.distributions if one.key in environment.roots]
     question = Question(
-        lines=tuple(_line_of(one) for one in roots),
+        lines=(*(_line_of(one) for one in roots), *(wheel.path.as_uri() for wheel in wheels)),
         constraints=tuple(f"{one.key}=={public(one.version)}" for one in environment.distributions if not one.url),
-        find_links=tuple({str(wheel.path.parent) for wheel in (*wheels, *built)}),
         minor=python.minor,
         target=target,
         has_gpu=python.has_gpu,
     )
-    pins = compile_pins(question, limit_s=limit_s).pins
-    return choose(pins, index=index, target=target, python=python.minor, in_image=in_image, wheels=(*wheels, *built))
+    try:
+        answer = compile_pins(question, limit_s=limit_s)
+    except DependencyInstallFailed:
+        # Perhaps no index has one of them, and the files that are installed here are all there is.
+        own = [one for one in environment.distributions if fits(one, target)]
+        if not own:
+            raise
+        folder = {build_from_record(one, cache / "installed").path.parent for one in own}
+        known = dataclasses.replace(question, find_links=tuple(str(each) for each in folder))
+        answer = compile_pins(known, limit_s=limit_s)
+    return choose(answer.pins, index=index, target=target, python=python.minor, in_image=in_image, wheels=wheels)
 
 
 def _line_of(one: Distribution) -> str:

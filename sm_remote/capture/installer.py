@@ -11,7 +11,7 @@ from sm_remote.capture.bytecode import compile_folder
 from sm_remote.capture.choice import Choice, Pin
 from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.layer import link_distributions
-from sm_remote.capture.resolver import Question, explain_failure, platform_arguments
+from sm_remote.capture.resolver import Question, explain_failure, platform_arguments, torch_arguments
 from sm_remote.capture.uv_program import run_uv
 from sm_remote.errors import DependencyInstallFailed
 
@@ -62,7 +62,7 @@ def fill_layer(
 
 def _install(question: Question, choice: Choice, target: Path, limit_s: float) -> None:
     command = ["pip", "install", "--target", str(target), "--python", sys.executable, "--no-deps"]
-    command += [*platform_arguments(question), "-r", "-"]
+    command += [*platform_arguments(question), *torch_arguments(choice.fetched), "-r", "-"]
     wheels = [wheel.path.as_uri() for wheel in choice.wheels]
     stdin = "\n".join([*choice.options, *question.lines, *wheels])
     count = len(question.lines) + len(wheels)

@@ -11,15 +11,16 @@ from sm_remote.capture.fitting import TargetPlatform, find_platform
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.plan import Plan
+from sm_remote.capture.warn_once import warn_once
 from sm_remote.errors import DependencyInstallFailed
-from sm_remote.home import Home, make_private
+from sm_remote.home import Home, make_private, write_private
 from sm_remote.storage.embedded import EmbeddedStore
 from sm_remote.storage.store import Store
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.layout import LAYERS
 
 if TYPE_CHECKING:
-    from sm_remote.capture.choice import Choice
+    from sm_remote.capture.choice import Choice, Pin
 
 _logger = logging.getLogger("sm_remote")
 
@@ -145,6 +146,14 @@ def make_layer(
         if not choice.lock.carried or not (choice.linked or choice.fetched or choice.wheels):
             return choice, in_job, None
         layer = layers / choice.lock.layer_key
+        if choice.altered and not layer.is_dir() and (layers / choice.keep_altered().lock.layer_key).is_dir():
+            _say_kept(choice, "the last time no index had it")
+            choice = choice.keep_altered()
+            continue
+        known = _recall_unbuildable(choice, home)
+        if known is not None and python.can_install:
+            choice, in_job = choice.without(known), (*in_job, known.line)
+            continue
         retire_altered_layer(layer, choice.linked)
         try:
             made = publish_layer(
@@ -161,17 +170,24 @@ def make_layer(
             )
             return choice, in_job, made
         except CannotBuildHere as error:
-            choice, line = _leave_to_job(choice, error, python)
-            in_job = (*in_job, line)
+            failing = _find_unbuildable(choice, error, python)
+            make_private(home.cache / "unbuildable")
+            write_private(home.cache / "unbuildable" / choice.lock.layer_key, failing.name)
+            choice, in_job = choice.without(failing), (*in_job, failing.line)
         except DependencyInstallFailed as error:
             if not choice.altered:
                 raise
-            names = ", ".join(one.pin for one in choice.altered)
-            _logger.warning("%s cannot be had as released (%s): the job gets the altered files.", names, error.what)
+            _say_kept(choice, error.what)
             choice = choice.keep_altered()
 
 
-def _leave_to_job(choice: Choice, error: DependencyInstallFailed, python: TargetPython) -> tuple[Choice, str]:
+def _say_kept(choice: Choice, reason: str) -> None:
+    names = ", ".join(one.pin for one in choice.altered)
+    warn_once("", "%s cannot be had as released (%s): the job gets the altered files.", names, reason)
+
+
+def _find_unbuildable(choice: Choice, error: DependencyInstallFailed, python: TargetPython) -> Pin:
+    """The package that is left to the job; the error, where that is no way out."""
     failing = next((pin for pin in choice.fetched if pin.line == error.facts.get("requirement")), None)
     # What the job installs is stored for it: a URL may hold credentials.
     if failing is None or failing.url or not python.can_install:
@@ -180,4 +196,15 @@ def _leave_to_job(choice: Choice, error: DependencyInstallFailed, python: Target
         "%s has no wheel for the job's platform and cannot be built here: the job builds it, at every start.",
         failing.name,
     )
-    return choice.without(failing), failing.line
+    return failing
+
+
+def _recall_unbuildable(choice: Choice, home: Home) -> Pin | None:
+    """The package of this very set that could not be built here before."""
+    if not choice.fetched:
+        return None
+    try:
+        name = (home.cache / "unbuildable" / choice.lock.layer_key).read_text()
+    except OSError:
+        return None
+    return next((pin for pin in choice.fetched if pin.name == name), None)

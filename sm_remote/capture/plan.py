@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import linecache
-import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,11 +27,10 @@ from sm_remote.capture.pickling import Notes, pickle_noting
 from sm_remote.capture.reach import Reach, find_reach
 from sm_remote.capture.requirements import Dependencies, Requirements, check_python, read_dependencies
 from sm_remote.capture.spool import Spool
+from sm_remote.capture.warn_once import warn_once
 from sm_remote.errors import ConfigError
 from sm_remote.home import Home
 from sm_remote.wire.digest import BlobRef
-
-_logger = logging.getLogger("sm_remote")
 
 _MAX_TEXT_CHARACTERS = 200_000
 
@@ -191,10 +189,11 @@ def _say_shadowing(reach: Reach) -> None:
     """A module that hides one of Python's own does so in the job as well; people rarely mean it."""
     for name, module in reach.local.items():
         if name in sys.stdlib_module_names and "." not in name:
-            _logger.warning(
+            warn_once(
+                "",
                 "Your module %s (%s) hides Python's own %r, in the job as it does here: rename it unless you mean it.",
                 name,
-                module.file or next(iter(module.folders), ""),
+                module.file or next(iter(module.folders), None),
                 name,
             )
 

@@ -106,7 +106,10 @@ def check_call(plan: Plan, surroundings: Surroundings, *, home: Home, limit_s: f
     if marker.exists():
         _proved.add(quick)
         return
-    findings = _prove(plan, surroundings, needed, home, limit_s)
+    try:
+        findings = _prove(plan, surroundings, needed, home, limit_s)
+    except OSError as error:  # a full disk, an interpreter that is gone: no reason to keep the call
+        findings = _Findings(doubts=[f"it could not be made: {error}"])
     _conclude(plan, surroundings, findings)
     _proved.add(quick)
     if not findings.doubts:
@@ -283,12 +286,12 @@ def _judge(
     reach = plan.reach
     known_here = {*reach.local, *reach.installed}
     for error in answer["errors"]:
-        _judge_error(plan, surroundings, error, findings)
+        _judge_error(plan, surroundings, error, findings, is_certain=not answer["extends_path"])
     for name in _outermost(answer["absent"]):
         why = reach.why.get(name, "")
         if name in findings.missing or name.partition(".")[0] in surroundings.workdir_names:
             continue
-        if "." not in name and name in needed.tops:
+        if "." not in name and name in needed.tops and not answer["extends_path"]:
             findings.missing[name] = why
         elif name in known_here and not surroundings.may_install:
             findings.doubts.append(f"the job will not find the module {name!r} ({why})")
@@ -303,13 +306,15 @@ def _judge(
     return findings
 
 
-def _judge_error(plan: Plan, surroundings: Surroundings, error: Mapping[str, Any], findings: _Findings) -> None:
+def _judge_error(
+    plan: Plan, surroundings: Surroundings, error: Mapping[str, Any], findings: _Findings, *, is_certain: bool
+) -> None:
     name = error["name"] or ""
     top = name.partition(".")[0]
-    if top in _DYNAMIC:
+    if name in _DYNAMIC:
         return
     importer = f"imported by {error['importer']}" if error["importer"] else "needed to load the function"
-    if error["is_absent"] and "." not in name and top not in surroundings.workdir_names:
+    if is_certain and error["is_absent"] and "." not in name and top not in surroundings.workdir_names:
         findings.missing[name] = plan.reach.why.get(name) or importer
         return
     # Hardware, a library of the system, a version that lacks a name: in the job it may be otherwise.

@@ -23,8 +23,10 @@ def main(request_path: str, answer_path: str) -> None:
     sys.path.insert(0, request["runtime"])
     _extend_path(request)
     os.chdir(request["directory"])
+    path = list(sys.path)
     answer: dict[str, Any] = {"errors": _load_repeatedly(request)}
     answer["absent"] = [name for name in request["modules"] if not is_there(name)]
+    answer["extends_path"] = sys.path != path
     answer["versions"] = _read_versions(request["distributions"])
     with open(f"{answer_path}.part", "w", encoding="utf-8") as file:
         json.dump(answer, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -13,8 +14,10 @@ from sm_remote.capture.choice import Pin
 from sm_remote.capture.credentials import redact
 from sm_remote.capture.distributions import normalise
 from sm_remote.capture.fitting import TargetPlatform
-from sm_remote.capture.uv_program import LIMIT_S, has_own_indexes, index_arguments, read_pip_settings, run_uv
+from sm_remote.capture.uv_program import LIMIT_S, has_own_main_index, index_arguments, read_pip_settings, run_uv
 from sm_remote.errors import DependencyInstallFailed
+
+_logger = logging.getLogger("sm_remote")
 
 _TORCH = re.compile(r"^(torch|torchvision|torchaudio)\b", re.IGNORECASE)
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._\-]+)(?:\[[^\]]*\])?\s*(?:==\s*(?P<version>[^\s;]+)|@\s*(?P<url>\S+))")
@@ -66,43 +69,60 @@ def compile_pins(question: Question, *, limit_s: float = LIMIT_S) -> Answer:
     Raises:
         DependencyInstallFailed: There is no such set; the message ends with uv's explanation.
     """
+    backend = choose_torch(question, os.environ)
+    if backend:
+        try:
+            return _compile(question, ["--torch-backend", backend], limit_s)
+        except DependencyInstallFailed as error:
+            answer = _compile(question, [], limit_s)  # it fails in the same way where torch is not to blame
+            _logger.warning("The build of torch for a machine without GPU cannot be had, so the job gets another.")
+            _logger.info("uv said of it: %s", error.why)
+            return answer
+    return _compile(question, [], limit_s)
+
+
+def _compile(question: Question, arguments: list[str], limit_s: float) -> Answer:
     with tempfile.TemporaryDirectory(prefix="sm_remote-") as folder:
         output = Path(folder, "preferred.txt")
         output.write_text("".join(f"{name}=={version}\n" for name, version in question.preferred.items()))
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(question.constraints))
         command = ["pip", "compile", "-", "--output-file", str(output), "--constraints", str(constraints)]
-        command += ["--no-header", "--annotation-style", "split", "--quiet", *platform_arguments(question)]
+        command += ["--no-header", "--annotation-style", "split", "--quiet", *platform_arguments(question), *arguments]
         stdin = "\n".join([*question.options, *question.lines])
         count = len(question.lines)
         doing = f"Resolving {count} requirement{'s' if count != 1 else ''}"
-        answer = run_uv(command, doing=doing, stdin=stdin, cwd=Path(folder), limit_s=limit_s)
+        answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
         if answer.code:
             raise explain_failure(question, answer.tail)
-        return parse_pins(output.read_text(), base=Path(folder))
+        return parse_pins(output.read_text(), base=Path.cwd())
 
 
 def platform_arguments(question: Question) -> list[str]:
-    """The options that say for which Python and platform, and which build of torch."""
+    """The options that say for which Python and platform, and where wheels lie that were built on the fly."""
     arguments = ["--python-version", question.minor]
     if not question.target.is_host:
         arguments += ["--python-platform", question.target.uv_name]
     for folder in question.find_links:
         arguments += ["--find-links", folder]
-    arguments += index_arguments(os.environ, read_pip_settings())
-    return arguments + torch_arguments(question, os.environ)
+    return arguments + index_arguments(os.environ, read_pip_settings())
 
 
-def torch_arguments(question: Question, environ: Mapping[str, str]) -> list[str]:
-    """Without a GPU the CPU's build of torch is taken, from the index that has it.
+def choose_torch(question: Question, environ: Mapping[str, str]) -> str | None:
+    """``cpu`` where the job's machine has no GPU: that build of torch is on an index of its own.
 
-    With one the ordinary index has the right build. Where the user has set an index or a backend, that holds.
+    With a GPU the ordinary index has the right build. A backend, a torch index or a main index that the user has set
+    decides instead.
     """
     asked = any(_TORCH.match(line) for line in (*question.lines, *question.constraints))
-    own = "UV_TORCH_BACKEND" in environ or question.options or has_own_indexes(environ, read_pip_settings())
-    if question.has_gpu is not False or not asked or own or question.target.is_host:
-        return []
-    return ["--torch-backend", "cpu"]
+    own = "UV_TORCH_BACKEND" in environ or question.options or has_own_main_index(environ, read_pip_settings())
+    return "cpu" if question.has_gpu is False and asked and not own and not question.target.is_host else None
+
+
+def torch_arguments(pins: Iterable[Pin]) -> list[str]:
+    """What uv must be told to find the builds of torch that `compile_pins` has chosen."""
+    is_cpu = any(_TORCH.match(pin.name) and pin.version.endswith("+cpu") for pin in pins)
+    return ["--torch-backend", "cpu"] if is_cpu else []
 
 
 def parse_pins(text: str, *, base: Path) -> Answer:

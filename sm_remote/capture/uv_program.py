@@ -246,10 +246,12 @@ def index_arguments(environ: Mapping[str, str], pip: Mapping[str, str]) -> list[
     return ["--no-index"] if not is_told and pip.get("no-index", "").lower() in _TRUE else []
 
 
-def has_own_indexes(environ: Mapping[str, str], pip: Mapping[str, str]) -> bool:
-    """Whether somebody has set where packages are looked for."""
+def has_own_main_index(environ: Mapping[str, str], pip: Mapping[str, str]) -> bool:
+    """Whether somebody has replaced the public index, or named the one that has torch's builds."""
     made = build_uv_environment(environ, pip)
-    return any(made.get(name) for name in _INDEX_VARIABLES)
+    replaced = any(made.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_OFFLINE"))
+    names_torch = any("pytorch" in made.get(name, "") for name in _INDEX_VARIABLES)
+    return replaced or names_torch or bool(index_arguments(environ, pip))
 
 
 def list_indexes(environ: Mapping[str, str], pip: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sm_remote.errors import ConfigError
+from sm_remote.runtime.api import rebuild_image
 
 _MINOR = re.compile(r"3\.\d{1,2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -80,6 +83,7 @@ class Copy:
     name: str | None
 
 
+Flat = tuple[str, tuple[tuple[str, Any], ...]]
 Base = PythonBase | UriBase | DockerfileBase
 Step = Apt | Pip | Run | Env | Copy
 
@@ -181,9 +185,32 @@ class Image:
     def _add(self, step: Step) -> Image:
         return replace(self, steps=(*self.steps, step))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A function may refer to its image: in a job, where this module is not, it becomes a stand-in.
+        return rebuild_image, (_flatten(self.base), tuple(map(_flatten, self.steps)))
+
     def __str__(self) -> str:
         text = "".join((_spell_base(self.base), *map(_spell_step, self.steps)))
         return _PASSWORD.sub(r"\1***@", text)
+
+
+def restore_image(base: Flat, steps: tuple[Flat, ...]) -> Image:
+    """The image that was pickled as these plain values."""
+    kinds = {kind.__name__: kind for kind in (PythonBase, UriBase, DockerfileBase, Apt, Pip, Run, Env, Copy)}
+    made: list[Any] = [
+        kinds[name](**{key: _unflatten(value) for key, value in fields}) for name, fields in (base, *steps)
+    ]
+    return Image(base=made[0], steps=tuple(made[1:]))
+
+
+def _flatten(part: Base | Step) -> Flat:
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    fields = {key: ["path", str(value)] if isinstance(value, Path) else value for key, value in values.items()}
+    return type(part).__name__, tuple(fields.items())
+
+
+def _unflatten(value: Any) -> Any:
+    return Path(value[1]) if isinstance(value, list) else value
 
 
 def _spell_base(base: Base) -> str:

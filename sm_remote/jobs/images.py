@@ -18,7 +18,7 @@ from sm_remote.capture.interpreter import (
     register_interpreter,
     runs_in_containers,
 )
-from sm_remote.errors import ImageBuildFailed, ServiceUnavailable
+from sm_remote.errors import EngineUnavailable, ImageBuildFailed, ServiceUnavailable
 from sm_remote.home import Discovery, Home
 from sm_remote.image.context import BuildRecipe, build_recipe, record_image, starts_from
 from sm_remote.image.definition import Image
@@ -69,7 +69,20 @@ def ensure_image(image: Image, home: Home, discovery: Discovery) -> BuildRecipe:
 
 def call_through(discovery: Discovery) -> Call:
     """Calls the operations of a service."""
-    return lambda name, body: call_service(discovery, name, body, limit_s=int(WAIT_S) + 30)
+
+    def call(name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return call_service(discovery, name, body, limit_s=int(WAIT_S) + 30)
+        except ServiceUnavailable as error:
+            if "builds no images" not in error.why:
+                raise
+            raise EngineUnavailable(
+                "There are no images here: jobs run as processes, without containers.",
+                why="The local training service found no Docker when it started, or was told to use none.",
+                fix="Install and start Docker (sudo scripts/setup-engine.sh), then: sm-remote service stop.",
+            ) from error
+
+    return call
 
 
 def build_image(recipe: BuildRecipe, home: Home, call: Call) -> None:

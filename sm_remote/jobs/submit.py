@@ -222,6 +222,8 @@ def provide_image(
         ConfigError: A file of it is not there, or its Python is another.
         ImageBuildFailed: It cannot be built or pushed.
     """
+    if isinstance(image.base, PythonBase) and image.base.minor != _minor(here.version):
+        raise _refuse_python(str(image), image.base.minor, here.version)
     local = connection if settings.target == "local" else connect_locally(settings, connection)
     discovery = require_discovery(local.training_jobs.session.discovery)
     recipe = ensure_image(image, connection.home, discovery)
@@ -269,12 +271,16 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython) -
         _image_pythons[key] = _read_inspection(image_uri, answer)
     found = _image_pythons[key]
     if _minor(found.version) != _minor(here.version):
-        raise ConfigError(
-            f"The image {image_uri} has Python {found.version}; this process is Python {here.version}.",
-            why="A pickled function only runs on the same minor version. Nothing was sent.",
-            fix=f"Use an image with Python {_minor(here.version)}, or run this notebook on {_minor(found.version)}.",
-        )
+        raise _refuse_python(image_uri, found.version, here.version)
     return found
+
+
+def _refuse_python(image: str, version: str, here: str) -> ConfigError:
+    return ConfigError(
+        f"The image {image} has Python {version}; this process is Python {here}.",
+        why="A pickled function only runs on the same minor version. Nothing was sent.",
+        fix=f"Use an image with Python {_minor(here)}, or run this notebook on {_minor(version)}.",
+    )
 
 
 def _name_python(image_uri: str, here: TargetPython) -> TargetPython:

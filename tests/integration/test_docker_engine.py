@@ -185,7 +185,8 @@ def test_an_images_own_entrypoint_and_working_directory_are_used(bench, make_ima
 def test_an_image_is_asked_for_its_python_once(bench, make_image, api):
     image = make_image("python", Entrypoint=["false"])
     found = bench.engine.inspect_python(image)
-    assert found == bench.engine.inspect_python(bench.image)
+    ours = bench.engine.inspect_python(bench.image)
+    assert (found.version, found.packages, found.glibc) == (ours.version, ours.packages, ours.glibc)
     assert found.platform.startswith("linux/")
     before = time.monotonic()
     bench.engine.inspect_python(image)

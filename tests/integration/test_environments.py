@@ -197,8 +197,17 @@ def test_what_an_image_has_is_used_and_a_framework_of_another_version_is_a_choic
 
         return inside.WHERE
 
-    job = where.submit()
-    assert job.result() == "the image"
+    assert where() == "the image"
+
+    @remote(image_uri=image_with_packages, stream_logs=False)
+    def version() -> Any:
+        import pandas
+
+        return pandas.__version__
+
+    import pandas
+
+    assert version() == pandas.__version__, "installed wheels fit another image, by their tags"
     forget_findings()
     installed = write(
         tmp_path / "site-packages",

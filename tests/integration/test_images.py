@@ -17,9 +17,11 @@ from sm_remote.errors import ConfigError, ImageBuildFailed
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.image_push import push_through
 from sm_remote.jobs.images import call_through, ensure_image, require_discovery
+from sm_remote.jobs.submit import choose_image
 from sm_remote.service.docker_connection import connect_docker
 from sm_remote.settings import resolve_settings
 from tests.cells import run_cell
+from tests.fakes.ecr import FakeEcr
 from tests.fakes.registry import PASSWORD, USERNAME, serve_registry
 
 pytestmark = pytest.mark.service
@@ -176,6 +178,28 @@ def test_an_image_is_pushed_with_credentials_that_are_written_nowhere() -> None:
 
 
 @pytest.mark.docker
+def test_for_sagemaker_an_image_is_built_here_and_pushed_where_it_is_missing() -> None:
+    image = Image.python(MINOR).env(PUSHED="2")
+    settings = resolve_settings(
+        {"target": "sagemaker", "region": "eu-west-1", "instance_type": "ml.m5.large", "image_uri": image}
+    )
+    connection = connect_with(settings)
+    with serve_registry() as registry:
+        ecr = FakeEcr()
+        ecr.registry = registry.address
+        session = connection.training_jobs.session
+        session._clients["ecr"] = ecr
+        session.__dict__["account"] = "000000000000"
+        uri, python = choose_image(settings, connection)
+        assert choose_image(settings, connection)[0] == uri
+        assert list(registry.manifests) == [uri.removeprefix(f"{registry.address}/")]
+    assert uri.startswith(f"{registry.address}/sm-remote:")
+    assert python.minor == MINOR
+    assert not python.same_as_host
+    assert ecr.calls.count("GetAuthorizationToken") == 1
+
+
+@pytest.mark.docker
 def test_the_command_line_builds_lists_and_prunes(tmp_path: Path) -> None:
     def run(*words: str) -> str:
         command = [sys.executable, "-c", "from sm_remote.cli import main; main()", *words]
@@ -216,6 +240,36 @@ def test_processes_have_no_images_and_the_error_says_what_to_do() -> None:
         cell["f"].submit()
     assert "jobs run as processes here" in caught.value.why
     assert "Docker" in caught.value.fix
+
+
+def test_the_command_line_tells_that_processes_have_no_images() -> None:
+    command = [sys.executable, "-c", "from sm_remote.cli import main; main()", "image", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There are no images here")
+    assert "Docker" in done.stderr
+
+
+def test_a_function_may_refer_to_an_image() -> None:
+    cell = define(
+        """
+        @remote(dependencies=None, stream_logs=False)
+        def inner():
+            return 1
+
+        @remote(dependencies=None, stream_logs=False)
+        def outer():
+            return inner.options(image_uri=image.pip("numpy"))()
+        """,
+        image=Image.python(MINOR).apt("git").copy("/etc/hostname", "/opt/x"),
+    )
+    assert cell["outer"]() == 1
+
+
+def test_another_python_is_refused_before_anything_is_built() -> None:
+    cell = define("f = remote(image_uri=image)(lambda: 1)", image=Image.python("3.5").apt("ffmpeg"))
+    with pytest.raises(ConfigError, match=r"has Python 3\.5; this process is Python"):
+        cell["f"].submit()
 
 
 def test_a_file_that_is_not_there_is_named_before_anything_is_sent() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sm_remote import attach, diff, remote, replay
-from sm_remote.errors import ConfigError, JobError, JobNotFound
+from sm_remote.errors import ConfigError, JobError, JobNotFound, JobStopped
 from sm_remote.home import find_home
+from sm_remote.jobs.layers import find_layer
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -25,6 +29,11 @@ def cell() -> dict[str, Any]:
     def total(n):
         import os
         return float(numpy.arange(n).sum()), os.environ["TOKEN"], os.environ.get("EXTRA")
+
+    @remote(stream_logs=False)
+    def wait():
+        import time
+        time.sleep(600 + 0 * numpy.pi)
     """
     return run_cell(source, {"__name__": "__main__", "remote": remote})
 
@@ -113,6 +122,44 @@ def test_a_job_whose_objects_are_gone_cannot_be_run_again(cell: dict[str, Any]) 
     with pytest.raises(JobError, match="cannot be run again") as caught:
         replay(first)
     assert "Call the function anew" in caught.value.fix
+
+
+def test_the_command_line_runs_again_compares_and_lists_layers(cell: dict[str, Any]) -> None:
+    def run(*words: str) -> Any:
+        command = [sys.executable, "-c", "from sm_remote.cli import main; main()", *words, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    first = cell["total"].submit(5)
+    first.result()
+    again = run("replay", first.name, "--instance-type", "ml.m5.xlarge")
+    assert again["replay_of"] == first.name
+    attach(again["name"]).result()
+    rows = run("diff", first.name, again["name"])["rows"]
+    assert rows == [{"what": "instance type", "before": "ml.m5.large", "after": "ml.m5.xlarge"}]
+    key = read_lock(first.name)["environment"]["layer"]
+    assert key in [layer["key"] for layer in run("layers", "list")]
+    shown = run("layers", "show", key)[0]["distributions"]
+    assert any(name.startswith("numpy ") for name in shown)
+
+
+def test_a_layer_of_a_live_job_stays(cell: dict[str, Any]) -> None:
+    job = cell["wait"].submit()
+    try:
+        layer = find_layer(find_home(), read_lock(job.name)["environment"]["layer"])
+        old = layer.last_used.timestamp() - 40 * 86400
+        os.utime(layer.path, (old, old))
+        command = [sys.executable, "-c", "from sm_remote.cli import main; main()", "layers", "prune"]
+        subprocess.run(command, check=True, timeout=60)
+        assert layer.path.is_dir()
+    finally:
+        job.stop()
+    with pytest.raises(JobStopped):
+        job.result()
+    subprocess.run(command, check=True, timeout=60)
+    assert not layer.path.exists()
+    assert cell["total"](3)[0] == 3.0  # made again
 
 
 def test_wrong_use_is_refused(cell: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sm_remote import CustomFileFilter, remote
+from sm_remote import CustomFileFilter, Image, remote
 from sm_remote.errors import ConfigError, JobFailed, PreflightFailed
 from tests.cells import run_cell
 
@@ -151,6 +151,37 @@ def test_a_conda_environment_needs_an_image_that_has_it() -> None:
     with pytest.raises(ConfigError, match="conda environment 'science'") as caught:
         remote(job_conda_env="science")(cell["f"])()
     assert "image_uri" in caught.value.fix
+
+
+MAKE_ENVIRONMENT = """\
+import os, sys
+root = "/opt/conda/envs/science"
+site = root + "/lib/python%d.%d/site-packages" % sys.version_info[:2]
+os.makedirs(site)
+os.mkdir(root + "/bin")
+os.symlink(sys.executable, root + "/bin/python3")
+open(root + "/pyvenv.cfg", "w").write("home = /usr/bin")
+open(site + "/only_in_science.py", "w").write("value = 7")
+"""
+
+
+@pytest.mark.docker
+def test_the_function_runs_in_the_images_conda_environment(tmp_path: Path) -> None:
+    (tmp_path / "make.py").write_text(MAKE_ENVIRONMENT)
+    minor = ".".join(map(str, sys.version_info[:2]))
+    image = Image.python(minor).copy(tmp_path / "make.py", "/opt/make.py").run("python3 /opt/make.py")
+    cell = define(
+        """
+        def look():
+            import only_in_science
+            import os
+
+            return only_in_science.value, os.environ["CONDA_DEFAULT_ENV"]
+        """
+    )
+    assert remote(image_uri=image, job_conda_env="science")(cell["look"])() == (7, "science")
+    with pytest.raises(JobFailed, match="no conda environment 'art'"):
+        remote(image_uri=image, job_conda_env="art")(cell["look"])()
 
 
 def test_a_missing_module_is_told_in_seconds_instead_of_by_a_failed_job(engine: str) -> None:

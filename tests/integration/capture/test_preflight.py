@@ -391,3 +391,20 @@ def test_of_an_image_that_nobody_has_looked_into_nothing_is_certain(call, home, 
     call(func, dependencies=None, python=replace(here, same_as_host=False))
     assert not started_an_interpreter(home)
     assert said() == []
+
+
+def test_modules_that_extend_the_path_leave_nothing_certain(call, write_tree, install, said):
+    install("thing", files={"thing.py": "value = 1"})
+    write_tree({"own.py": "import sys\nsys.path.append('/opt/ml/input/data/code')\nimport thing\nvalue = 1"})
+    func = run_cell("import own\ndef train():\n    return own.value")["train"]
+    call(func, dependencies=None)
+    assert any("'thing'" in line for line in said())
+
+
+def test_an_interpreter_that_cannot_be_started_warns_and_goes_on(call, install, said, home):
+    install("thing", files={"thing.py": "value = 1"})
+    func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
+    home.cache.mkdir(parents=True)
+    (home.cache / "preflight-home").write_text("in the way")
+    call(func)
+    assert "could not be made" in said()[0]

@@ -50,6 +50,11 @@ def test_a_file_that_is_gone_is_an_alteration(package):
     assert find() == ("pkg_a/__init__.py",)
 
 
+def test_a_file_that_two_distributions_bring_is_the_later_ones(package, install):
+    install("pkg-b", files={"pkg_a/data.txt": "longer", "pkg_b.py": ""})
+    assert find() == ()
+
+
 def test_what_has_no_record_cannot_be_checked(install):
     folder = install("pkg-a", files={"pkg_a.py": ""}, record=False)
     (folder / "pkg_a.py").write_text("other")

@@ -18,7 +18,11 @@ def certain(body: str, *, head: str = "def f(flag=0):") -> tuple[str, ...]:
     ("body", "names"),
     [
         ("import a", ("a",)),
-        ("x = 1; print(x); import a.b, c", ("a.b", "c")),
+        ("x = 1; y = x + 1; import a.b, c", ("a.b", "c")),
+        ("import sys; sys.path.append('/somewhere'); import a", ("sys",)),
+        ("import sys; sys.path += ['/somewhere']; import a", ("sys",)),
+        ("import sys; sys.path[:0] = ['/somewhere']; import a", ("sys",)),
+        ("import os, subprocess; subprocess.run(['pip', 'install', 'a']); import a", ("os", "subprocess")),
         ("from a import b, c", ("a", "a.b", "a.c")),
         ("from a.b import c as d", ("a.b", "a.b.c")),
         ("import a\n    if flag:\n        import b\n    import c", ("a",)),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -323,7 +325,7 @@ def test_a_package_that_was_altered_is_fetched_as_released(have_auto, install, p
     )
 
 
-def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_auto, install, caplog):
+def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_auto, install, caplog, monkeypatch):
     site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n"})
     before, _ = have_auto("tiny")
     alter(site / "tiny.py")
@@ -333,6 +335,9 @@ def test_a_package_that_was_altered_travels_as_it_is_where_no_index_has_it(have_
     assert layer is not None
     assert "# altered" in (layer / "tiny.py").read_text()
     assert "the job gets the altered files" in caplog.text
+    monkeypatch.setitem(sys.modules, "uv", None)  # the second time nothing is tried again
+    monkeypatch.setenv("PATH", "")
+    assert have_auto("tiny") == (lock, layer)
 
 
 def test_an_installation_that_lost_a_file_is_named(have_auto, install):
@@ -412,6 +417,53 @@ def test_for_another_machine_installed_versions_are_resolved_there(have_auto, in
         "leaf": ("1.0", Source.INSTALLED),
         "only-arm": ("4.0", Source.INDEX),
     }
+
+
+def test_a_pure_package_that_no_index_has_goes_to_another_machine_by_its_installed_files(have_auto, install, publish):
+    install("mine", "1.0", files={"mine.py": ""}, requires=("leaf",), extra_files={"WHEEL": PURE})
+    install("leaf", "1.0", files={"leaf.py": ""}, extra_files={"WHEEL": PURE})
+    publish("leaf", "1.0")
+    lock, layer = have_auto("mine", machine="aarch64", same_as_host=False)
+    assert sources(lock) == {"mine": ("1.0", Source.INSTALLED), "leaf": ("1.0", Source.INSTALLED)}
+    assert layer is not None
+    assert (layer / "mine.py").exists()
+
+
+PURE = "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def test_what_only_the_job_can_build_is_left_to_it_and_that_is_said(have, publish, tmp_path, caplog, monkeypatch):
+    publish("leaf", "2.0")
+    write_sdist(tmp_path / "wheels" / "native-1.0.tar.gz")
+    lock, layer, in_job = have(["native", "leaf"])
+    assert sources(lock) == {"leaf": ("2.0", Source.INDEX), "native": ("1.0", Source.JOB)}
+    assert in_job == ("native==1.0",)
+    assert layer is not None
+    assert "the job builds it" in caplog.text
+    monkeypatch.setitem(sys.modules, "uv", None)  # the second time nothing is tried again
+    monkeypatch.setenv("PATH", "")
+    assert have(["native", "leaf"]) == (lock, layer, in_job)
+
+
+def test_what_only_the_job_can_build_is_refused_where_the_job_has_no_network(have, tmp_path):
+    write_sdist(tmp_path / "wheels" / "native-1.0.tar.gz")
+    with pytest.raises(DependencyInstallFailed, match="needs a compiler"):
+        have(["native"], can_install=False)
+
+
+def write_sdist(path: Path) -> None:
+    """A source distribution that says its metadata, and cannot be built here."""
+    files = {
+        "native-1.0/PKG-INFO": "Metadata-Version: 2.2\nName: native\nVersion: 1.0\n",
+        "native-1.0/pyproject.toml": "[project]\nname = 'native'\nversion = '1.0'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
+        "native-1.0/backend.py": "def build_wheel(*_, **__): raise SystemExit('needs a compiler')\n",
+    }
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
 
 
 def test_nothing_to_carry_is_no_layer():

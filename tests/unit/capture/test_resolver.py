@@ -6,7 +6,14 @@ import pytest
 
 from sm_remote.capture.choice import Pin
 from sm_remote.capture.fitting import TargetPlatform
-from sm_remote.capture.resolver import Question, drop_below, find_failing_requirement, parse_pins, torch_arguments
+from sm_remote.capture.resolver import (
+    Question,
+    choose_torch,
+    drop_below,
+    find_failing_requirement,
+    parse_pins,
+    torch_arguments,
+)
 
 ELSEWHERE = TargetPlatform(system="linux", machine="aarch64", glibc=(2, 28), is_host=False)
 COMPILED = """\
@@ -46,22 +53,29 @@ def test_what_only_an_images_framework_needs_is_left_to_the_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("has_gpu", "lines", "environ", "arguments"),
+    ("has_gpu", "lines", "environ", "backend"),
     [
-        (False, ("torch>=2",), {}, ["--torch-backend", "cpu"]),
-        (True, ("torch>=2",), {}, []),
-        (None, ("torch>=2",), {}, []),
-        (False, ("numpy",), {}, []),
-        (False, ("torch>=2",), {"UV_TORCH_BACKEND": "cu128"}, []),
-        (False, ("torch>=2",), {"UV_DEFAULT_INDEX": "https://mirror/simple"}, []),
+        (False, ("torch>=2",), {}, "cpu"),
+        (True, ("torch>=2",), {}, None),
+        (None, ("torch>=2",), {}, None),
+        (False, ("numpy",), {}, None),
+        (False, ("torch>=2",), {"UV_TORCH_BACKEND": "cu128"}, None),
+        (False, ("torch>=2",), {"UV_DEFAULT_INDEX": "https://mirror/simple"}, None),
+        (False, ("torch>=2",), {"UV_INDEX": "https://download.pytorch.org/whl/cu128"}, None),
+        (False, ("torch>=2",), {"UV_INDEX": "https://mine/simple"}, "cpu"),
     ],
 )
-def test_torch_comes_from_the_index_of_the_machines_kind(has_gpu, lines, environ, arguments, monkeypatch):
+def test_torch_comes_from_the_index_of_the_machines_kind(has_gpu, lines, environ, backend, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     for name in [name for name in os.environ if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"]:
         monkeypatch.delenv(name)
     question = Question(lines=lines, minor="3.11", target=ELSEWHERE, has_gpu=has_gpu)
-    assert torch_arguments(question, environ) == arguments
+    assert choose_torch(question, environ) == backend
+
+
+def test_the_build_that_was_chosen_is_looked_for_where_it_was_found():
+    assert torch_arguments([Pin(name="torch", version="2.3.0+cpu")]) == ["--torch-backend", "cpu"]
+    assert torch_arguments([Pin(name="torch", version="2.3.0"), Pin(name="other", version="1+cpu")]) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,11 @@ def test_each_method_gives_another_image_and_leaves_this_one() -> None:
     assert hash(chained) != hash(base)
     with pytest.raises(dataclasses.FrozenInstanceError):
         chained.steps = ()  # type: ignore[misc]
+
+
+def test_it_survives_pickling_and_copying(tmp_path: Path) -> None:
+    image = Image.from_dockerfile(tmp_path / "Dockerfile").apt("git").env(A="1").copy(tmp_path, "/opt/x").run("make")
+    assert pickle.loads(pickle.dumps(image)) == image == copy.deepcopy(image)
 
 
 def test_nothing_to_install_is_no_step() -> None:
