@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from sm_remote.errors import CorruptBlob
+from sm_remote.storage.source import open_view
 from sm_remote.storage.store import Source, Store
-from sm_remote.wire.digest import BlobRef
+from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
 
 _logger = logging.getLogger("sm_remote")
@@ -23,6 +25,7 @@ def put_blob(store: Store, source: Source, ref: BlobRef) -> int:
         How many bytes were written.
 
     Raises:
+        CorruptBlob: The bytes are not those that were hashed; the store does not keep them.
         StorageError: The source cannot be read or the store cannot be written.
     """
     key = blob_key(ref.digest)
@@ -35,5 +38,17 @@ def put_blob(store: Store, source: Source, ref: BlobRef) -> int:
         store.delete(key)
     if not store.put_if_absent(key, source):
         return 0
+    # Memory that is hashed and then written without a copy may be written to by another thread in between. Whoever
+    # stores it pays for a second look, once; every later call relies on what lies there.
+    with open_view(source) as view:
+        if digest_bytes(view) != ref.digest:
+            store.delete(key)
+            raise CorruptBlob(
+                "Data of the call changed while it was being sent.",
+                why=f"{ref.size_bytes} bytes were not the same when they had been written as when they were hashed: "
+                "another thread writes to an array that the call refers to, or somebody to a file that goes along.",
+                fix="Leave it as it is until the call is submitted, or pass a copy, and call again.",
+                digest=ref.digest,
+            )
     _logger.debug("Stored blob %s (%d bytes)", store.uri(key), ref.size_bytes)
     return ref.size_bytes

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sm_remote.errors import StorageError
+from sm_remote.errors import CorruptBlob, StorageError
 from sm_remote.storage import put_blob
 from sm_remote.wire.digest import CHUNK_BYTES, BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
@@ -41,6 +41,17 @@ def test_a_blob_of_another_size_is_mended_by_the_next_put(store):
     store.put_if_absent(blob_key(ref.digest), b"")
     assert put_blob(store, b"promised", ref) == 8
     assert fetch_blob(store, ref).read_bytes() == b"promised"
+
+
+def test_memory_that_changes_while_it_is_sent_is_not_kept_and_the_error_names_the_cause(store):
+    memory = bytearray(b"promised")
+    ref = refer(bytes(memory))
+    memory[0:1] = b"P"  # another thread, between hashing and writing
+    with pytest.raises(CorruptBlob, match="changed while it was being sent") as caught:
+        put_blob(store, memoryview(memory), ref)
+    assert "another thread writes to an array" in caught.value.why
+    assert store.head(blob_key(ref.digest)) is None
+    assert put_blob(store, b"promised", ref) == 8
 
 
 def test_a_missing_file_is_named(store, tmp_path):
