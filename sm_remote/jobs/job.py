@@ -197,7 +197,7 @@ class Job(Future[T]):
 
     @property
     def model_uri(self) -> str | None:
-        """Where the model lies in S3; None without one, although SageMaker names its place whether it is there or not."""
+        """Where the model lies in S3; None without one, although SageMaker names a place in any case."""
         if not self._submitted:
             return None
         description = self._look()
