@@ -67,6 +67,11 @@ class Home:
         return self.data / "jobs"
 
     @property
+    def leftovers(self) -> Path:
+        """Working trees of ended jobs that could not be removed: a container wrote in them as another user."""
+        return self.data / "leftovers"
+
+    @property
     def logs(self) -> Path:
         """Log lines of jobs: ``<job>/<stream>``."""
         return self.data / "logs"

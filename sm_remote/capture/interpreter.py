@@ -6,48 +6,16 @@ Where that Python cannot run in a Linux container (macOS), the official image of
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
 import platform
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from sm_remote.home import Home, make_private, write_private
-
-LOCAL_REPOSITORY = "sm-remote-local/python"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interpreter:
-    """An installed Python.
-
-    Attributes:
-        executable: The interpreter itself, outside any virtual environment, links resolved.
-        base_prefix: Where it is installed.
-        version: Such as ``3.11.7``.
-        soabi: Tag of compiled modules, such as ``cpython-311-x86_64-linux-gnu``.
-        platform: Such as ``linux-x86_64``.
-    """
-
-    executable: str
-    base_prefix: str
-    version: str
-    soabi: str
-    platform: str
-
-    @property
-    def text(self) -> str:
-        """Its canonical record."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-
-    @property
-    def key(self) -> str:
-        """Twelve hexadecimal digits that tell it from every other."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+from sm_remote.home import Home
+from sm_remote.interpreter import InterpreterRecord, write_record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,10 +53,10 @@ class TargetPython:
 
 
 @functools.cache
-def describe_interpreter() -> Interpreter:
+def describe_interpreter() -> InterpreterRecord:
     """Describes the Python that runs this process."""
     base = getattr(sys, "_base_executable", None) or sys.executable
-    return Interpreter(
+    return InterpreterRecord(
         executable=os.path.realpath(base or os.path.join(sys.base_prefix, "bin", "python3")),
         base_prefix=sys.base_prefix,
         version=platform.python_version(),
@@ -97,30 +65,23 @@ def describe_interpreter() -> Interpreter:
     )
 
 
-def runs_in_containers(interpreter: Interpreter) -> bool:
+def runs_in_containers(interpreter: InterpreterRecord) -> bool:
     """Whether this machine's Python can itself run in a Linux container."""
     return interpreter.platform.startswith("linux")
 
 
-def local_image_uri(interpreter: Interpreter) -> str:
+def local_image_uri(interpreter: InterpreterRecord) -> str:
     """Names the image in which local jobs run when no other is asked for."""
     if not runs_in_containers(interpreter):
         major, minor = interpreter.version.split(".")[:2]
         return f"python:{major}.{minor}-slim"
-    # A Python built from a checkout calls itself 3.13.0+, and an image's tag may hold no plus sign.
-    return f"{LOCAL_REPOSITORY}:{interpreter.version.replace('+', '')}-{interpreter.key}"
+    return interpreter.image
 
 
-def register_interpreter(home: Home, interpreter: Interpreter) -> Path | None:
+def register_interpreter(home: Home, interpreter: InterpreterRecord) -> Path | None:
     """Writes the record from which the service makes the image, once.
 
     Returns:
         The record's file; None where the official image is used instead.
     """
-    if not runs_in_containers(interpreter):
-        return None
-    path = home.interpreters / f"{interpreter.key}.json"
-    if not path.exists():
-        make_private(home.interpreters)
-        write_private(path, interpreter.text)
-    return path
+    return write_record(home, interpreter) if runs_in_containers(interpreter) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -75,6 +76,19 @@ def check_home(home: Home, *, measure_free: Callable[[Path], int] | None = None)
     if not home.cache.is_relative_to(home.data):
         directories.append(("cache", home.cache))
     return [_check_directory(name, directory, measure) for name, directory in directories]
+
+
+def check_leftovers(home: Home) -> list[Check]:
+    """Judges what ended jobs left that this user cannot remove; nothing is said of nothing."""
+    try:
+        count = len(os.listdir(home.leftovers))
+    except OSError:  # mostly: there is none
+        return []
+    if not count:
+        return []
+    detail = f"files that containers wrote as another user, of {count} ended job{'s' if count > 1 else ''}"
+    fix = f"sudo rm -rf {shlex.quote(str(home.leftovers))}"
+    return [Check(name="leftovers", state=State.WARNING, detail=detail, fix=fix)]
 
 
 def _check_directory(name: str, directory: Path, measure_free: Callable[[Path], int]) -> Check:

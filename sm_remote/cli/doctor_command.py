@@ -18,6 +18,7 @@ from sm_remote.cli.checks import (
     State,
     check_certificates,
     check_home,
+    check_leftovers,
     check_notebook,
     check_python,
     check_service,
@@ -63,6 +64,7 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
     """Looks at everything, one thing after the other."""
     yield check_python(sys.version_info[:3], platform.system(), platform.machine())
     yield from check_home(world.home)
+    yield from check_leftovers(world.home)
     found, settings = check_settings(world.resolve)
     yield found
     chosen = target or (settings.target if settings is not None else "local")

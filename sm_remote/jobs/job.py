@@ -203,8 +203,17 @@ class Job(Future[T]):
 
     @property
     def model_uri(self) -> str | None:
-        """Where the model lies in S3; None without one."""
-        return self._look().model_uri if self._submitted else None
+        """Where the model lies in S3; None without one, although SageMaker names a place in any case."""
+        if not self._submitted:
+            return None
+        description = self._look()
+        uri = description.model_uri
+        if uri is None or not description.status.is_terminal:
+            return None
+        store = self._connection.open_store(description.output_uri)
+        key = uri.removeprefix(store.root_uri + "/")
+        is_there = store.head(key) if key.endswith(".tar.gz") else next(iter(store.list(f"{key}/")), None)
+        return uri if is_there else None
 
     def describe(self) -> dict[str, Any]:
         """The API's own answer to DescribeTrainingJob.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import os
 import shutil
@@ -22,9 +23,11 @@ def run_here(
 ) -> Any:
     """Calls the function here; a coroutine is returned to the caller, who awaits it.
 
-    The temporary tree stays after the call, so that what the function saved can be looked at; its path is said.
+    The temporary tree stays after the call, so that what the function saved can be looked at; its path is said. One in
+    which nothing was saved goes with this process.
     """
     tree = Path(tempfile.mkdtemp(prefix="sm_remote-local-"))
+    atexit.register(remove_unless_saved, tree)
     sys.stderr.write(
         f"Running {getattr(func, '__name__', 'the function')} in this process; SM_MODEL_DIR is {tree}/model\n"
     )
@@ -38,6 +41,12 @@ def run_here(
         return _run_coroutine(variables, func, args, kwargs)
     with _set_variables(variables):
         return func(*args, **kwargs)
+
+
+def remove_unless_saved(tree: Path) -> None:
+    """Removes a temporary tree in which the function left neither a model nor output."""
+    if not any(path.is_file() for place in ("model", "output") for path in (tree / place).rglob("*")):
+        shutil.rmtree(tree, ignore_errors=True)
 
 
 async def _run_coroutine(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sm_remote.home import Home
 from sm_remote.service.store import JobStore
-from sm_remote.service.working_tree import remove_tree
+from sm_remote.service.working_tree import clear_away, remove_tree
 
 
 def purge_job(home: Home, store: JobStore, name: str) -> None:
     """Removes all that the service holds of a job; its outputs in S3 stay, as on AWS."""
-    remove_tree(home.jobs / name)
+    clear_away(home.jobs / name, home)
     remove_tree(home.logs / name)
     store.delete(name)

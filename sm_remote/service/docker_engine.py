@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import docker
@@ -36,6 +35,7 @@ _KILLED = 137
 _LAST_FRAMES = 100
 _PATIENCE_S = 60.0
 """How long a daemon that restarts is waited for."""
+_KILL_AGAIN_S = 0.5
 _ANSWERED_S = 5.0
 """A call that broke off after this long had been answered: nobody waits so long to be refused."""
 
@@ -216,15 +216,23 @@ class DockerEngine:
         threading.Thread(target=self._kill_after, args=(name, grace_s), name=f"stop {name}", daemon=True).start()
 
     def _kill_after(self, name: str, grace_s: float) -> None:
-        try:
-            self._api.wait(name, timeout=max(grace_s, 0.001))
-            return
-        except APIError:
-            return
-        except BROKEN:
-            pass  # the grace has passed
-        with suppress(APIError, *BROKEN):
-            self._api.kill(name, "SIGKILL")
+        """Asks until the daemon has taken the signal: one that restarts meanwhile may leave the container running."""
+        deadline = time.monotonic() + grace_s
+        while True:
+            remaining_s = deadline - time.monotonic()
+            try:
+                if remaining_s > 0:
+                    self._api.wait(name, timeout=remaining_s)
+                else:
+                    self._api.kill(name, "SIGKILL")
+                return
+            except APIError as error:
+                if error.is_client_error():  # it has ended, or is not there any more
+                    return
+                self._sleep(_KILL_AGAIN_S)
+            except BROKEN:
+                if time.monotonic() < deadline or remaining_s <= 0:  # or else only the grace has passed
+                    self._sleep(_KILL_AGAIN_S)
 
     def remove(self, name: str) -> None:
         """See the protocol."""

@@ -14,10 +14,11 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from sm_remote.home import Home, make_private, write_private
+from sm_remote.interpreter import LOCAL_REPOSITORY
 from sm_remote.service.built_images import is_built_image
 from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.engine import ImageMissing, ImagePython
-from sm_remote.service.interpreter import LOCAL_REPOSITORY, is_local_image, read_interpreter
+from sm_remote.service.interpreter import is_local_image, read_interpreter
 from sm_remote.service.local_image import IMAGE_CHANGES, PACKING, PACKING_LABEL, pack_interpreter
 
 _ASK = """\

@@ -1,8 +1,6 @@
 """The Python interpreters of this machine that local images stand for.
 
-A client that names no image runs its jobs with its own interpreter: it writes down which one that is
-(``<home.interpreters>/<key>.json``) and asks for the image ``sm-remote-local/python:<x.y.z>-<key>``. The Docker
-engine packs that interpreter into an image, the process engine runs it where it is.
+The Docker engine packs such an interpreter into an image, the process engine runs it where it is.
 """
 
 from __future__ import annotations
@@ -14,14 +12,11 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sm_remote.home import Home
+from sm_remote.interpreter import find_record_key, read_record, record_path
 from sm_remote.service.engine import ImageMissing
 
-LOCAL_REPOSITORY = "sm-remote-local/python"
-
-_LOCAL_IMAGE = re.compile(r"sm-remote-local/python:(?P<version>\d+\.\d+\.\d+[a-z0-9+]*)-(?P<key>[0-9a-f]{12})")
 _LIBRARY = re.compile(r"^\s+(?:\S+ => )?(/\S.*?) \(0x[0-9a-f]+\)$", re.MULTILINE)
 
 _QUESTIONS = """
@@ -72,7 +67,7 @@ class InterpreterFacts:
 
 def is_local_image(image: str) -> bool:
     """Whether an image stands for an interpreter of this machine."""
-    return _LOCAL_IMAGE.fullmatch(image) is not None
+    return find_record_key(image) is not None
 
 
 def read_interpreter(home: Home, image: str) -> Interpreter:
@@ -81,27 +76,22 @@ def read_interpreter(home: Home, image: str) -> Interpreter:
     Raises:
         ImageMissing: It was never written down, or is gone.
     """
-    match = _LOCAL_IMAGE.fullmatch(image)
-    if match is None:
+    key = find_record_key(image)
+    if key is None:
         raise ImageMissing(f"{image} does not stand for a Python interpreter of this machine")
-    path = home.interpreters / f"{match['key']}.json"
+    path = record_path(home, key)
     try:
-        record = json.loads(path.read_text())
-        return _parse_record(match["key"], record)
+        record = read_record(home, key)
     except FileNotFoundError as error:
         raise ImageMissing(f"{image}: no interpreter is recorded in {path}; submit from a notebook again") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ImageMissing(f"{image}: the record {path} cannot be read ({error!r}); delete it") from error
-
-
-def _parse_record(key: str, record: dict[str, Any]) -> Interpreter:
-    prefix = Path(record["base_prefix"])
-    version = str(record["version"])
+    prefix = Path(record.base_prefix)
     return Interpreter(
         key=key,
-        executable=_find_executable(Path(record["executable"]), prefix, version),
+        executable=_find_executable(Path(record.executable), prefix, record.version),
         prefix=prefix,
-        version=version,
+        version=record.version,
     )
 
 

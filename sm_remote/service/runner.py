@@ -26,7 +26,7 @@ from sm_remote.service.metrics import MetricReader
 from sm_remote.service.notifier import log_topic
 from sm_remote.service.preparation import JobFailedError, prepare_image, stage_inputs, start_container
 from sm_remote.service.records import HOST, JobRecord, Metric, Phase, StopCause
-from sm_remote.service.working_tree import WorkingTree, find_tree, remove_tree
+from sm_remote.service.working_tree import WorkingTree, clear_away, find_tree
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
@@ -313,7 +313,7 @@ class Attempt:
         if self._log is not None:
             self._log.close()
         self._shop.reach("cleanup.mid")
-        remove_tree(self._shop.home.jobs / record.name)
+        clear_away(self._shop.home.jobs / record.name, self._shop.home)
         self._shop.store.mark_cleaned(record.name)
 
     def _remove_container(self, name: str) -> None:

@@ -170,7 +170,7 @@ class Scheduler:
                 running.share, running.holds_place = NOTHING, False
             self._changed.notify_all()
 
-    def _run_attempt(self, attempt: Attempt, name: str, container_exists: bool) -> None:
+    def _run_attempt(self, attempt: Attempt, name: str, container_exists: bool | None) -> None:
         while not self._try_attempt(attempt, name, container_exists):
             with self._changed:
                 self._changed.wait(_RETRY_S)
@@ -178,7 +178,7 @@ class Scheduler:
                     return
                 attempt = Attempt(self._shop, name, release=lambda: self._release(name))
                 self._running[name].attempt = attempt
-            container_exists = self._shop.store.find(name).container_name in self._list_containers()
+            container_exists = None
         with self._changed:
             self._running.pop(name, None)
             idle = not self._running and not self._queue
@@ -187,10 +187,22 @@ class Scheduler:
             self._go_idle()
         self._purge_if_deleted(name)
 
-    def _try_attempt(self, attempt: Attempt, name: str, container_exists: bool) -> bool:
-        """Trouble of the service's own, such as a full disk, ends no job: it is tried again from where it stands."""
+    def _try_attempt(self, attempt: Attempt, name: str, container_exists: bool | None) -> bool:
+        """Trouble of the service's own, such as a full disk, ends no job: it is tried again from where it stands.
+
+        Args:
+            attempt: What is tried.
+            name: The job's.
+            container_exists: None where that has to be asked.
+        """
         try:
+            if container_exists is None:
+                container_exists = self._shop.store.find(name).container_name in self._list_containers()
+                if self._closed:
+                    return False  # nobody may have answered: the next service asks again
             attempt.run(container_exists)
+        except NoSuchJobError:
+            logger.warning("The job was deleted", extra={"job_name": name})
         except Exception:
             logger.exception("The job's thread failed; it is tried again", extra={"job_name": name})
             return False
@@ -219,6 +231,8 @@ class Scheduler:
 
     def _recover(self) -> None:
         containers = self._list_containers()
+        if self._closed:
+            return  # nobody may have answered: what runs is not known
         for record in self._shop.store.list_unfinished():
             share = find_share(record.request, self._shop.host)
             with self._changed:

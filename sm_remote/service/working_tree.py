@@ -6,10 +6,12 @@ under a writable mount would let a job change the store.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from sm_remote.home import Home, make_private
 from sm_remote.service.engine import Mount
 from sm_remote.service.failures import MAX_CHARACTERS
 from sm_remote.wire.layout import OUTCOME
+
+logger = logging.getLogger("sm_remote.service")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,3 +115,20 @@ def find_tree(home: Home, job_name: str, attempt: int, host: str) -> WorkingTree
 def remove_tree(directory: Path) -> None:
     """Removes a directory as far as that is possible; files of another user stay."""
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def clear_away(directory: Path, home: Home, *, remove: Callable[[Path], None] = remove_tree) -> None:
+    """Removes what an ended job holds; what is another user's is put aside, and the log says how to remove it.
+
+    A container of an image with a user of its own, root above all, leaves directories that only that user can empty.
+    """
+    remove(directory)
+    if not directory.exists():
+        return
+    try:
+        aside = tempfile.mkdtemp(prefix=f"{directory.name}-", dir=make_private(home.leftovers))
+        directory.rename(Path(aside) / directory.name)
+    except OSError:
+        logger.exception("%s can be neither removed nor put aside", directory)
+        return
+    logger.warning("A container wrote files as another user, which stay. Remove them: sudo rm -rf -- %s", aside)

@@ -3,70 +3,52 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from sm_remote.errors import CorruptBlob
-from sm_remote.storage.source import size_of, unreadable_source
+from sm_remote.storage.source import open_view
 from sm_remote.storage.store import Source, Store
-from sm_remote.wire.digest import BlobRef, digest_bytes, digest_file
+from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
 
 _logger = logging.getLogger("sm_remote")
 
 
-def put_blob(store: Store, source: Source) -> BlobRef:
+def put_blob(store: Store, source: Source, ref: BlobRef) -> int:
     """Stores bytes under their digest; nothing is written when they are there already.
 
+    Args:
+        store: Where to.
+        source: The bytes.
+        ref: Their digest and size, which the caller has from writing them: a gibibyte is not hashed twice.
+
+    Returns:
+        How many bytes were written.
+
     Raises:
+        CorruptBlob: The bytes are not those that were hashed; the store does not keep them.
         StorageError: The source cannot be read or the store cannot be written.
     """
-    ref = _refer_to(source)
     key = blob_key(ref.digest)
     present = store.head(key)
     if present is not None and present.size_bytes == ref.size_bytes:
-        return ref
+        return 0
     if present is not None:
         # What a power cut left of it. Whoever reads it now is told that it is corrupt, so nobody can rely on it.
         _logger.warning("Blob %s has a wrong size and is replaced", store.uri(key))
         store.delete(key)
-    if store.put_if_absent(key, source):
-        _logger.debug("Stored blob %s (%d bytes)", store.uri(key), ref.size_bytes)
-    return ref
-
-
-def fetch_blob(store: Store, ref: BlobRef) -> Path:
-    """Gives a blob as a local file whose bytes have just been verified.
-
-    Raises:
-        CorruptBlob: Its bytes are not the promised ones.
-        StorageError: It is not there or cannot be read.
-    """
-    path = store.fetch(blob_key(ref.digest))
-    size_bytes = path.stat().st_size
-    if size_bytes != ref.size_bytes:
-        raise _corrupt(store, ref, path, f"It has {size_bytes} bytes instead of {ref.size_bytes}.")
-    found = digest_file(path)
-    if found != ref.digest:
-        raise _corrupt(store, ref, path, f"The digest of its {size_bytes} bytes is {found}.")
-    return path
-
-
-def _refer_to(source: Source) -> BlobRef:
-    size_bytes = size_of(source)
-    if not isinstance(source, Path):
-        return BlobRef(digest=digest_bytes(source), size_bytes=size_bytes)
-    try:
-        return BlobRef(digest=digest_file(source), size_bytes=size_bytes)
-    except OSError as error:
-        raise unreadable_source(source, error) from error
-
-
-def _corrupt(store: Store, ref: BlobRef, path: Path, why: str) -> CorruptBlob:
-    uri = store.uri(blob_key(ref.digest))
-    return CorruptBlob(
-        f"The blob {uri} is not what was stored there.",
-        why=why,
-        fix=f"Delete {uri} (here: {str(path)!r}) and call again: it will be stored anew.",
-        digest=ref.digest,
-        path=str(path),
-    )
+    if not store.put_if_absent(key, source):
+        return 0
+    # Memory that is hashed and then written without a copy may be written to by another thread in between. Whoever
+    # stores it pays for a second look, once; every later call relies on what lies there.
+    with open_view(source) as view:
+        if digest_bytes(view) != ref.digest:
+            store.delete(key)
+            raise CorruptBlob(
+                "Data of the call changed while it was being sent.",
+                why=f"{ref.size_bytes} bytes were not the same when they had been written as when they were hashed: "
+                "another thread writes to an array that the call refers to, or somebody to a file that goes along.",
+                fix="Leave it as it is until the call is submitted, or pass a copy, and call again.",
+                digest=ref.digest,
+            )
+    _logger.debug("Stored blob %s (%d bytes)", store.uri(key), ref.size_bytes)
+    return ref.size_bytes

@@ -18,21 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sm_remote.wire.marker import MARKER_PREFIX, format_marker, parse_marker, split_marker
 from sm_remote.wire.payload import ALIGNMENT, PathLike, load_value
-
-__all__ = [
-    "MARKER_PREFIX",
-    "Frame",
-    "OutcomeHeader",
-    "RemoteException",
-    "format_marker",
-    "load_object",
-    "load_outcome",
-    "parse_marker",
-    "read_header",
-    "split_marker",
-]
 
 MAGIC = b"SMROUT01"
 FORMAT = 1

@@ -21,7 +21,8 @@ from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.wire.digest import BlobRef, digest_bytes, digest_file
 from sm_remote.wire.launch import build_launch
 from sm_remote.wire.manifest import Manifest, ManifestObject
-from sm_remote.wire.outcome import OutcomeHeader, load_object, parse_marker, read_header
+from sm_remote.wire.marker import parse_marker
+from sm_remote.wire.outcome import OutcomeHeader, load_object, read_header
 from sm_remote.wire.payload import pickle_value
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))

@@ -13,13 +13,13 @@ import pytest
 from sm_remote.capture.call import TargetPython, capture_call
 from sm_remote.capture.distributions import _read_index
 from sm_remote.errors import CaptureError, ConfigError
-from sm_remote.storage import fetch_blob
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.launch import read_manifest_digest
 from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, blob_key
 from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.payload import load_value
 from tests.cells import run_cell
+from tests.stored_blobs import fetch_blob
 
 RUNTIME = b"PK stand-in for the runtime"
 

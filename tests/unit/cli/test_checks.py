@@ -12,6 +12,7 @@ from sm_remote.cli.checks import (
     State,
     check_certificates,
     check_home,
+    check_leftovers,
     check_notebook,
     check_python,
     check_service,
@@ -154,3 +155,12 @@ def test_findings_are_lines_with_the_command_below() -> None:
 def test_the_last_line_sums_up() -> None:
     assert render_checks(CHECKS[:1], colours=False).endswith("\nAll is well.\n")
     assert render_checks(CHECKS[:2], colours=False).endswith("\nJobs can run; 1 thing could be better.\n")
+
+
+def test_what_jobs_left_as_another_user_is_named_with_the_command_that_removes_it(tmp_path: Path) -> None:
+    home = Home(data=tmp_path / "my home", cache=tmp_path / "cache")
+    assert check_leftovers(home) == []
+    (home.leftovers / "fit-1-abc").mkdir(parents=True)
+    (check,) = check_leftovers(home)
+    assert (check.state, check.fix) == (State.WARNING, f"sudo rm -rf '{tmp_path}/my home/leftovers'")
+    assert check.detail == "files that containers wrote as another user, of 1 ended job"

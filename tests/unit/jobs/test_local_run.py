@@ -39,3 +39,16 @@ def test_hyperparameters_and_channels_are_those_of_the_job(home: Home, monkeypat
     there = remote(hyperparameters={"lr": 0.1, "name": "x"}, inputs=inputs)(look)
     assert there.local() == ('{"lr":0.1,"name":"x"}', ["a.csv", "deep/b.csv"])
     assert "SM_CHANNEL_TRAINING" not in os.environ
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_tree_stays_if_something_was_saved_in_it(tmp_path: Path, saved: bool) -> None:
+    tree = tmp_path / "tree"
+    (tree / "output" / "data").mkdir(parents=True)
+    (tree / "input" / "data" / "rows").mkdir(parents=True)
+    (tree / "input" / "data" / "rows" / "a.csv").write_text("1")
+    if saved:
+        (tree / "model").mkdir()
+        (tree / "model" / "weights").write_text("2")
+    local_run.remove_unless_saved(tree)
+    assert tree.exists() is saved
