@@ -64,6 +64,7 @@ def test_the_channel_lists_every_object_and_the_manifest_as_sagemaker_reads_it(c
     assert all(store.head(blob_key(name)) for name in names)
 
 
+@pytest.mark.slow
 def test_a_second_identical_call_writes_nothing(capture):
     data = np.arange(1 << 18, dtype=np.float64)
     first = capture(np.sum, data)
@@ -73,6 +74,7 @@ def test_a_second_identical_call_writes_nothing(capture):
     assert second.manifest_ref == first.manifest_ref
 
 
+@pytest.mark.slow
 def test_the_same_array_in_another_call_is_not_stored_again(capture):
     data = np.arange(1 << 18, dtype=np.float64)
     capture(np.sum, data)

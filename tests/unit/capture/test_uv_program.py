@@ -83,6 +83,7 @@ def test_what_uv_says_comes_back_without_credentials(fake_uv):
     assert (answer.code, answer.output.strip(), answer.tail) == (3, "text", "see https://***@host/")
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_and_says_how_far_it_came(fake_uv):
     fake_uv("print('Building https://u:secret@host/x', file=sys.stderr, flush=True); time.sleep(60)")
     with pytest.raises(DependencyInstallFailed, match=r"Installing 1 package took longer than 1\.5 s") as caught:
@@ -91,6 +92,7 @@ def test_a_run_that_takes_too_long_is_ended_and_says_how_far_it_came(fake_uv):
     assert "install_limit_s" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_a_while_is_said(fake_uv, caplog):
     fake_uv("time.sleep(1.3)")
     with caplog.at_level(logging.INFO, "sm_remote"):

@@ -62,6 +62,7 @@ def test_a_job_whose_creation_was_interrupted_is_stopped_all_the_same(capsys: py
     assert "nap is being stopped" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_stop_that_takes_long_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     connection = FakeConnection()
     connection.answers.clear()

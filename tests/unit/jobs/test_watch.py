@@ -125,6 +125,7 @@ def test_a_deleted_job_ends_as_not_found() -> None:
     assert isinstance(ends["a"], JobNotFound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [ServiceUnavailable("gone for a moment"), ValueError("an answer that is none")])
 def test_trouble_with_the_api_ends_no_job(trouble: Exception, caplog: pytest.LogCaptureFixture) -> None:
     api = FakeTrainingJobs(["a"])
