@@ -27,7 +27,7 @@ test: setup engine ## Run all tests
 	$(BIN)/python -m pytest
 
 test-unit: setup ## Run the tests that need neither containers nor servers, in seconds
-	$(BIN)/python -m pytest -q tests/unit -m "not docker and not s3 and not service and not slow"
+	$(BIN)/python -m pytest -q -p no:anyio tests/unit -m "not docker and not s3 and not service and not slow"
 
 check: setup ## Lint, formatting, types, and that imports point down
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ def test_a_bucket_that_does_not_exist_is_named(s3_server, tmp_path):
         list(store.list(""))  # a write would make the bucket: the tests' identity is an administrator
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_does_not_answer_is_explained(tmp_path):
     from tests.s3_server import S3Server
 
@@ -66,6 +67,7 @@ def test_a_second_fetch_downloads_nothing(s3_server, tmp_path):
     assert [path for path in (home.cache / "blobs").rglob("*") if path.is_file()] == [first]
 
 
+@pytest.mark.slow
 def test_writers_in_each_others_way_try_again_and_then_give_up(tmp_path):
     client = _AlwaysInTheWay()
     store = S3Store(client, bucket="bucket", prefix="", cache_dir=tmp_path)
