@@ -105,7 +105,7 @@ def stop(world: World, name: str, target: str | None) -> None:
     from sm_remote.jobs.attach import resolve_name
 
     connection = world.connect(target)
-    full = resolve_name(connection, name)
+    full = resolve_name(connection, name, live=True)
     status = connection.training_jobs.describe(full).status
     if status.is_terminal:
         sys.stdout.write(f"{make_inert(full)} has ended already: {status}.\n")

@@ -55,8 +55,13 @@ def attach_through(connection: Connection, name: str) -> Job[Any]:
     return job
 
 
-def resolve_name(connection: Connection, name: str) -> str:
+def resolve_name(connection: Connection, name: str, *, live: bool = False) -> str:
     """Completes an unambiguous beginning of a job's name.
+
+    Args:
+        connection: Where to look.
+        name: A whole name or the beginning of one.
+        live: Whether of several that begin so the only one that still runs is meant.
 
     Raises:
         JobNotFound: No job, or several, begin so.
@@ -66,6 +71,9 @@ def resolve_name(connection: Connection, name: str) -> str:
     if name in names:
         return name
     found = [candidate for candidate in names if candidate.startswith(name)]
+    running = [row.name for row in newest if row.name in found and not row.status.is_terminal]
+    if live and len(running) == 1:
+        return running[0]
     if len(found) == 1:
         return found[0]
     if found:

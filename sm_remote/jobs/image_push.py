@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from sm_remote.aws.registry import Registry
 from sm_remote.errors import ImageBuildFailed
 from sm_remote.home import Discovery
 from sm_remote.image.context import BuildRecipe
@@ -78,6 +77,8 @@ def push_image(recipe: BuildRecipe, connection: Connection, discovery: Discovery
     key = (session.account, session.region, recipe.key)
     if key not in _pushed:
         push = push_through(call_through(discovery))
+        from sm_remote.aws.registry import Registry  # loads botocore, which only a push needs here
+
         _pushed[key], _ = push_missing(recipe.uri, recipe.key, Registry(session.client("ecr")), push)
     return _pushed[key]
 

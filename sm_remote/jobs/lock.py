@@ -17,7 +17,6 @@ from itertools import islice
 from typing import Any
 
 from sm_remote import __version__
-from sm_remote.aws.registry import Registry
 from sm_remote.capture.call import CapturedCall
 from sm_remote.capture.interpreter import describe_interpreter
 from sm_remote.errors import RemoteError
@@ -155,6 +154,8 @@ def find_image_digest(lock: JobLock, connection: Connection) -> str | None:
     if connection.target != "sagemaker" or found is None or found["region"] != session.region:
         return None
     try:
+        from sm_remote.aws.registry import Registry  # loads botocore, which only a job on AWS needs here
+
         registry = Registry(session.client("ecr"), found["account"])
         return registry.find_digest(found["repository"], found["tag"] or "latest")
     except RemoteError as error:

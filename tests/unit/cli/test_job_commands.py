@@ -132,6 +132,14 @@ def test_a_live_job_is_stopped(tmp_path: Path) -> None:
     assert api.stopped == ["train-b"]
 
 
+def test_of_several_that_begin_so_the_one_that_lives_is_stopped(tmp_path: Path) -> None:
+    jobs = [build_answer("nap-3", "InProgress"), build_answer("nap-2"), build_answer("nap-1", "Failed")]
+    api = FakeTrainingJobs(jobs)
+    result = run(build_world(tmp_path, training_jobs=api), "stop", "nap")
+    assert (result.exit_code, result.stdout) == (0, "nap-3 is being stopped.\n")
+    assert run(build_world(tmp_path, *jobs), "show", "nap").exit_code == 1
+
+
 def test_stopping_an_ended_job_does_nothing(tmp_path: Path) -> None:
     api = FakeTrainingJobs(JOBS)
     result = run(build_world(tmp_path, training_jobs=api), "stop", "fit-1")
