@@ -154,8 +154,9 @@ class RemoteFunction(Generic[P, T]):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: the function bound to its object, with the same settings."""
-        bind = getattr(type(self._func), "__get__", None)
-        if instance is None or bind is None:  # a callable object is no method
+        # A callable object is no method; neither is a partial, although later Pythons give it the means to become one.
+        bind = None if isinstance(self._func, functools.partial) else getattr(type(self._func), "__get__", None)
+        if instance is None or bind is None:
             return self
         return type(self)(bind(self._func, instance, owner), self._arguments)
 

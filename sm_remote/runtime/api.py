@@ -70,7 +70,8 @@ class InJobFunction:
         _need_client(f"{self._name}.explain()", "Call it where the job is started.")
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        bind = getattr(type(self._func), "__get__", None)
+        # A partial is no method, although later Pythons give it the means to become one.
+        bind = None if isinstance(self._func, functools.partial) else getattr(type(self._func), "__get__", None)
         return self if instance is None or bind is None else InJobFunction(bind(self._func, instance, owner))
 
     def __reduce__(self) -> tuple[Any, ...]:

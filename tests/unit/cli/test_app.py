@@ -23,7 +23,7 @@ def test_an_error_has_its_parts_on_lines_of_their_own() -> None:
 
 
 WINDOWS = """
-import asyncio, click, sys
+import asyncio, click, shutil, subprocess, sys, tempfile
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 sys.platform = "win32"
