@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import shutil
 import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import CorruptBlob, JobError, RemoteError, StorageError
-from sm_remote.jobs.archive import extract_archive
+from sm_remote.jobs.artifacts import Kind, download_artifacts, is_there
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.lock import JobLock, send_lock
@@ -27,14 +26,12 @@ from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, add_note, conclude, discard_corrupt, reaching
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
-from sm_remote.storage import Store
-from sm_remote.wire.layout import JOBS, OUTCOME
+from sm_remote.wire.layout import JOBS
 
 T = TypeVar("T")
 
 logger = logging.getLogger("sm_remote")
 
-OUR_OUTPUT = OUTCOME.partition("/")[0]
 LOOK_AGAIN_AFTER_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Pauses in which an API or a store that does not answer may come back before an outcome is given up."""
 
@@ -210,10 +207,7 @@ class Job(Future[T]):
         uri = description.model_uri
         if uri is None or not description.status.is_terminal:
             return None
-        store = self._connection.open_store(description.output_uri)
-        key = uri.removeprefix(store.root_uri + "/")
-        is_there = store.head(key) if key.endswith(".tar.gz") else next(iter(store.list(f"{key}/")), None)
-        return uri if is_there else None
+        return uri if is_there(self._connection.open_store(description.output_uri), uri) else None
 
     def describe(self) -> dict[str, Any]:
         """The API's own answer to DescribeTrainingJob.
@@ -349,25 +343,10 @@ class Job(Future[T]):
         """
         return self._download("data", Path(directory))
 
-    def _download(self, kind: str, directory: Path) -> Path:
+    def _download(self, kind: Kind, directory: Path) -> Path:
         self._require_submitted()
-        description = self._look()
-        store = self._connection.open_store(description.output_uri)
-        archive = f"{self.name}/output/{'model' if kind == 'model' else 'output'}.tar.gz"
-        ours = OUR_OUTPUT if kind == "data" else ""
-        directory.mkdir(parents=True, exist_ok=True)
-        if store.head(archive) is not None:
-            found = extract_archive(store.fetch(archive), directory, leave_out=ours)
-        else:
-            found = _copy_objects(store, f"{self.name}/output/{kind}/", directory, leave_out=ours)
-        if not found:
-            raise JobError(
-                f"Training job {self.name} left no {'model' if kind == 'model' else 'output data'}.",
-                why=f"There is nothing below {store.uri(f'{self.name}/output/')} but what is sm_remote's own.",
-                fix=f"Save files into os.environ['{'SM_MODEL_DIR' if kind == 'model' else 'SM_OUTPUT_DATA_DIR'}'].",
-                job_name=self.name,
-            )
-        return directory
+        store = self._connection.open_store(self._look().output_uri)
+        return download_artifacts(store, self.name, kind, directory)
 
     def _require_submitted(self) -> None:
         if not self._submitted:
@@ -388,16 +367,6 @@ class Job(Future[T]):
             return "live" if self._submitted else "waits to be submitted"
         error = super().exception()
         return "has a value" if error is None else f"ended with {type(error).__name__}"
-
-
-def _copy_objects(store: Store, prefix: str, directory: Path, *, leave_out: str) -> int:
-    keys = [found.key for found in store.list(prefix) if not found.key.startswith(f"{prefix}{leave_out}/")]
-    for key in keys:
-        content = store.fetch(key)  # before its directory is made: the store refuses keys that lead out
-        target = directory / key.removeprefix(prefix)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(content, target)
-    return len(keys)
 
 
 def _find_remote_frames(error: BaseException) -> TracebackType | None:
