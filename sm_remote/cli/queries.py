@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
@@ -59,7 +59,8 @@ def fetch_details(connection: Connection, name: str) -> JobDetails:
     job: Job[object] = Job(full, connection)
     return JobDetails(
         target=connection.target,
-        description=description,
+        # The API names a model's place whether there is one or not; a person is told of a model.
+        description=replace(description, model_uri=job.model_uri if description.status.is_terminal else None),
         phases=job.timeline(),
         tags=connection.training_jobs.list_tags(description.arn),
     )

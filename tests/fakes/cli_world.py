@@ -90,6 +90,16 @@ class FakeTrainingJobs:
         return LogPage(lines=lines, times_ms=[0] * len(lines), forward="f", backward="b", closed=True)
 
 
+class FakeStore:
+    """A store in which every job left something, but for those with "bare" in their name."""
+
+    def __init__(self, root_uri: str) -> None:
+        self.root_uri = root_uri
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return iter([] if "bare" in prefix else [prefix])
+
+
 class FakeConnection:
     """`sm_remote.jobs.connection.Connection` without a watcher or a store: for jobs that have ended."""
 
@@ -98,8 +108,8 @@ class FakeConnection:
     def __init__(self, training_jobs: FakeTrainingJobs) -> None:
         self.training_jobs = training_jobs
 
-    def open_store(self, root_uri: str) -> None:
-        return None
+    def open_store(self, root_uri: str) -> FakeStore:
+        return FakeStore(root_uri)
 
 
 class FakeService:

@@ -244,3 +244,11 @@ def test_one_job_is_json_for_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["nonsense"], ["show"], ["jobs", "--limit", "0"], ["jobs", "--status", "Done"]])
 def test_wrong_use_exits_with_two(tmp_path: Path, words: list[str]) -> None:
     assert run(build_world(tmp_path), *words).exit_code == 2
+
+
+def test_a_model_is_shown_only_where_one_lies(tmp_path: Path) -> None:
+    for name, shown in (("fit-1", True), ("bare-1", False)):
+        model = {"ModelArtifacts": {"S3ModelArtifacts": f"s3://sm-remote-local/sm_remote/jobs/{name}/output/model"}}
+        result = run(build_world(tmp_path, build_answer(name, **model)), "show", name)
+        assert result.exit_code == 0
+        assert ("\nmodel " in result.stdout) is shown
