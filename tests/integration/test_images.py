@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def define(source: str, **names: Any) -> dict[str, Any]:
 def test_a_job_runs_in_an_image_with_files_variables_commands_and_packages(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "data.txt").write_text(f"of {tmp_path}")  # so that the image is new
+    text = f"of {uuid.uuid4()}"  # so that the image is new, whatever an earlier run has left
+    (tmp_path / "data.txt").write_text(text)
     image = (
         Image.python(MINOR)
         .pip("cloudpickle==3.0.0")
@@ -57,7 +59,7 @@ def test_a_job_runs_in_an_image_with_files_variables_commands_and_packages(
         image=image,
     )
     with caplog.at_level(logging.INFO, "sm_remote"):
-        assert cell["look"]() == ('a "b" $HOME', [f"of {tmp_path}", "made\n"], "3.0.0", [])
+        assert cell["look"]() == ('a "b" $HOME', [text, "made\n"], "3.0.0", [])
     assert any(line.startswith("Step 1/") for line in caplog.messages)
     caplog.clear()
     with caplog.at_level(logging.INFO, "sm_remote"):
