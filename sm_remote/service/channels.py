@@ -13,17 +13,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sm_remote.service.engine import Mount
+from sm_remote.service.hosts import Host
 from sm_remote.service.objects import Bucket, Buckets, ObjectError, is_plain_path, parse_uri
 from sm_remote.wire.layout import LAYERS
 
 _DATA = "/opt/ml/input/data"
 
 
-def stage_channels(request: Mapping[str, Any], directory: Path, buckets: Buckets, go_on: Callable[[], None]) -> None:
+def stage_channels(
+    request: Mapping[str, Any], host: Host, directory: Path, buckets: Buckets, go_on: Callable[[], None]
+) -> None:
     """Fills a host's input/data directory with all channels but layers.
 
     Args:
         request: CreateTrainingJob.
+        host: Whose directory it is.
         directory: The host's input/data, empty.
         buckets: Where the objects are.
         go_on: Called before each object; what it raises ends the staging.

@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_GROUP = "homogeneousCluster"
+from sm_remote.service.hosts import Host
 
 
-def write_config(directory: Path, request: Mapping[str, Any], *, host: str, hosts: Sequence[str]) -> None:
+def write_config(directory: Path, request: Mapping[str, Any], *, host: Host, hosts: Sequence[Host]) -> None:
     """Writes all of a host's configuration files."""
     files = {
         "hyperparameters.json": request.get("HyperParameters", {}),
         "inputdataconfig.json": build_input_data_config(request),
-        "resourceconfig.json": build_resource_config(request["ResourceConfig"]["InstanceType"], host, hosts),
+        "resourceconfig.json": build_resource_config(host, hosts),
         "metric-definition-regex.json": request["AlgorithmSpecification"].get("MetricDefinitions", []),
     }
     for name, content in files.items():
@@ -42,14 +42,21 @@ def build_input_data_config(request: Mapping[str, Any]) -> dict[str, dict[str, s
     return config
 
 
-def build_resource_config(instance_type: str, host: str, hosts: Sequence[str]) -> dict[str, Any]:
+def build_resource_config(host: Host, hosts: Sequence[Host]) -> dict[str, Any]:
     """The cluster as one of its hosts sees it; a host's rank is its place in the sorted list."""
-    names = sorted(hosts)
+    groups = {each.instance_group: each.instance_type for each in hosts}
     return {
-        "current_host": host,
-        "current_instance_type": instance_type,
-        "current_group_name": _GROUP,
-        "hosts": names,
-        "instance_groups": [{"instance_group_name": _GROUP, "instance_type": instance_type, "hosts": names}],
+        "current_host": host.name,
+        "current_instance_type": host.instance_type,
+        "current_group_name": host.instance_group,
+        "hosts": sorted(each.name for each in hosts),
+        "instance_groups": [
+            {
+                "instance_group_name": group,
+                "instance_type": instance_type,
+                "hosts": sorted(each.name for each in hosts if each.instance_group == group),
+            }
+            for group, instance_type in groups.items()
+        ],
         "network_interface_name": "eth0",
     }

@@ -5,33 +5,45 @@ Source: SageMaker Developer Guide, "How Amazon SageMaker Runs Your Training Imag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, render_memory, render_vcpu
 from sm_remote.home import LOCAL_REGION
 from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
+from sm_remote.service.companions import Companion
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
+from sm_remote.service.hosts import Host
 from sm_remote.service.records import JobRecord
 from sm_remote.service.working_tree import WorkingTree
 
 
 def build_container(
-    record: JobRecord, tree: WorkingTree, layers: Sequence[Mount], *, host: Capacity, owner: str
+    record: JobRecord,
+    host: Host,
+    tree: WorkingTree,
+    layers: Iterable[Mount],
+    companions: Iterable[Companion],
+    *,
+    machine: Capacity,
+    owner: str,
 ) -> ContainerSpec:
-    """Says how an attempt's container is made."""
+    """Says how the container of one host is made."""
+    companions = tuple(companions)
+    extra = [*layers, *(mount for companion in companions for mount in companion.mounts)]
+    beside = {key: value for companion in companions for key, value in companion.environment.items()}
     request = record.request
     algorithm = request["AlgorithmSpecification"]
     entrypoint = tuple(algorithm.get("ContainerEntrypoint", ()))
     arguments = tuple(algorithm.get("ContainerArguments", ()))
-    share = find_share(request, host)
+    share = plan_share(_find_instance(host.instance_type), machine)
     return ContainerSpec(
         name=record.container_name,
         image=algorithm["TrainingImage"],
         entrypoint=entrypoint,
         arguments=arguments if entrypoint or arguments else ("train",),
-        environment=build_environment(record),
-        mounts=tree.mounts(layers),
+        environment={**build_environment(record), **beside},
+        mounts=tree.mounts(extra),
         cpus=share.cpus,
         memory_bytes=share.memory_bytes,
         gpus=share.gpus,
@@ -57,12 +69,12 @@ def build_environment(record: JobRecord) -> dict[str, str]:
 
 def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
     """What of this machine a job gets; all of it where the instance type is not known any more."""
-    return plan_share(_find_instance(request), host)
+    return plan_share(_find_instance(request["ResourceConfig"]["InstanceType"]), host)
 
 
 def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
     """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
-    instance = _find_instance(record.request)
+    instance = _find_instance(record.request["ResourceConfig"]["InstanceType"])
     if record.tags.get("sm_remote:instance") == "whole host":
         size, cap = f"all of it: {host.cpus:g} vCPU, {host.memory_bytes / GIB:.1f} GiB", None
     else:
@@ -76,8 +88,8 @@ def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str
     return "\n".join(f"sm_remote: {line}" for line in lines)
 
 
-def _find_instance(request: Mapping[str, Any]) -> InstanceType:
-    name = request["ResourceConfig"]["InstanceType"]
+def _find_instance(name: str) -> InstanceType:
+    """What is known of an instance type, which may be nothing but its name."""
     try:
         return find_instance_type(name)
     except KeyError:

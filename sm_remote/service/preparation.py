@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sm_remote.service import failures
 from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
 from sm_remote.service.containers import build_container
 from sm_remote.service.engine import EngineError, ImageMissing
+from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
-from sm_remote.service.records import HOST, JobRecord
+from sm_remote.service.records import JobRecord
 from sm_remote.service.working_tree import WorkingTree
 from sm_remote.service.workshop import Workshop
 
@@ -19,16 +21,30 @@ class JobFailedError(Exception):
     """The job cannot go on, for the reason that is the exception's text; nothing is uploaded."""
 
 
-def stage_inputs(record: JobRecord, tree: WorkingTree, shop: Workshop, go_on: Callable[[], None]) -> None:
-    """Makes the working tree with everything that the job reads.
+def build_companions(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> tuple[Companion, ...]:
+    """What lives beside the container of one host."""
+    return ()
+
+
+def stage_inputs(
+    record: JobRecord,
+    host: Host,
+    tree: WorkingTree,
+    companions: Iterable[Companion],
+    shop: Workshop,
+    go_on: Callable[[], None],
+) -> None:
+    """Makes the working tree of one host with everything that the job reads.
 
     Raises:
         JobFailedError: An input is not to be had.
     """
     try:
         tree.create()
-        write_config(tree.config, record.request, host=HOST, hosts=(HOST,))
-        stage_channels(record.request, tree.data, shop.buckets, go_on)
+        write_config(tree.config, record.request, host=host, hosts=list_hosts(record.request))
+        stage_channels(record.request, host, tree.data, shop.buckets, go_on)
+        for companion in companions:
+            companion.prepare(go_on)
     except (ObjectError, OSError) as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
 
@@ -45,15 +61,17 @@ def prepare_image(record: JobRecord, shop: Workshop, say: Callable[[str], None])
         raise JobFailedError(failures.render_image_failure(str(error))) from error
 
 
-def start_container(record: JobRecord, tree: WorkingTree, shop: Workshop) -> None:
-    """Starts the container, or adopts the one that has been started.
+def start_container(
+    record: JobRecord, host: Host, tree: WorkingTree, companions: Iterable[Companion], shop: Workshop
+) -> None:
+    """Starts the container of one host, or adopts the one that has been started.
 
     Raises:
         JobFailedError: The engine refuses.
     """
     try:
         layers = find_layer_mounts(record.request, shop.buckets)
-        spec = build_container(record, tree, layers, host=shop.host, owner=shop.owner)
+        spec = build_container(record, host, tree, layers, companions, machine=shop.host, owner=shop.owner)
         shop.reach("container.before_start")
         shop.engine.start(spec)
     except ObjectError as error:

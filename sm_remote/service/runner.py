@@ -16,15 +16,23 @@ from dataclasses import replace
 
 from sm_remote.service import failures, states
 from sm_remote.service.collecting import takes_no_time
+from sm_remote.service.companions import Companion
 from sm_remote.service.containers import render_first_lines
 from sm_remote.service.early_outcome import build_value_test, take_outcome
 from sm_remote.service.endings import find_reason, publish, with_artifacts, with_end, with_uploading
 from sm_remote.service.engine import ContainerExit, EngineError
 from sm_remote.service.follower import ContainerEnded, ContainerGone, Follower, Mail, StopWanted, ValueSeen
+from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.logs import LogSpool
 from sm_remote.service.metrics import MetricReader
 from sm_remote.service.notifier import log_topic
-from sm_remote.service.preparation import JobFailedError, prepare_image, stage_inputs, start_container
+from sm_remote.service.preparation import (
+    JobFailedError,
+    build_companions,
+    prepare_image,
+    stage_inputs,
+    start_container,
+)
 from sm_remote.service.records import HOST, JobRecord, Metric, Phase, StopCause
 from sm_remote.service.working_tree import WorkingTree, clear_away, find_tree
 from sm_remote.service.workshop import Workshop
@@ -64,6 +72,7 @@ class Attempt:
         self._log: LogSpool | None = None
         self._follower: Follower | None = None
         self._signalled = False
+        self._companions: tuple[Companion, ...] = ()
 
     def stop_soon(self) -> None:
         """Says that the job's stop has been committed. From any thread."""
@@ -97,6 +106,7 @@ class Attempt:
         record = self._shop.store.find(self._name)
         if record.phase is Phase.QUEUED:
             record = self._claim()
+        self._companions = build_companions(record, self._host(record), self._tree(record), self._shop)
         if record.phase is Phase.PREPARING:
             record = self._prepare(record, container_exists)
         if record.phase is Phase.RUNNING:
@@ -111,6 +121,9 @@ class Attempt:
 
     def _tree(self, record: JobRecord) -> WorkingTree:
         return find_tree(self._shop.home, record.name, record.attempt, HOST)
+
+    def _host(self, record: JobRecord) -> Host:
+        return list_hosts(record.request)[0]
 
     def _claim(self) -> JobRecord:
         def claim(record: JobRecord, now: float) -> JobRecord:
@@ -134,10 +147,10 @@ class Attempt:
         self._open_log(record)
         if not container_exists:
             self._check_stop(record)
-            stage_inputs(record, tree, self._shop, self._go_on)
+            stage_inputs(record, self._host(record), tree, self._companions, self._shop, self._go_on)
             prepare_image(record, self._shop, self._say_slow_step)
             self._check_stop(self._shop.store.find(self._name))
-        start_container(record, tree, self._shop)
+        start_container(record, self._host(record), tree, self._companions, self._shop)
         self._shop.reach("container.after_start")
 
         def record_start(record: JobRecord, now: float) -> JobRecord:
@@ -182,6 +195,8 @@ class Attempt:
     def _follow(self, record: JobRecord) -> JobRecord:
         """Waits for the container's end, for a value, for a stop, or for the job's time to be over."""
         self._start_following(record)
+        for companion in self._companions:
+            companion.start()
         if record.stop_cause is not None:
             self._signal_stop(record)
         limit_s = record.request["StoppingCondition"].get("MaxRuntimeInSeconds", _DEFAULT_MAX_RUNTIME_S)
@@ -276,6 +291,7 @@ class Attempt:
         ended = ContainerExit(code=0)
         if not takes_no_time(record.request):
             return self._record_exit(ended)
+        self._finish_companions()
         failure = publish(record, self._tree(record), self._shop)
         self._shop.reach("publish.before_terminal")
 
@@ -287,11 +303,16 @@ class Attempt:
 
     def _collect(self, record: JobRecord) -> JobRecord:
         tree = self._tree(record)
+        self._finish_companions()
         # What the job did wrong is its reason; that its output could not be written either comes second.
         reason = find_reason(record, tree, self._shop)
         upload_failure = publish(record, tree, self._shop)
         self._shop.reach("publish.before_terminal")
         return self._change(lambda record, now: with_end(with_artifacts(record), reason or upload_failure, now))
+
+    def _finish_companions(self) -> None:
+        for companion in self._companions:
+            companion.finish()
 
     def _end(self, reason: str | None) -> JobRecord:
         """Ends a job of which nothing is uploaded; one that has ended already stays as it is."""
@@ -309,6 +330,7 @@ class Attempt:
         self._shop.reach("terminal.after_commit")
         if record.attempt:
             self._remove_container(record.container_name)
+        self._finish_companions()
         self._drain_log()
         if self._log is not None:
             self._log.close()

@@ -8,8 +8,10 @@ import os
 import pytest
 
 from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.hosts import Host
 from sm_remote.service.objects import ObjectError
 
+HOST = Host(name="algo-1", instance_type="ml.m5.large")
 ROOT = "s3://sm-remote-local/data"
 
 
@@ -20,7 +22,7 @@ def stage(tmp_path, buckets):
         request = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]}
         directory = tmp_path / "data"
         directory.mkdir()
-        stage_channels(request, directory, buckets, lambda: None)
+        stage_channels(request, HOST, directory, buckets, lambda: None)
         files = [path for path in (directory / "train").rglob("*") if path.is_file()]
         return {str(path.relative_to(directory / "train")): path.read_bytes() for path in files}
 
@@ -98,7 +100,7 @@ def test_a_sealed_layer_is_mounted_and_not_linked_file_by_file(put, bucket_direc
     put("sm_remote/layers/abc/numpy/__init__.py")
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://sm-remote-local/sm_remote/layers/abc/"}
     request = {"InputDataConfig": [{"ChannelName": "sm_remote_layer", "DataSource": {"S3DataSource": source}}]}
-    stage_channels(request, tmp_path, buckets, lambda: None)
+    stage_channels(request, HOST, tmp_path, buckets, lambda: None)
     assert list((tmp_path / "sm_remote_layer").iterdir()) == []
     (mount,) = find_layer_mounts(request, buckets)
     assert mount.source == bucket_directory / "sm_remote/layers/abc"
@@ -118,5 +120,5 @@ def test_a_stop_ends_the_staging_between_two_objects(put, buckets, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stage_channels(request, tmp_path, buckets, go_on)
+        stage_channels(request, HOST, tmp_path, buckets, go_on)
     assert len(list((tmp_path / "train").iterdir())) == 2

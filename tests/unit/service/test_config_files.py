@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 from sm_remote.service.config_files import build_input_data_config, build_resource_config, write_config
+from sm_remote.service.hosts import Host
 from tests.fakes.service import build_request
+
+HOST = Host(name="algo-1", instance_type="ml.m5.large")
 
 
 def channel(name: str, **members):
@@ -25,7 +28,8 @@ def test_a_channel_shows_its_modes_and_never_its_uri():
 
 
 def test_the_resource_config_has_sagemakers_keys_in_their_order():
-    config = build_resource_config("ml.g5.xlarge", "algo-2", ["algo-2", "algo-10", "algo-1"])
+    hosts = [Host(name=name, instance_type="ml.g5.xlarge") for name in ("algo-2", "algo-10", "algo-1")]
+    config = build_resource_config(hosts[0], hosts)
     assert json.dumps(config) == (
         '{"current_host": "algo-2", "current_instance_type": "ml.g5.xlarge", "current_group_name": '
         '"homogeneousCluster", "hosts": ["algo-1", "algo-10", "algo-2"], "instance_groups": [{"instance_group_name": '
@@ -35,12 +39,12 @@ def test_the_resource_config_has_sagemakers_keys_in_their_order():
 
 
 def test_hyperparameters_are_written_as_they_were_sent(tmp_path):
-    write_config(tmp_path, build_request(HyperParameters={"model": '"cnn"', "n": "5"}), host="algo-1", hosts=["algo-1"])
+    write_config(tmp_path, build_request(HyperParameters={"model": '"cnn"', "n": "5"}), host=HOST, hosts=[HOST])
     assert json.loads((tmp_path / "hyperparameters.json").read_text()) == {"model": '"cnn"', "n": "5"}
 
 
 def test_without_hyperparameters_and_channels_the_files_are_there_and_empty(tmp_path):
-    write_config(tmp_path, build_request(), host="algo-1", hosts=["algo-1"])
+    write_config(tmp_path, build_request(), host=HOST, hosts=[HOST])
     assert (tmp_path / "hyperparameters.json").read_text() == "{}"
     assert (tmp_path / "inputdataconfig.json").read_text() == "{}"
     assert (tmp_path / "metric-definition-regex.json").read_text() == "[]"
