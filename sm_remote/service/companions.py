@@ -37,4 +37,8 @@ class Companion(Protocol):
         """The container runs; returns at once."""
 
     def finish(self) -> None:
-        """The container has ended: flushes and ends. Bounded in time; harmless when repeated or never started."""
+        """The container has ended: flushes and ends. Bounded in time; harmless when repeated or never started.
+
+        Raises:
+            ObjectError: Not everything could be flushed; a job that would have ended well fails with that reason.
+        """

@@ -21,8 +21,10 @@ class JobFailedError(Exception):
     """The job cannot go on, for the reason that is the exception's text; nothing is uploaded."""
 
 
-def build_companions(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> tuple[Companion, ...]:
-    """What lives beside the container of one host."""
+def build_companions(
+    record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop, say: Callable[[str], None]
+) -> tuple[Companion, ...]:
+    """What lives beside the container of one host; ``say`` appends the service's words to that host's log."""
     return ()
 
 
@@ -33,8 +35,9 @@ def stage_inputs(
     companions: Iterable[Companion],
     shop: Workshop,
     go_on: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
-    """Makes the working tree of one host with everything that the job reads.
+    """Makes the working tree of one host with everything that the job reads, telling ``say`` about slow steps.
 
     Raises:
         JobFailedError: An input is not to be had.

@@ -26,6 +26,7 @@ from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.logs import LogSpool
 from sm_remote.service.metrics import MetricReader
 from sm_remote.service.notifier import log_topic
+from sm_remote.service.objects import ObjectError
 from sm_remote.service.preparation import (
     JobFailedError,
     build_companions,
@@ -106,7 +107,7 @@ class Attempt:
         record = self._shop.store.find(self._name)
         if record.phase is Phase.QUEUED:
             record = self._claim()
-        self._companions = build_companions(record, self._host(record), self._tree(record), self._shop)
+        self._companions = build_companions(record, self._host(record), self._tree(record), self._shop, self._say)
         if record.phase is Phase.PREPARING:
             record = self._prepare(record, container_exists)
         if record.phase is Phase.RUNNING:
@@ -147,7 +148,7 @@ class Attempt:
         self._open_log(record)
         if not container_exists:
             self._check_stop(record)
-            stage_inputs(record, self._host(record), tree, self._companions, self._shop, self._go_on)
+            stage_inputs(record, self._host(record), tree, self._companions, self._shop, self._go_on, self._say)
             prepare_image(record, self._shop, self._say_slow_step)
             self._check_stop(self._shop.store.find(self._name))
         start_container(record, self._host(record), tree, self._companions, self._shop)
@@ -171,10 +172,14 @@ class Attempt:
         if record.stop_cause is not None:
             raise _StoppedEarlyError
 
-    def _say_slow_step(self, text: str) -> None:
-        """Tells of a step that takes long enough to be wondered about, such as a pull."""
+    def _say(self, text: str) -> None:
+        """Appends the service's own words to the job's log."""
         if self._log is not None:
             self._log.say(self._now_ms(), f"sm_remote: {text}")
+
+    def _say_slow_step(self, text: str) -> None:
+        """Tells of a step that takes long enough to be wondered about, such as a pull."""
+        self._say(text)
 
         def download(record: JobRecord, now: float) -> JobRecord:
             if record.stop_cause is not None or record.state.transitions[-1].message == states.IMAGE_MESSAGE:
@@ -291,8 +296,8 @@ class Attempt:
         ended = ContainerExit(code=0)
         if not takes_no_time(record.request):
             return self._record_exit(ended)
-        self._finish_companions()
-        failure = publish(record, self._tree(record), self._shop)
+        failure = self._finish_companions()
+        failure = publish(record, self._tree(record), self._shop) or failure
         self._shop.reach("publish.before_terminal")
 
         def finish(record: JobRecord, now: float) -> JobRecord:
@@ -303,16 +308,22 @@ class Attempt:
 
     def _collect(self, record: JobRecord) -> JobRecord:
         tree = self._tree(record)
-        self._finish_companions()
+        flush_failure = self._finish_companions()
         # What the job did wrong is its reason; that its output could not be written either comes second.
         reason = find_reason(record, tree, self._shop)
-        upload_failure = publish(record, tree, self._shop)
+        upload_failure = publish(record, tree, self._shop) or flush_failure
         self._shop.reach("publish.before_terminal")
         return self._change(lambda record, now: with_end(with_artifacts(record), reason or upload_failure, now))
 
-    def _finish_companions(self) -> None:
+    def _finish_companions(self) -> str | None:
+        """Has everything flushed that lies beside the container, or says why that failed."""
+        failure = None
         for companion in self._companions:
-            companion.finish()
+            try:
+                companion.finish()
+            except ObjectError as error:
+                failure = failure or failures.render_upload_failure(str(error))
+        return failure
 
     def _end(self, reason: str | None) -> JobRecord:
         """Ends a job of which nothing is uploaded; one that has ended already stays as it is."""
