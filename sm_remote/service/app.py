@@ -16,6 +16,7 @@ from typing import Any
 from sm_remote import __version__
 from sm_remote.home import Discovery, Home, discovery_path, make_private, read_discovery, write_discovery, write_private
 from sm_remote.service.authentication import Keys, Verifier
+from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.engine import Engine
 from sm_remote.service.image_operations import ImageOperations
@@ -23,10 +24,10 @@ from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.log_operations import LogOperations
 from sm_remote.service.notifier import ALL_JOBS, Notifier, log_topic
-from sm_remote.service.objects import Buckets, make_s3_client
 from sm_remote.service.operations import list_operations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.records import JobRecord
+from sm_remote.service.remote_bucket import make_s3_client
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.server import Edge, Server
 from sm_remote.service.store import JobStore

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sm_remote.service.buckets import Buckets
 from sm_remote.service.engine import Mount
 from sm_remote.service.hosts import Host
-from sm_remote.service.objects import Bucket, Buckets, ObjectError, is_plain_path, parse_uri
+from sm_remote.service.objects import Bucket, ObjectError, is_plain_path, parse_uri
 from sm_remote.wire.layout import LAYERS
 
 _DATA = "/opt/ml/input/data"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sm_remote.home import LOCAL_BUCKET
-from sm_remote.service.objects import Buckets, ObjectUri, parse_uri
+from sm_remote.service.buckets import Buckets
+from sm_remote.service.objects import ObjectUri, parse_uri
 from sm_remote.service.outputs import list_trees, publish_archive, publish_files
 from sm_remote.service.working_tree import WorkingTree
 

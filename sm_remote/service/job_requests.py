@@ -10,10 +10,11 @@ from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, suggest_cpu_type
 from sm_remote.service.api_errors import invalid, violated
+from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.channels import find_layer
 from sm_remote.service.metrics import find_bad_regex
-from sm_remote.service.objects import Buckets, ObjectError, parse_uri
+from sm_remote.service.objects import ObjectError, parse_uri
 
 _REQUIRED = (
     ("AlgorithmSpecification", "algorithmSpecification"),

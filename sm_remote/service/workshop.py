@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sm_remote.home import Home
+from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.engine import Engine
 from sm_remote.service.notifier import Notifier
-from sm_remote.service.objects import Buckets
 from sm_remote.service.store import JobStore
 
 

@@ -7,7 +7,8 @@ import tarfile
 
 import pytest
 
-from sm_remote.service.objects import LocalBucket, ObjectError, ObjectUri
+from sm_remote.service.local_bucket import LocalBucket
+from sm_remote.service.objects import ObjectError, ObjectUri
 from sm_remote.service.outputs import list_trees, publish_archive, publish_files
 
 OUTPUT = ObjectUri(bucket="sm-remote-local", key="jobs/fit/output")

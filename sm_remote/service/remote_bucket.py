@@ -1,0 +1,78 @@
+"""A bucket of S3 as a place for channels and outputs, by boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sm_remote.service.objects import ObjectError
+
+
+class RemoteBucket:
+    """A bucket of S3, or of whatever AWS_ENDPOINT_URL names, with the credentials of boto3's own chain."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """See `Bucket`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+        with translated_errors(f"s3://{self._name}/{prefix}"):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    yield item["Key"]
+
+    def read(self, key: str) -> bytes:
+        """See `Bucket`."""
+        with translated_errors(f"s3://{self._name}/{key}"):
+            body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
+            return body
+
+    def place(self, key: str, target: Path) -> None:
+        """See `Bucket`."""
+        self.copy(key, target)
+        target.chmod(0o444)
+
+    def copy(self, key: str, target: Path) -> None:
+        """See `Bucket`."""
+        with translated_errors(f"s3://{self._name}/{key}"):
+            self._client.download_file(self._name, key, str(target))
+
+    def publish(self, source: Path, key: str) -> None:
+        """See `Bucket`."""
+        with translated_errors(f"s3://{self._name}/{key}"):
+            self._client.upload_file(str(source), self._name, key)
+
+    def delete(self, key: str) -> None:
+        """See `Bucket`."""
+        with translated_errors(f"s3://{self._name}/{key}"):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
+    def find_directory(self, prefix: str) -> Path | None:
+        """See `Bucket`; S3 has no directories."""
+        return None
+
+
+@contextmanager
+def translated_errors(what: str) -> Iterator[None]:
+    """Turns whatever boto3 raises into an `ObjectError` that names the object."""
+    # Imported here: no job of the embedded store needs it.
+    import boto3.exceptions
+    import botocore.exceptions
+
+    foreign = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, boto3.exceptions.Boto3Error)
+    try:
+        yield
+    except (*foreign, OSError) as error:
+        raise ObjectError(f"{what}: {error}") from error
+
+
+def make_s3_client() -> Any:
+    """An S3 client with boto3's own chain of credentials and endpoints."""
+    import boto3.session
+
+    # Not boto3's default session, which threads must not share.
+    return boto3.session.Session().client("s3")
