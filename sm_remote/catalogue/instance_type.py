@@ -21,6 +21,7 @@ class InstanceType:
         accelerator_count: How many; 0 without one, and where unknown.
         accelerator_memory_gib: Memory of each in GiB; None where unknown.
         architecture: Of the CPU: ``x86_64`` or ``arm64``; None where unknown.
+        nvme_gb: Size of its local NVMe storage; None without any, and where unknown.
         prices_usd_per_hour: List prices on demand, by region; a region that is missing is unknown.
         price_source: Who says so; empty without a price. Its date is unknown: prices may be outdated.
         spec_source: Who says the rest; ``unknown`` where nothing is known.
@@ -33,6 +34,7 @@ class InstanceType:
     accelerator_count: int = 0
     accelerator_memory_gib: float | None = None
     architecture: str | None = None
+    nvme_gb: float | None = None
     prices_usd_per_hour: Mapping[str, float] = field(default_factory=dict, hash=False)
     price_source: str = ""
     spec_source: str = UNKNOWN
@@ -61,6 +63,11 @@ class InstanceType:
     def gpu_memory_gib(self) -> float | None:
         """Memory of each GPU."""
         return self.accelerator_memory_gib if self.is_gpu else None
+
+    @property
+    def has_instance_storage(self) -> bool:
+        """Whether it has disks of its own, so that no volume is attached."""
+        return self.nvme_gb is not None
 
     def price_usd_per_hour(self, region: str) -> float | None:
         """The list price of an hour on demand, or None where it is unknown."""

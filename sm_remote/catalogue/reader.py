@@ -67,6 +67,7 @@ def _parse_row(row: dict[str, str]) -> InstanceType:
         accelerator_count=int(row["accelerator_count"] or 0),
         accelerator_memory_gib=_parse_figure(row["accelerator_memory_gib"]),
         architecture=row["architecture"] or None,
+        nvme_gb=_parse_figure(row["nvme_gb"]),
         prices_usd_per_hour={PRICE_REGION: float(row["price_usd_per_hour"])} if row["price_usd_per_hour"] else {},
         price_source=row["price_source"],
         spec_source=row["spec_source"],

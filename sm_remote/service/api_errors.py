@@ -30,7 +30,9 @@ def invalid(message: str) -> ApiError:
 
 
 def violated(constraints: Sequence[str]) -> ApiError:
-    """A request outside the model's limits; each constraint is a whole phrase."""
+    """A request that is wrong in one or more ways; each is a whole phrase, and a sentence of its own is said alone."""
+    if len(constraints) == 1 and not constraints[0].startswith("Value "):
+        return invalid(constraints[0])
     noun = "error" if len(constraints) == 1 else "errors"
     return invalid(f"{len(constraints)} validation {noun} detected: {'; '.join(constraints)}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import botocore.loaders
@@ -17,6 +18,7 @@ from sm_remote.service.api_errors import ApiError, violated
 
 Shape = botocore.model.Shape
 
+_NOT_NULL = "Member must not be null"
 _TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
     "map": (dict,),
@@ -54,17 +56,44 @@ def find_input_shape(service: str, operation: str) -> botocore.model.StructureSh
     return shape
 
 
-def check_request(shape: botocore.model.StructureShape, request: dict[str, Any]) -> None:
+def check_request(
+    shape: botocore.model.StructureShape,
+    request: dict[str, Any],
+    find_broken_rules: Callable[[Mapping[str, Any]], Sequence[str]] = lambda request: (),
+) -> None:
     """Refuses a request that the model does not allow; members that the model does not know are ignored, as AWS does.
 
+    Args:
+        shape: The request's.
+        request: As it came.
+        find_broken_rules: Says what else is wrong with a request, of which only the types are known to be right.
+
     Raises:
-        ApiError: ``SerializationException`` for a wrong type, ``ValidationException`` for all other violations.
+        ApiError: ``SerializationException`` for a wrong type, ``ValidationException`` that tells all other violations.
     """
     _check_types(shape, request, "")
     found: list[str] = []
     _collect(shape, request, "", found)
+    found.extend(find_broken_rules(request))
     if found:
         raise violated(found)
+
+
+def violation(value: Any, path: str, constraint: str) -> str:
+    """One violation in the words of AWS's services.
+
+    Args:
+        value: What the member is; None where it is missing.
+        path: Such as ``inputDataConfig.1.member.channelName``.
+        constraint: What it fails to satisfy.
+    """
+    shown = "null" if value is None else f"'{value}'"
+    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def camel_path(path: str) -> str:
+    """A path of members as messages spell it: ``resourceConfig.instanceType``."""
+    return ".".join(name[:1].lower() + name[1:] for name in path.split("."))
 
 
 def _check_types(shape: Any, value: Any, path: str) -> None:
@@ -104,13 +133,16 @@ def _collect(shape: Any, value: Any, path: str, found: list[str]) -> None:
         _collect_map(shape, value, path, found)
         return
     rules = _broken_rules(shape, value)
-    found.extend(f"Value {_show(value)} at '{path}' failed to satisfy constraint: {rule}" for rule in rules)
+    found.extend(violation(value, path, rule) for rule in rules)
     if shape.type_name == "structure":
         for name, member in shape.members.items():
             _collect_member(shape, name, member, value, path, found)
     elif shape.type_name == "list":
         for index, item in enumerate(value, 1):
-            _collect(shape.member, item, f"{path}.{index}.member", found)
+            if item is None:
+                found.append(violation(None, f"{path}.{index}.member", _NOT_NULL))
+            else:
+                _collect(shape.member, item, f"{path}.{index}.member", found)
 
 
 def _collect_member(shape: Any, name: str, member: Any, value: Any, path: str, found: list[str]) -> None:
@@ -118,12 +150,12 @@ def _collect_member(shape: Any, name: str, member: Any, value: Any, path: str, f
     if value.get(name) is not None:
         _collect(member, value[name], inner, found)
     elif name in shape.required_members:
-        found.append(f"Value null at '{inner}' failed to satisfy constraint: Member must not be null")
+        found.append(violation(None, inner, _NOT_NULL))
 
 
 def _collect_map(shape: Any, value: Any, path: str, found: list[str]) -> None:
     def report(rule: str) -> None:
-        found.append(f"Value {_show(value)} at '{path}' failed to satisfy constraint: {rule}")
+        found.append(violation(value, path, rule))
 
     for rule in _length_rules(shape, len(value)):
         report(rule)
@@ -191,9 +223,5 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _join(path: str, name: str) -> str:
-    camel = name[:1].lower() + name[1:]
+    camel = camel_path(name)
     return f"{path}.{camel}" if path else camel
-
-
-def _show(value: Any) -> str:
-    return f"'{value}'"

@@ -14,6 +14,7 @@ from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
 from sm_remote.service.companions import Companion
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
 from sm_remote.service.hosts import Host
+from sm_remote.service.job_requests import list_notes
 from sm_remote.service.records import JobRecord
 from sm_remote.service.working_tree import WorkingTree
 
@@ -85,6 +86,7 @@ def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str
         lines.append(cap)
     if record.request.get("EnableManagedSpotTraining"):
         lines.append("managed spot training: no interruption happens on this machine")
+    lines.extend(list_notes(record.request))
     return "\n".join(f"sm_remote: {line}" for line in lines)
 
 

@@ -1,157 +1,181 @@
-"""What CreateTrainingJob is refused for, beyond the model's limits: what AWS refuses too, and what is not served here.
+"""What CreateTrainingJob is refused for on this machine: what it does not serve, what it has not got, inputs not there.
 
-Source of the texts: SageMaker's, where they have been seen; those about this machine are ours.
+The request has passed the model and `job_rules`. Source of the texts: SageMaker's, where they have been seen; those
+about this machine are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, suggest_cpu_type
+from sm_remote.home import LOCAL_REGION
 from sm_remote.service.api_errors import invalid, violated
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.channels import find_layer
-from sm_remote.service.metrics import find_bad_regex
 from sm_remote.service.objects import ObjectError, parse_uri
 
-_REQUIRED = (
-    ("AlgorithmSpecification", "algorithmSpecification"),
-    ("ResourceConfig", "resourceConfig"),
-    ("StoppingCondition", "stoppingCondition"),
-)
-_UNSERVED = ("ServerlessJobConfig", "CheckpointConfig", "MlflowConfig", "ModelPackageConfig")
+DOCUMENTED_KEEP_ALIVE_S = 3600
+"""Source: SageMaker Developer Guide, "Train Using SageMaker AI Managed Warm Pools"; the model allows 21,600."""
+
+_Request = Mapping[str, Any]
 
 
-def check_job_request(request: Mapping[str, Any], host: Capacity, buckets: Buckets) -> None:
+def check_job_request(request: _Request, host: Capacity, buckets: Buckets) -> None:
     """Refuses a request that this service cannot carry out.
 
     Raises:
-        ApiError: ``ValidationException``.
+        ApiError: ``ValidationException``, with all reasons but those of inputs, which are looked for last.
     """
-    _check_members(request)
-    _check_algorithm(request["AlgorithmSpecification"])
-    if any("\0" in value for value in request.get("Environment", {}).values()):
-        raise invalid("Environment cannot hold a NUL character.")
-    _check_resources(request["ResourceConfig"], host)
-    _check_spot(request)
-    _check_output(request["OutputDataConfig"])
-    _check_tags(request.get("Tags", ()))
-    _check_channels(request, buckets)
+    reasons = [*_find_unserved(request), *_find_lacking(request, host)]
+    if reasons:
+        raise violated(reasons)
+    for channel in request.get("InputDataConfig", ()):
+        _check_source(channel["DataSource"]["S3DataSource"], buckets, request["RoleArn"])
 
 
-def _check_members(request: Mapping[str, Any]) -> None:
-    for member in _UNSERVED:
-        if request.get(member) is not None:
-            raise invalid(f"The local training service does not implement {member}.")
-    missing = [path for member, path in _REQUIRED if request.get(member) is None]
-    if missing:
-        raise violated(
-            [f"Value null at '{path}' failed to satisfy constraint: Member must not be null" for path in missing]
-        )
+def list_notes(request: _Request) -> list[str]:
+    """What is accepted here and would not go so on SageMaker, for the first lines of the job's log."""
+    keep_alive_s = request["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
+    if keep_alive_s <= DOCUMENTED_KEEP_ALIVE_S:
+        return []
+    return [
+        f"KeepAlivePeriodInSeconds is {keep_alive_s}; SageMaker documents at most {DOCUMENTED_KEEP_ALIVE_S}, "
+        "though its API allows 21600"
+    ]
 
 
-def _check_algorithm(algorithm: Mapping[str, Any]) -> None:
-    if (algorithm.get("TrainingImage") is None) == (algorithm.get("AlgorithmName") is None):
-        raise invalid("Exactly one of TrainingImage and AlgorithmName must be given in AlgorithmSpecification.")
-    if algorithm.get("AlgorithmName") is not None:
-        raise invalid("The local training service knows no AlgorithmName: give a TrainingImage.")
-    words = (*algorithm.get("ContainerEntrypoint", ()), *algorithm.get("ContainerArguments", ()))
-    if any("\0" in word for word in words):
-        raise invalid("ContainerEntrypoint and ContainerArguments cannot hold a NUL character.")
-    definitions = [(each["Name"], each["Regex"]) for each in algorithm.get("MetricDefinitions", ())]
-    problem = find_bad_regex(definitions)
-    if problem:
-        raise invalid(problem)
+def _find_unserved(request: _Request) -> Iterator[str]:
+    """What the local training service has nothing to serve with."""
+    for is_asked, text in _UNSERVED:
+        if is_asked(request):
+            yield text
+    for channel in request.get("InputDataConfig", ()):
+        for is_asked, text in _UNSERVED_IN_CHANNELS:
+            if is_asked(channel):
+                yield f"{text} (channel {channel['ChannelName']})."
 
 
-def _check_resources(resources: Mapping[str, Any], host: Capacity) -> None:
-    for member in ("InstanceGroups", "TrainingPlanArn", "InstancePreferences"):
-        if resources.get(member):
-            raise invalid(f"The local training service does not implement ResourceConfig.{member}.")
-    if resources.get("InstanceType") is None or resources.get("InstanceCount") is None:
-        raise invalid("ResourceConfig must have InstanceType and InstanceCount.")
-    if resources["InstanceCount"] != 1:
-        raise invalid(
-            f"The local training service runs a training job on one instance; InstanceCount is "
-            f"{resources['InstanceCount']}."
-        )
-    instance = _find_instance(resources["InstanceType"])
-    if instance.accelerator_count and (not instance.is_gpu or not host.gpus):
-        raise invalid(
-            f"{instance.name} has {instance.accelerator_count} x {instance.accelerator}, and this machine has none. "
-            f"Use a CPU instance type such as {suggest_cpu_type(instance.name)}, or run the job on AWS."
-        )
+def _has(*path: str) -> Callable[[_Request], bool]:
+    def is_asked(request: _Request) -> bool:
+        value: Any = request
+        for name in path:
+            value = (value or {}).get(name)
+        return bool(value)
+
+    return is_asked
 
 
-def _find_instance(name: str) -> InstanceType:
-    try:
-        return find_instance_type(name)
-    except KeyError:
-        raise invalid(f"The local training service does not know how large {name} is.") from None
+_UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
+    (
+        _has("ServerlessJobConfig"),
+        "The local training service runs no serverless jobs: give AlgorithmSpecification and ResourceConfig instead of "
+        "ServerlessJobConfig.",
+    ),
+    (_has("MlflowConfig"), "The local training service has no MLflow server: leave out MlflowConfig."),
+    (_has("ModelPackageConfig"), "The local training service has no model registry: leave out ModelPackageConfig."),
+    (
+        _has("AlgorithmSpecification", "AlgorithmName"),
+        "The local training service knows no AlgorithmName: give a TrainingImage.",
+    ),
+    (
+        _has("ResourceConfig", "TrainingPlanArn"),
+        "The local training service has no training plans: leave out ResourceConfig.TrainingPlanArn.",
+    ),
+    (
+        _has("ResourceConfig", "InstancePlacementConfig"),
+        "The local training service has no UltraServers: leave out ResourceConfig.InstancePlacementConfig.",
+    ),
+    # Each of these goes as soon as the service can do it.
+    (
+        _has("ResourceConfig", "InstancePreferences"),
+        "The local training service does not implement ResourceConfig.InstancePreferences.",
+    ),
+    (
+        _has("ResourceConfig", "InstanceGroups"),
+        "The local training service does not implement ResourceConfig.InstanceGroups.",
+    ),
+    (
+        lambda request: request.get("ResourceConfig", {}).get("InstanceCount", 1) > 1,
+        "The local training service runs a training job on one instance.",
+    ),
+    (
+        lambda request: "Pipe" in _list_modes(request),
+        "The local training service does not implement Pipe mode.",
+    ),
+    (_has("CheckpointConfig"), "The local training service does not implement CheckpointConfig."),
+)
+_UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
+    (
+        _has("DataSource", "FileSystemDataSource"),
+        "The local training service has no EFS or FSx file systems: give an S3DataSource instead of a "
+        "FileSystemDataSource",
+    ),
+    (
+        _has("DataSource", "DatasetSource"),
+        "The local training service has no hub: give an S3DataSource instead of a DatasetSource",
+    ),
+    (
+        lambda channel: _data_type(channel) == "Converse",
+        "The local training service does not implement S3DataType Converse, which is for serverless jobs",
+    ),
+    (
+        lambda channel: _data_type(channel) == "AugmentedManifestFile",
+        "The local training service does not implement S3DataType AugmentedManifestFile",
+    ),
+)
 
 
-def _check_spot(request: Mapping[str, Any]) -> None:
-    stopping = request["StoppingCondition"]
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    spot = request.get("EnableManagedSpotTraining", False)
-    if wait is not None and not spot:
-        raise invalid(
-            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
-        )
-    if spot and (wait is None or wait < stopping.get("MaxRuntimeInSeconds", 86400)):
-        raise invalid(
-            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
-        )
-    if spot and request["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
-        raise invalid("KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true")
+def _list_modes(request: _Request) -> list[str]:
+    default = (request.get("AlgorithmSpecification") or {}).get("TrainingInputMode", "File")
+    return [channel.get("InputMode", default) for channel in request.get("InputDataConfig", ())]
 
 
-def _check_output(output: Mapping[str, Any]) -> None:
-    try:
-        parse_uri(output["S3OutputPath"])
-    except ValueError as error:
-        raise invalid(f"Invalid S3OutputPath. {error}") from None
+def _data_type(channel: _Request) -> str | None:
+    source = channel["DataSource"].get("S3DataSource") or {}
+    found: str | None = source.get("S3DataType")
+    return found
 
 
-def _check_tags(tags: Any) -> None:
-    keys = [tag["Key"] for tag in tags]
-    if len(set(keys)) != len(keys):
-        raise invalid("Tag keys must be unique.")
+def _find_lacking(request: _Request, host: Capacity) -> Iterator[str]:
+    """Instance types that nothing on this machine can stand for."""
+    for name in _list_instance_types(request.get("ResourceConfig") or {}):
+        try:
+            reason = _find_lack(find_instance_type(name), host)
+        except KeyError:
+            reason = f"The local training service does not know how large {name} is."
+        if reason:
+            yield reason
 
 
-def _check_channels(request: Mapping[str, Any], buckets: Buckets) -> None:
-    channels = request.get("InputDataConfig", ())
-    names = [channel["ChannelName"] for channel in channels]
-    if len(set(names)) != len(names):
-        raise invalid("Channel names must be unique within a training job.")
-    default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
-    for channel in channels:
-        if channel["ChannelName"] in (".", ".."):
-            raise invalid(f"{channel['ChannelName']} cannot be the name of a channel.")
-        if channel.get("InputMode", default_mode) == "Pipe":
-            raise invalid(
-                f"The local training service does not implement Pipe mode (channel {channel['ChannelName']})."
-            )
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise invalid(f"The local training service reads channels from S3 only (channel {channel['ChannelName']}).")
-        _check_source(source, buckets, request["RoleArn"])
+def _list_instance_types(resources: _Request) -> list[str]:
+    """Every instance type that a job asks for, once."""
+    groups = resources.get("InstanceGroups", ())
+    names = [resources.get("InstanceType"), *(group["InstanceType"] for group in groups)]
+    return list(dict.fromkeys(name for name in names if name))
 
 
-def _check_source(source: Mapping[str, Any], buckets: Buckets, role: str) -> None:
+def _find_lack(instance: InstanceType, host: Capacity) -> str | None:
+    if not instance.accelerator_count or (instance.is_gpu and host.gpus):
+        return None
+    return (
+        f"{instance.name} has {instance.accelerator_count} x {instance.accelerator}, and this machine has none. "
+        f"Use a CPU instance type such as {suggest_cpu_type(instance.name)}, or run the job on AWS."
+    )
+
+
+def _check_source(source: _Request, buckets: Buckets, role: str) -> None:
     """An input that is not there is refused at once, as SageMaker does, and not when the job is about to run."""
-    if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-        raise invalid(f"The local training service does not implement S3DataType {source['S3DataType']}.")
+    uri = parse_uri(source["S3Uri"])
     try:
-        uri = parse_uri(source["S3Uri"])
         if find_layer(source, buckets) is not None or any(True for _ in buckets.find(uri).list_keys(uri.key)):
             return
     except (ValueError, ObjectError) as error:
         raise invalid(f"Invalid S3Uri {source['S3Uri']}: {error}") from None
     raise invalid(
         f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '
-        f"bucket exists in the selected region (us-east-1), that objects exist under that S3 prefix, and that the role "
-        f'"{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}".'
+        f"bucket exists in the selected region ({LOCAL_REGION}), that objects exist under that S3 prefix, and that the "
+        f'role "{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}".'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sm_remote.service.api_model import check_request, find_input_shape
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
+from sm_remote.service.job_rules import find_broken_rules
 from sm_remote.service.log_operations import LogOperations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.replies import Patience, Reply
@@ -22,6 +23,10 @@ from sm_remote.service.tag_operations import TagOperations
 
 Blocking = Callable[[Mapping[str, Any]], Reply]
 Waiting = Callable[[Mapping[str, Any], Patience], Awaitable[Reply]]
+Rules = Callable[[Mapping[str, Any]], Sequence[str]]
+
+_RULES: dict[str, Rules] = {"SageMaker.CreateTrainingJob": find_broken_rules}
+"""What requests are checked for that the model cannot say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +36,14 @@ class Operation:
     Attributes:
         service: Whose model has its shapes, and the signing name; ours are signed as SageMaker's.
         shape: Of its request; None for one of our own.
+        find_broken_rules: What else is wrong with a request.
         blocking: Runs in a thread: it commits, or asks the engine.
         waiting: Runs on the loop: it only reads, and may wait for news.
     """
 
     service: str
     shape: botocore.model.StructureShape | None
+    find_broken_rules: Rules = lambda request: ()
     blocking: Blocking | None = None
     waiting: Waiting | None = None
 
@@ -90,10 +97,22 @@ def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
         raise ApiError("SerializationException", "The request is not valid JSON.") from None
     if not isinstance(request, dict):
         raise ApiError("SerializationException", "The request must be a JSON object.")
-    request = {name: value for name, value in request.items() if value is not None}
-    if operation.shape is not None:
-        check_request(operation.shape, request)
+    try:
+        request = {name: _without_nulls(value) for name, value in request.items() if value is not None}
+        if operation.shape is not None:
+            check_request(operation.shape, request, operation.find_broken_rules)
+    except RecursionError:
+        raise ApiError("SerializationException", "The request is nested too deeply.") from None
     return request
+
+
+def _without_nulls(value: Any) -> Any:
+    """What a request holds, without members that are null: to the API they are not there."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
 
 
 def _refuse_constant(name: str) -> None:
@@ -115,6 +134,7 @@ def _make_operation(target: str, function: Any) -> Operation:
     prefix, _, name = target.partition(".")
     service = signing_name(target)
     shape = None if prefix == "SmRemote" else find_input_shape(service, name)
+    rules = _RULES.get(target, lambda request: ())
     if inspect.iscoroutinefunction(function):
-        return Operation(service=service, shape=shape, waiting=function)
-    return Operation(service=service, shape=shape, blocking=function)
+        return Operation(service=service, shape=shape, find_broken_rules=rules, waiting=function)
+    return Operation(service=service, shape=shape, find_broken_rules=rules, blocking=function)

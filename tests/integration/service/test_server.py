@@ -184,3 +184,17 @@ def test_a_wait_that_makes_no_sense_is_none():
     for wait, seen in (("x", "1"), ("nan", "1"), ("-5", "1"), ("5", "x"), (None, None), ("", "")):
         assert read_patience(wait, seen).wait_s == 0.0
     assert read_patience("1e9", "3").wait_s == 30.0
+
+
+@pytest.mark.parametrize("depth", [300, 900, 5000])
+def test_a_request_that_is_nested_too_deeply_is_refused(call, depth):
+    body = b'{"TrainingJobName": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+    status, _, content = call("SageMaker.CreateTrainingJob", body)
+    assert (status, code_of(content)) == (400, "SerializationException")
+
+
+def test_a_member_that_is_null_is_not_there(call):
+    body = b'{"TrainingJobName": null, "ResourceConfig": {"InstanceType": null}}'
+    _, _, content = call("SageMaker.CreateTrainingJob", body)
+    assert "Value null at 'trainingJobName'" in json.loads(content)["message"]
+    assert "Value null at 'resourceConfig.instanceType'" in json.loads(content)["message"]
