@@ -1,9 +1,10 @@
 """What a job's packages cost: locking them, having them again, having them for the first time, importing them.
 
 Locking: a call that reaches every package that is installed here. Having them for the first time: against plain
-``uv pip install`` of the same requirements into a directory, uv's own cache being warm for both. uv does not compile
-bytecode unless told, so it is measured in both ways: a layer carries bytecode, since many jobs start from it. Imports:
-in a bare interpreter with a job's layer, against this environment's own interpreter.
+``uv pip install`` of the same requirements into a directory, uv's own cache being warm for both, and empty for both. uv
+does not compile bytecode unless told, and neither does a call: a layer is compiled beside its first job. Imports: in a
+bare interpreter with a job's layer, against this environment's own interpreter, and in the first job, while its layer
+is being compiled, against what uv has installed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from measure import describe_machine, show_figure, show_ratio, show_times, take_
 
 from sm_remote.capture import distributions
 from sm_remote.capture.alterations import forget_findings
+from sm_remote.capture.bytecode import BYTECODE, compile_now
 from sm_remote.capture.call import capture_call
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.runtime_zip import build_runtime_zip
@@ -101,36 +103,85 @@ def measure_cold(root: Path) -> None:
     def ours() -> None:
         home = root / f"ours{next(_numbers)}"
         capture(nothing, home, NEW)
-        shutil.rmtree(home)
+        shutil.rmtree(home, ignore_errors=True)  # which also ends the process that compiles it
 
-    times = take_turns(
-        {
-            "uv pip install": install,
-            "uv pip install --compile-bytecode": lambda: install("--compile-bytecode"),
-            "sm_remote, first job": ours,
-        },
-        rounds=COLD_ROUNDS,
-    )
-    show_times(f"A set that is not installed here ({', '.join(NEW)})", times)
+    candidates = {
+        "uv pip install": install,
+        "uv pip install --compile-bytecode": lambda: install("--compile-bytecode"),
+        "sm_remote, first job": ours,
+    }
+    times = take_turns(candidates, rounds=COLD_ROUNDS)
+    show_times(f"A set that is not installed here ({', '.join(NEW)}), uv's cache warm", times)
     plain, compiled, own = times.values()
+    show_ratio("first job / uv pip install, uv's cache warm", own, plain, goal=1.2)
     show_ratio("first job / uv pip install --compile-bytecode", own, compiled, goal=1.2)
-    show_ratio("first job / uv pip install (which leaves compiling to each import)", own, plain, goal=1.2)
+    del candidates["uv pip install --compile-bytecode"]
+    times = take_turns({name: _with_empty_cache(root, run) for name, run in candidates.items()}, rounds=COLD_ROUNDS)
+    show_times("The same, uv's cache empty: everything is downloaded", times)
+    plain, own = times.values()
+    show_ratio("first job / uv pip install, uv's cache empty", own, plain, goal=1.2)
+
+
+def _with_empty_cache(root: Path, run: Callable[[], None]) -> Callable[[], None]:
+    def run_cold() -> None:
+        cache = root / f"uv-cache{next(_numbers)}"
+        os.environ["UV_CACHE_DIR"] = str(cache)
+        try:
+            run()
+        finally:
+            del os.environ["UV_CACHE_DIR"]
+            shutil.rmtree(cache, ignore_errors=True)
+
+    return run_cold
 
 
 def measure_imports(root: Path) -> None:
+    """Imports in a bare interpreter, from a layer whose bytecode is complete and from one that was just made."""
     key = capture(nothing, root, ["pandas", "scikit-learn"])
     layer = EmbeddedStore(root / "store", bucket=LOCAL_BUCKET, prefix="bench").local_path(f"{LAYERS}/{key}")
-    code = f"import sys; sys.path.append({str(layer)!r}); import {IMPORTED}"
-    bare = describe_interpreter().executable
+    compile_now(layer, root / "cache" / BYTECODE)
     times = take_turns(
         {
             "on the host": lambda: subprocess.run([sys.executable, "-c", f"import {IMPORTED}"], check=True),
-            "from a layer": lambda: subprocess.run([bare, "-S", "-s", "-c", code], check=True),
+            "from a layer": lambda: run_bare(layer, IMPORTED),
         },
         rounds=COLD_ROUNDS,
     )
-    show_times(f"import {IMPORTED}", times)
+    show_times(f"import {IMPORTED}, from the second job on", times)
     show_ratio("layer / host", times["from a layer"], times["on the host"], goal=1.1)
+    measure_first_imports(root)
+
+
+def measure_first_imports(root: Path) -> None:
+    """What the first job pays: its imports from a set that nothing has compiled."""
+    environ = build_uv_environment(os.environ, read_pip_settings())
+    places: dict[str, Path] = {}
+
+    def prepare() -> None:
+        plain = root / f"plain{next(_numbers)}"
+        command = [find_uv(), "pip", "install", "--quiet", "--target", str(plain), "--python", sys.executable, *NEW]
+        subprocess.run(command, check=True, env=environ)
+        home = root / f"ours{next(_numbers)}"
+        key = capture(nothing, home, NEW)
+        store = EmbeddedStore(home / "store", bucket=LOCAL_BUCKET, prefix="bench")
+        places.update(plain=plain, ours=store.local_path(f"{LAYERS}/{key}"))
+
+    times: dict[str, list[float]] = {"after uv pip install": [], "from a layer, being compiled": []}
+    for _ in range(COLD_ROUNDS):
+        prepare()
+        for name, place in zip(times, (places["plain"], places["ours"]), strict=True):
+            began = time.perf_counter()
+            run_bare(place, "sympy, networkx, sqlalchemy")
+            times[name].append(time.perf_counter() - began)
+    show_times("import sympy, networkx, sqlalchemy, in the first job", times)
+    plain_times, own = times.values()
+    show_ratio("first job's imports: layer / uv pip install", own, plain_times, goal=1.2)
+
+
+def run_bare(place: Path, modules: str) -> None:
+    """Imports modules from a directory that a job could not write either."""
+    code = f"import sys; sys.path.append({str(place)!r}); import {modules}"
+    subprocess.run([describe_interpreter().executable, "-S", "-s", "-B", "-c", code], check=True)
 
 
 if __name__ == "__main__":

@@ -1,86 +1,114 @@
-"""Bytecode for packages that were installed without it (uv does so by default): compiled once, linked ever after.
+"""Has the packages of a layer compiled, so that a job need not compile at every start what it imports.
 
-Without bytecode a job would compile at every start what it imports: seconds for pandas and scikit-learn. What is
-compiled here is never checked against its source's time, so it also serves another environment that holds the same
-package.
+A layer is used as soon as its files are there: what the first job imports before it is compiled, that job compiles for
+itself, as after any plain installation. Meanwhile a process of its own compiles all of it, for every job after. It is
+no part of the client, whose process may end with its call, and not of the local service, which may run another Python
+than the client, whose bytecode its jobs need.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-Publish = Callable[[Path, Callable[[Path], None]], Path]
-_TESTS = frozenset({"tests", "test"})
+from sm_remote.capture import compile_layer
+from sm_remote.capture.compile_layer import BACKGROUND, DONE_FILE, NOW, bytecode_name, find_sources
+from sm_remote.capture.interpreter import describe_interpreter
+
+__all__ = [
+    "BYTECODE",
+    "bytecode_name",
+    "compile_in_background",
+    "compile_now",
+    "count_modules",
+    "is_compiled",
+    "remove_unused",
+]
+
+BYTECODE = "bytecode"
+"""The folder of the cache that keeps it."""
 
 
-def add_bytecode(target: Path, missing: Mapping[str, Sequence[str]], cache: Path, publish: Publish) -> None:
-    """Adds bytecode beside sources.
+def is_compiled(layer: Path) -> bool:
+    """Whether everything in a layer is compiled that is going to be."""
+    return (layer / DONE_FILE).exists()
+
+
+def compile_in_background(layer: Path, cache: Path) -> None:
+    """Has a layer compiled by a process that nobody waits for; does nothing where it is, or one is at it.
 
     Args:
-        target: The directory that holds the sources.
-        missing: For each package, under a key that identifies its content, the sources without bytecode.
-        cache: Where compiled packages are kept.
-        publish: Fills a directory of the cache, whole or not at all.
+        layer: Jobs may be using it.
+        cache: Where bytecode is kept for other layers.
     """
-    unknown = {key: names for key, names in missing.items() if not (cache / key).is_dir()}
-    # Tests of packages are carried, as a package may import its own, but are hardly ever run: half the work.
-    compile_sources(target, [name for names in unknown.values() for name in names if not _is_test(name)])
-    for key, names in unknown.items():
-        compiled = [bytecode_name(name) for name in names if (target / bytecode_name(name)).exists()]
-        publish(cache / key, lambda folder, compiled=compiled: _link(compiled, target, folder))  # type: ignore[misc]
-    for key in missing.keys() - unknown.keys():
-        _link(list(_files_below(cache / key)), cache / key, target)
-
-
-def bytecode_name(source_name: str) -> str:
-    """Where this interpreter looks for the bytecode of a source."""
-    folder, _, base = source_name.rpartition("/")
-    compiled = f"__pycache__/{base.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    return f"{folder}/{compiled}" if folder else compiled
-
-
-def compile_sources(folder: Path, names: Sequence[str]) -> None:
-    """Compiles sources on every core; what does not compile stays as it is, as installers leave it."""
-    if not names:
+    if is_compiled(layer) or _is_at_work(layer, cache):
         return
-    command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", "0", "-s", str(folder), "-i", "-"]
-    subprocess.run(
-        [*command, "--invalidation-mode", "unchecked-hash"],
-        input="\n".join(str(folder / name) for name in names),
-        text=True,
-        capture_output=True,
-        check=False,
-        cwd=folder,
-    )
+    try:
+        process = subprocess.Popen(
+            _build_command(layer, cache, BACKGROUND),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,  # neither an interrupt nor the end of a notebook's kernel is for it
+        )
+    except OSError:
+        return  # jobs do without, and the next call tries again
+    threading.Thread(target=process.wait, name="sm_remote-bytecode", daemon=True).start()
 
 
-def compile_folder(folder: Path) -> None:
-    """Compiles every source in a folder of packages but their tests."""
-    compile_sources(folder, [name for name in _files_below(folder) if name.endswith(".py") and not _is_test(name)])
+def compile_now(layer: Path, cache: Path) -> None:
+    """Compiles a layer on every core and comes back when that is done; what does not compile stays as it is."""
+    if not is_compiled(layer):
+        subprocess.run(_build_command(layer, cache, NOW), capture_output=True, check=False, cwd="/")
 
 
-def _is_test(name: str) -> bool:
-    return not _TESTS.isdisjoint(name.split("/")[:-1])
+def _build_command(layer: Path, cache: Path, mode: str) -> list[str]:
+    script = os.path.abspath(compile_layer.__file__)
+    return [describe_interpreter().executable, "-I", "-S", "-B", script, str(layer), str(cache), mode]
 
 
-def _files_below(folder: Path) -> Iterator[str]:
-    for inner, _, names in os.walk(folder):
-        for name in names:
-            yield Path(inner, name).relative_to(folder).as_posix()
+def _is_at_work(layer: Path, cache: Path) -> bool:
+    try:
+        with open(cache / f"{layer.name}.lock", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # there is none
+    return False
 
 
-def _link(names: Sequence[str], source: Path, target: Path) -> None:
-    for name in names:
-        goal = target / name
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source / name, goal)
-        except FileExistsError:
-            continue
-        except OSError:
-            shutil.copy2(source / name, goal)
+def count_modules(layer: Path) -> tuple[int, int]:
+    """How many sources of a layer are compiled, and how many are going to be."""
+    names = list(find_sources(str(layer)))
+    return sum((layer / bytecode_name(name)).exists() for name in names), len(names)
+
+
+def remove_unused(cache: Path, before_s: float) -> int:
+    """Removes kept bytecode that no layer links any more.
+
+    Args:
+        cache: Where it is kept.
+        before_s: What was compiled later stays; seconds since the epoch.
+
+    Returns:
+        The bytes that were freed.
+    """
+    freed_bytes = 0
+    for path in _list_kept(cache):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            if status.st_nlink == 1 and status.st_mtime < before_s:
+                path.unlink()
+                freed_bytes += status.st_size
+    return freed_bytes
+
+
+def _list_kept(cache: Path) -> Iterator[Path]:
+    return cache.glob("*/*/*.pyc")

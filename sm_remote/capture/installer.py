@@ -7,7 +7,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from sm_remote.capture.bytecode import compile_folder
 from sm_remote.capture.choice import Choice, Pin
 from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.layer import link_distributions
@@ -34,7 +33,6 @@ def fill_layer(
     python: str,
     platform: TargetPlatform,
     has_gpu: bool | None,
-    cache: Path,
     limit_s: float,
 ) -> None:
     """Puts everything that a choice carries into a directory.
@@ -45,7 +43,6 @@ def fill_layer(
         python: The job's minor version.
         platform: The job's.
         has_gpu: Whether the job's machine has a GPU.
-        cache: Where bytecode is kept that packages were installed without.
         limit_s: For uv.
 
     Raises:
@@ -56,7 +53,7 @@ def fill_layer(
     if lines or choice.wheels:
         question = Question(lines=tuple(lines), minor=python, target=platform, options=choice.options, has_gpu=has_gpu)
         _install(question, choice, target, limit_s)
-    link_distributions(choice.linked, target, cache)
+    link_distributions(choice.linked, target)
     (target / LOCK_FILE).write_bytes(choice.lock.to_json())
 
 
@@ -76,9 +73,6 @@ def _install(question: Question, choice: Choice, target: Path, limit_s: float) -
     shutil.rmtree(target / "bin", ignore_errors=True)  # scripts whose first line names this machine's Python
     for leftover in _LEFTOVERS:
         (target / leftover).unlink(missing_ok=True)
-    # Not by uv's --compile-bytecode: that compiles the tests of packages too, half of the work, and would look at the
-    # times of sources, which an archive does not keep.
-    compile_folder(target)
 
 
 def _name_some(pins: tuple[Pin, ...], choice: Choice) -> str:

@@ -8,37 +8,24 @@ rename, so a directory that is there is whole.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sm_remote.capture.alterations import find_alterations
-from sm_remote.capture.bytecode import add_bytecode, bytecode_name
+from sm_remote.capture.bytecode import bytecode_name
 from sm_remote.capture.distributions import Distribution
-from sm_remote.capture.interpreter import describe_interpreter
 from sm_remote.errors import CaptureError
 
 _logger = logging.getLogger("sm_remote")
 
 _STALE_S = 24 * 3600
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
-
-
-def bytecode_key(one: Distribution) -> str:
-    """Under which the bytecode of a distribution is kept: equal for equal sources and interpreters."""
-    here = describe_interpreter()
-    text = f"sm_remote/bytecode/v2\n{here.soabi}\n{one.key} {one.version} {one.record_sha256}"
-    changes = [
-        f"{name} {(one.folder / name).stat().st_mtime_ns}"
-        for name in find_alterations(one)
-        if (one.folder / name).exists()
-    ]
-    return hashlib.sha256("\n".join([text, *changes]).encode()).hexdigest()[:32]
 
 
 def publish_layer(layer: Path, fill: Callable[[Path], None]) -> Path:
@@ -88,13 +75,12 @@ def _remove_stale(layers: Path) -> None:
             continue
 
 
-def link_distributions(distributions: Sequence[Distribution], target: Path, cache: Path) -> None:
-    """Links the files of installed distributions into a directory, and adds bytecode where they came without.
+def link_distributions(distributions: Sequence[Distribution], target: Path) -> None:
+    """Links the files of installed distributions into a directory, with the bytecode that lies beside them.
 
     Args:
         distributions: Installed for the running interpreter.
         target: May hold files already; those stay.
-        cache: Where bytecode is kept that packages were installed without.
 
     Raises:
         CaptureError: An installed file is gone or unreadable.
@@ -104,10 +90,6 @@ def link_distributions(distributions: Sequence[Distribution], target: Path, cach
         for file in one.files:
             if not _is_foreign_bytecode(file.name):
                 linker.link(one.folder / file.name, file.name, one)
-    if linker.uncompiled:
-        missing = {bytecode_key(one): names for one, names in linker.uncompiled.items()}
-        _logger.info("Compiling %d modules for jobs, once", sum(map(len, missing.values())))
-        add_bytecode(target, missing, cache, publish_layer)
 
 
 def _is_foreign_bytecode(name: str) -> bool:
@@ -116,17 +98,12 @@ def _is_foreign_bytecode(name: str) -> bool:
 
 
 class _Linker:
-    """Puts files into one directory by links where the file system can, else by copies.
-
-    Attributes:
-        uncompiled: Sources that came without bytecode for this interpreter.
-    """
+    """Puts files into one directory by links where the file system can, else by copies."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._made: set[str] = set()
         self._copies_from: set[Path] = set()
-        self.uncompiled: dict[Distribution, list[str]] = {}
 
     def link(self, source: Path, name: str, owner: Distribution) -> None:
         """Links one file, and its bytecode with it."""
@@ -138,14 +115,9 @@ class _Linker:
                 raise _incomplete(owner, name) from error
             return
         if name.endswith(".py"):
-            self._link_bytecode(source, name, owner)
-
-    def _link_bytecode(self, source: Path, name: str, owner: Distribution) -> None:
-        compiled = bytecode_name(name)
-        try:
-            self._put(source.parent / "__pycache__" / compiled.rpartition("/")[2], compiled)
-        except FileNotFoundError:
-            self.uncompiled.setdefault(owner, []).append(name)
+            compiled = bytecode_name(name)
+            with suppress(FileNotFoundError):
+                self._put(source.parent / "__pycache__" / compiled.rpartition("/")[2], compiled)
 
     def _put(self, source: Path, name: str) -> bool:
         goal = os.path.join(self._target, name)

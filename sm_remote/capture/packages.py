@@ -109,6 +109,7 @@ def _build(
     *,
     mounts: bool,
 ) -> Packages:
+    from sm_remote.capture.bytecode import BYTECODE, compile_in_background, compile_now
     from sm_remote.capture.layer_archive import refer_to_archive, write_layer_archive
 
     choice, in_job, directory = make_layer(choice, layers, home, python, target, limit_s)
@@ -116,7 +117,10 @@ def _build(
     if directory is None:
         return Packages(lock=choice.lock, in_job=in_job)
     if mounts:
+        compile_in_background(directory, home.cache / BYTECODE)
         return Packages(key=key, directory=directory, lock=choice.lock, in_job=in_job)
+    # An archive cannot grow: it is made once, for every job, so it waits for the bytecode.
+    compile_now(directory, home.cache / BYTECODE)
     archive = write_layer_archive(directory, home.cache / "archives" / f"{key}.tar")
     return Packages(
         key=key,
@@ -164,7 +168,6 @@ def make_layer(
                     python=python.minor,
                     platform=target,
                     has_gpu=python.has_gpu,
-                    cache=home.cache / "bytecode",
                     limit_s=limit_s,
                 ),
             )

@@ -241,7 +241,7 @@ def _ask(
 ) -> tuple[dict[str, Any] | None, str]:
     """Runs the interpreter. Gives its answer, or None and the reason."""
     answer = directory / "answer.json"
-    command = [describe_interpreter().executable, "-I", "-S", "-B", preflight_child.__file__, str(request), str(answer)]
+    command = [describe_interpreter().executable, "-I", "-S", preflight_child.__file__, str(request), str(answer)]
     with open(directory / "output", "w+b") as output:
         process = subprocess.Popen(
             command,

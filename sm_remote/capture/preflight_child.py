@@ -6,6 +6,7 @@ Arguments: the files of the request and of the answer, both JSON.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
 import json
 import os
@@ -22,6 +23,7 @@ def main(request_path: str, answer_path: str) -> None:
         request = json.load(file)
     sys.path.insert(0, request["runtime"])
     _extend_path(request)
+    _keep_bytecode(request["layer"])
     os.chdir(request["directory"])
     path = list(sys.path)
     answer: dict[str, Any] = {"errors": _load_repeatedly(request)}
@@ -40,6 +42,31 @@ def _extend_path(request: dict[str, Any]) -> None:
     if request["layer"] is not None:
         add_packages(request["layer"])
     sys.path[1:1] = request["sources"]
+
+
+def _keep_bytecode(layer: str | None) -> None:
+    """Keeps what is compiled here of a new layer's modules: its job imports the same ones in a moment.
+
+    Python itself would make folders that are gone, and so a part of a layer that is removed meanwhile, and would write
+    beside the function's own modules too.
+    """
+
+    def set_data(_: Any, path: str, data: bytes, **_ignored: Any) -> None:
+        if layer is None or not path.startswith(layer + os.sep):
+            return
+        part = f"{path}.{os.getpid()}"
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.dirname(path))
+            with open(part, "xb") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(data)
+            os.replace(part, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+    importlib.machinery.SourceFileLoader.set_data = set_data  # type: ignore[assignment,method-assign]
 
 
 def _load_repeatedly(request: dict[str, Any]) -> list[dict[str, Any]]:

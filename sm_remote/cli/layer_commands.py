@@ -55,10 +55,17 @@ def show(world: World, key: str, as_json: bool) -> None:
 def prune(world: World, older_than: float, as_json: bool) -> None:
     """Remove layers that are not used; never one that a live job has. A job that needs one later makes it again."""
     from sm_remote.cli.layer_rendering import render_layers_json, render_pruned
-    from sm_remote.jobs.layers import find_live_keys, list_layers, remove_layer, select_removable
+    from sm_remote.jobs.layers import (
+        find_live_keys,
+        list_layers,
+        remove_layer,
+        remove_unused_bytecode,
+        select_removable,
+    )
 
-    live = find_live_keys(world.connect("local"))
-    chosen = select_removable(list_layers(world.home), live, older_than=timedelta(days=older_than), now=world.now())
+    live, age = find_live_keys(world.connect("local")), timedelta(days=older_than)
+    chosen = select_removable(list_layers(world.home), live, older_than=age, now=world.now())
     for layer in chosen:
         remove_layer(layer, world.home)
+    remove_unused_bytecode(world.home, older_than=age, now=world.now())
     sys.stdout.write(render_layers_json(chosen) if as_json else render_pruned(chosen))

@@ -25,15 +25,22 @@ def render_layers(layers: Sequence[Layer], *, now: datetime) -> str:
         (
             layer.key[:12],
             render_bytes(layer.size_bytes),
+            _render_compiled(layer),
             render_age(layer.last_used, now),
             make_inert(_summarise(layer.distributions)),
         )
         for layer in layers
     ]
     total = sum(layer.freed_bytes for layer in layers)
-    return render_table(("KEY", "SIZE", "USED", "PACKAGES"), rows) + (
+    return render_table(("KEY", "SIZE", "BYTECODE", "USED", "PACKAGES"), rows) + (
         f"{render_bytes(total)} are on disk for layers alone; the rest is linked to files of installed packages.\n"
     )
+
+
+def _render_compiled(layer: Layer) -> str:
+    if layer.is_compiled or layer.compiled == layer.modules:
+        return "complete"
+    return f"{100 * layer.compiled // layer.modules} %"
 
 
 def _summarise(distributions: Sequence[str]) -> str:
@@ -49,6 +56,7 @@ def render_layer(layer: Layer, *, now: datetime) -> str:
         ("path", make_inert(str(layer.path))),
         ("size", render_bytes(layer.size_bytes)),
         ("frees", render_bytes(layer.freed_bytes)),
+        ("bytecode", f"{_render_compiled(layer)}, {layer.compiled} of {layer.modules} modules"),
         ("used", render_age(layer.last_used, now)),
     ]
     packages = "".join(f"  {make_inert(one)}\n" for one in layer.distributions)
@@ -74,6 +82,9 @@ def render_layers_json(layers: Sequence[Layer]) -> str:
                 "size_bytes": layer.size_bytes,
                 "freed_bytes": layer.freed_bytes,
                 "last_used": render_moment(layer.last_used),
+                "is_compiled": layer.is_compiled,
+                "modules": layer.modules,
+                "compiled": layer.compiled,
                 "distributions": list(layer.distributions),
             }
             for layer in layers

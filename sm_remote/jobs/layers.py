@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from sm_remote.capture.bytecode import BYTECODE, count_modules, is_compiled, remove_unused
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.jobs.connection import Connection
@@ -38,6 +39,9 @@ class Layer:
         freed_bytes: What removing it gives back: files that are linked from elsewhere too stay there.
         distributions: What is in it, such as ``numpy 2.4.6``.
         last_used: When a job was last submitted with it.
+        modules: How many of its modules are going to be compiled to bytecode.
+        compiled: How many of them are.
+        is_compiled: Whether that work is done; a few modules never compile.
     """
 
     key: str
@@ -46,6 +50,9 @@ class Layer:
     freed_bytes: int
     distributions: tuple[str, ...]
     last_used: datetime
+    modules: int = 0
+    compiled: int = 0
+    is_compiled: bool = False
 
 
 def mark_used(key: str | None, store: Store, home: Home) -> None:
@@ -102,6 +109,7 @@ def _read_layer(path: Path) -> Layer:
                 status = os.lstat(os.path.join(folder, name))
                 size_bytes += status.st_size
                 freed_bytes += status.st_size if status.st_nlink == 1 else 0
+    compiled, modules = count_modules(path)
     return Layer(
         key=path.name,
         path=path,
@@ -109,6 +117,9 @@ def _read_layer(path: Path) -> Layer:
         freed_bytes=freed_bytes,
         distributions=tuple(sorted(_list_distributions(path), key=str.lower)),
         last_used=datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
+        modules=modules,
+        compiled=compiled,
+        is_compiled=is_compiled(path),
     )
 
 
@@ -137,6 +148,11 @@ def select_removable(
     """The layers that no live job has, and that were not used for so long. Pure."""
     limit = now - max(older_than, JUST_USED)
     return [layer for layer in layers if layer.key not in live and layer.last_used < limit]
+
+
+def remove_unused_bytecode(home: Home, *, older_than: timedelta, now: datetime) -> int:
+    """Removes bytecode that was kept for layers and that none has any more; gives the bytes that were freed."""
+    return remove_unused(home.cache / BYTECODE, (now - max(older_than, JUST_USED)).timestamp())
 
 
 def remove_layer(layer: Layer, home: Home) -> None:

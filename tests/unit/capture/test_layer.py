@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sm_remote.capture.alterations import forget_findings
-from sm_remote.capture.bytecode import bytecode_name
+from sm_remote.capture.bytecode import bytecode_name, compile_now
 from sm_remote.capture.choice import Pin, choose
 from sm_remote.capture.distributions import Distribution, read_index
 from sm_remote.capture.fitting import find_platform
@@ -35,9 +35,9 @@ def layer_key(distributions) -> str:
     return choice.lock.layer_key
 
 
-def ensure_layer(distributions, layers: Path, *, cache: Path) -> tuple[str, Path]:
+def ensure_layer(distributions, layers: Path) -> tuple[str, Path]:
     key = layer_key(distributions)
-    return key, publish_layer(layers / key, lambda folder: link_distributions(distributions, folder, cache))
+    return key, publish_layer(layers / key, lambda folder: link_distributions(distributions, folder))
 
 
 def tree(folder: Path) -> set[str]:
@@ -50,17 +50,17 @@ def package(install):
     return install("pkg-b", files={"pkg_b.py": "import pkg_a\nVALUE = pkg_a.VALUE + 1\n"})
 
 
-def test_a_layer_holds_the_installed_files_as_links_with_metadata_and_bytecode(package, tmp_path):
-    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+def test_a_layer_holds_the_installed_files_as_links_with_metadata(package, tmp_path):
+    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers")
     assert {"pkg_a/__init__.py", "pkg_a/data/x.txt", "pkg_a.libs/l.so", "pkg_b.py"} <= tree(layer)
     assert {"pkg_a-3.2.dist-info/METADATA", "pkg_a-3.2.dist-info/RECORD"} <= tree(layer)
-    assert {bytecode_name("pkg_a/__init__.py"), bytecode_name("pkg_b.py")} <= tree(layer)
     assert (layer / "pkg_b.py").samefile(package / "pkg_b.py")
     assert not (package / "__pycache__").exists()
 
 
 def test_a_layer_alone_makes_its_packages_importable(package, tmp_path):
-    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers")
+    compile_now(layer, tmp_path / "cache")
     code = (
         f"import sys; sys.path.append({str(layer)!r}); import pkg_b; from importlib.metadata import version;"
         "print(pkg_b.VALUE, version('pkg-a'), pkg_b.__cached__)"
@@ -70,23 +70,16 @@ def test_a_layer_alone_makes_its_packages_importable(package, tmp_path):
 
 
 def test_the_second_use_changes_nothing(package, tmp_path):
-    first = ensure_layer(installed("pkg-a"), tmp_path / "layers", cache=tmp_path / "cache")
+    first = ensure_layer(installed("pkg-a"), tmp_path / "layers")
     before = first[1].stat().st_mtime_ns
-    assert ensure_layer(installed("pkg-a"), tmp_path / "layers", cache=tmp_path / "cache") == first
+    assert ensure_layer(installed("pkg-a"), tmp_path / "layers") == first
     assert first[1].stat().st_mtime_ns == before
     assert [path.name for path in (tmp_path / "layers").iterdir()] == [first[0]]
 
 
-def test_bytecode_is_compiled_once_for_all_layers(package, tmp_path, monkeypatch):
-    ensure_layer(installed("pkg-a"), tmp_path / "layers", cache=tmp_path / "cache")
-    monkeypatch.setattr(sys, "executable", "/nonexistent")
-    _, layer = ensure_layer([*installed("pkg-a")], tmp_path / "other layers", cache=tmp_path / "cache")
-    assert bytecode_name("pkg_a/__init__.py") in tree(layer)
-
-
 def test_existing_bytecode_is_linked(package, tmp_path):
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(package)], check=True)
-    _, layer = ensure_layer(installed("pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+    _, layer = ensure_layer(installed("pkg-b"), tmp_path / "layers")
     name = bytecode_name("pkg_b.py")
     assert (layer / name).samefile(package / name)
 
@@ -105,20 +98,21 @@ def test_files_are_copied_where_links_are_not_possible(package, tmp_path):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         if os.stat(elsewhere).st_dev == package.stat().st_dev:
             pytest.skip("/dev/shm is on the same file system")
-        _, layer = ensure_layer(installed("pkg-a"), Path(elsewhere, "layers"), cache=tmp_path / "cache")
+        _, layer = ensure_layer(installed("pkg-a"), Path(elsewhere, "layers"))
         assert (layer / "pkg_a/data/x.txt").read_text() == "x"
+        compile_now(layer, tmp_path / "cache")
         assert bytecode_name("pkg_a/__init__.py") in tree(layer)
 
 
 def test_an_incomplete_installation_is_named(package, tmp_path):
     (package / "pkg_b.py").unlink()
     with pytest.raises(CaptureError, match=r"pkg-b==1\.0 is incomplete: pkg_b\.py"):
-        ensure_layer(installed("pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+        ensure_layer(installed("pkg-b"), tmp_path / "layers")
     assert list((tmp_path / "layers").iterdir()) == []
 
 
 def test_a_layer_whose_files_were_altered_through_their_links_is_made_again(package, tmp_path):
-    _, layer = ensure_layer(installed("pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+    _, layer = ensure_layer(installed("pkg-b"), tmp_path / "layers")
     retire_altered_layer(layer, installed("pkg-b"))
     assert layer.is_dir()
     with (package / "pkg_b.py").open("a") as file:
@@ -131,7 +125,7 @@ def test_a_layer_whose_files_were_altered_through_their_links_is_made_again(pack
 def test_two_distributions_may_bring_the_same_file(install, tmp_path):
     install("ns-one", files={"ns/__init__.py": "", "ns/one.py": ""})
     install("ns-two", files={"ns/__init__.py": "", "ns/two.py": ""})
-    _, layer = ensure_layer(installed("ns-one", "ns-two"), tmp_path / "layers", cache=tmp_path / "cache")
+    _, layer = ensure_layer(installed("ns-one", "ns-two"), tmp_path / "layers")
     assert {"ns/__init__.py", "ns/one.py", "ns/two.py"} <= tree(layer)
 
 
@@ -165,13 +159,14 @@ def test_an_archive_of_a_layer_has_the_same_bytes_whenever_its_files_were_made(p
     for number in range(2):
         os.utime(package / "pkg_b.py", (1_000_000 * number, 1_000_000 * number))
         subprocess.run([sys.executable, "-m", "compileall", "-q", "-f", str(package)], check=True)
-        _, layer = ensure_layer(installed("pkg-b"), tmp_path / f"layers{number}", cache=tmp_path / "cache")
+        _, layer = ensure_layer(installed("pkg-b"), tmp_path / f"layers{number}")
         archives.append(write_layer_archive(layer, tmp_path / f"{number}.tar").read_bytes())
     assert archives[0] == archives[1]
 
 
 def test_an_unpacked_archive_imports_its_bytecode(package, tmp_path):
-    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers", cache=tmp_path / "cache")
+    _, layer = ensure_layer(installed("pkg-a", "pkg-b"), tmp_path / "layers")
+    compile_now(layer, tmp_path / "cache")
     archive = write_layer_archive(layer, tmp_path / "a.tar")
     (tmp_path / "out").mkdir()
     subprocess.run(["tar", "-xf", str(archive), "-C", str(tmp_path / "out")], check=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from sm_remote.capture.compile_layer import DONE_FILE
 from sm_remote.cli.app import app
 from sm_remote.cli.world import World
 from tests.fakes.cli_world import NOW, build_answer, build_world
@@ -27,6 +28,8 @@ def layers(tmp_path: Path) -> Path:
             (folder / key / f"{name}.dist-info").mkdir(parents=True)
         (folder / key / "numpy.py").write_bytes(b"x" * 2048)
         used = (NOW - timedelta(days=days)).timestamp()
+        if key[0] == "c":
+            (folder / key / DONE_FILE).touch()
         os.utime(folder / key, (used, used))
     return folder
 
@@ -34,10 +37,10 @@ def layers(tmp_path: Path) -> Path:
 def test_layers_are_a_table(tmp_path: Path, layers: Path) -> None:
     lines = run(build_world(tmp_path), "layers", "list").stdout.splitlines()
     assert lines == [
-        "KEY           SIZE     USED        PACKAGES",
-        "cccccccccccc  2.0 KiB  1 d ago     numpy, pandas, six and 1 more",
-        "aaaaaaaaaaaa  2.0 KiB  2026-10-12  numpy, pandas, six and 1 more",
-        "bbbbbbbbbbbb  2.0 KiB  2026-10-02  numpy, pandas, six and 1 more",
+        "KEY           SIZE     BYTECODE  USED        PACKAGES",
+        "cccccccccccc  2.0 KiB  complete  1 d ago     numpy, pandas, six and 1 more",
+        "aaaaaaaaaaaa  2.0 KiB  0 %       2026-10-12  numpy, pandas, six and 1 more",
+        "bbbbbbbbbbbb  2.0 KiB  0 %       2026-10-02  numpy, pandas, six and 1 more",
         "6.0 KiB are on disk for layers alone; the rest is linked to files of installed packages.",
     ]
 
@@ -50,6 +53,9 @@ def test_layers_are_json_for_programs(tmp_path: Path, layers: Path) -> None:
         "size_bytes": 2048,
         "freed_bytes": 2048,
         "last_used": "2026-11-20T09:15:00Z",
+        "is_compiled": True,
+        "modules": 1,
+        "compiled": 0,
         "distributions": ["numpy 2.4.6", "pandas 3.0", "six 1.17", "tzdata 2025"],
     }
 
@@ -61,6 +67,7 @@ def test_no_layers_are_said(tmp_path: Path) -> None:
 def test_one_layer_is_shown_with_its_packages(tmp_path: Path, layers: Path) -> None:
     text = run(build_world(tmp_path), "layers", "show", "aaa").stdout
     assert "a" * 32 in text
+    assert "0 %, 0 of 1 modules" in text
     assert text.endswith("packages (4)\n  numpy 2.4.6\n  pandas 3.0\n  six 1.17\n  tzdata 2025\n")
     assert run(build_world(tmp_path), "layers", "show", "zz").exit_code == 1
 
