@@ -92,11 +92,10 @@ def measure_again(root: Path) -> None:
 
 
 def measure_cold(root: Path) -> None:
-    environ = build_uv_environment(os.environ, read_pip_settings())
-
     def install(*options: str) -> None:
         target = root / f"plain{next(_numbers)}"
         command = [find_uv(), "pip", "install", "--quiet", "--target", str(target), "--python", sys.executable]
+        environ = build_uv_environment(os.environ, read_pip_settings())
         subprocess.run([*command, *options, *NEW], check=True, env=environ)
         shutil.rmtree(target)
 

@@ -136,19 +136,26 @@ class Distribution:
         return f"{re.sub(r'[-_.]+', '_', self.name)}-{self.version}.dist-info"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """The installed distributions by normalised name, and the names of those that provide a top-level module.
 
     Attributes:
         by_name: The one of each name that is found first.
-        by_module: Names of distributions by top-level module.
         hidden: Further installations of the same names.
     """
 
     by_name: Mapping[str, Distribution]
-    by_module: Mapping[str, tuple[str, ...]]
     hidden: Mapping[str, tuple[Distribution, ...]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def by_module(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of distributions by top-level module: every RECORD is read for it."""
+        found: dict[str, list[str]] = {}
+        for key in sorted(self.by_name):
+            for module in self.by_name[key].top_modules:
+                found.setdefault(module, []).append(key)
+        return {name: tuple(keys) for name, keys in found.items()}
 
 
 def normalise(name: str) -> str:
@@ -179,15 +186,7 @@ def _read_index(_stamps: tuple[tuple[str, int], ...]) -> Index:
             continue  # a damaged installation: pip leaves such folders behind
         if by_name.setdefault(one.key, one) is not one and one.version != by_name[one.key].version:
             hidden.setdefault(one.key, []).append(one)
-    by_module: dict[str, list[str]] = {}
-    for key in sorted(by_name):
-        for module in by_name[key].top_modules:
-            by_module.setdefault(module, []).append(key)
-    return Index(
-        by_name=by_name,
-        by_module={name: tuple(keys) for name, keys in by_module.items()},
-        hidden={name: tuple(others) for name, others in hidden.items()},
-    )
+    return Index(by_name=by_name, hidden={name: tuple(others) for name, others in hidden.items()})
 
 
 def _name_and_version(found: metadata.Distribution) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from sm_remote.capture.choice import Choice, Pin
@@ -58,13 +57,16 @@ def fill_layer(
 
 
 def _install(question: Question, choice: Choice, target: Path, limit_s: float) -> None:
-    command = ["pip", "install", "--target", str(target), "--python", sys.executable, "--no-deps"]
+    command = ["pip", "install", "--target", str(target), "--no-deps"]
     command += [*platform_arguments(question), *torch_arguments(choice.fetched), "-r", "-"]
     wheels = [wheel.path.as_uri() for wheel in choice.wheels]
     stdin = "\n".join([*choice.options, *question.lines, *wheels])
     count = len(question.lines) + len(wheels)
     doing = f"Installing {count} package{'s' if count != 1 else ''} ({_name_some(choice.fetched, choice)})"
-    answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
+    # Exact versions that uv has in its cache it finds there without asking the index: that halves such a run.
+    answer = run_uv([*command, "--offline"], doing=doing, stdin=stdin, limit_s=limit_s)
+    if answer.code:
+        answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
     if answer.code:
         error = explain_failure(question, answer.tail)
         if _BUILD_FAILED.search(answer.said) and not question.target.is_host:

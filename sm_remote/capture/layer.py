@@ -44,6 +44,18 @@ def publish_layer(layer: Path, fill: Callable[[Path], None]) -> Path:
     return layer
 
 
+def retire_partial_layer(layer: Path, mark: str) -> None:
+    """Moves a layer aside that somebody has begun to remove by hand.
+
+    Args:
+        layer: Appears whole, by a rename, and so is only looked at for this.
+        mark: A file at the top of each layer.
+    """
+    if layer.is_dir() and not (layer / mark).exists():
+        _logger.warning("The layer %s is made again: files of it were removed.", layer.name)
+        layer.rename(layer.with_name(f".incoming-partial-{layer.name}-{time.time_ns()}"))
+
+
 def retire_altered_layer(layer: Path, linked: Sequence[Distribution]) -> None:
     """Moves a layer aside of which a file was altered: links share their content with what was installed then.
 

@@ -142,8 +142,8 @@ def make_layer(
     Raises:
         DependencyInstallFailed: A package cannot be had in any way.
     """
-    from sm_remote.capture.installer import CannotBuildHere, fill_layer
-    from sm_remote.capture.layer import publish_layer, retire_altered_layer
+    from sm_remote.capture.installer import LOCK_FILE, CannotBuildHere, fill_layer
+    from sm_remote.capture.layer import publish_layer, retire_altered_layer, retire_partial_layer
 
     in_job: tuple[str, ...] = ()
     while True:
@@ -158,6 +158,7 @@ def make_layer(
         if known is not None and python.can_install:
             choice, in_job = choice.without(known), (*in_job, known.line)
             continue
+        retire_partial_layer(layer, LOCK_FILE)
         retire_altered_layer(layer, choice.linked)
         try:
             made = publish_layer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,7 +101,8 @@ def _compile(question: Question, arguments: list[str], limit_s: float) -> Answer
 
 def platform_arguments(question: Question) -> list[str]:
     """The options that say for which Python and platform, and where wheels lie that were built on the fly."""
-    arguments = ["--python-version", question.minor]
+    # The interpreter that runs this is named, or uv would look through all there are.
+    arguments = ["--python", sys.executable, "--python-version", question.minor]
     if not question.target.is_host:
         arguments += ["--python-platform", question.target.uv_name]
     for folder in question.find_links:

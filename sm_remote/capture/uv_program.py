@@ -112,23 +112,22 @@ class _Reader:
         self.lines: list[str] = []
         self.output = ""
         self._process = process
-        self._threads = [
-            threading.Thread(target=target, args=arguments, daemon=True)
-            for target, arguments in ((self._feed, (stdin,)), (self._read_output, ()), (self._read_lines, ()))
-        ]
+        self._ended = threading.Event()
+        works = ((self._feed, (stdin,)), (self._read_output, ()), (self._read_lines, ()), (self._await, ()))
+        self._threads = [threading.Thread(target=target, args=arguments, daemon=True) for target, arguments in works]
         for thread in self._threads:
             thread.start()
 
     def wait(self, timeout_s: float) -> bool:
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return self._ended.wait(timeout_s)
 
     def join(self) -> None:
         for thread in self._threads:
             thread.join(5)
+
+    def _await(self) -> None:
+        self._process.wait()  # with a limit it would only look every 50 ms, a fifth of a short run
+        self._ended.set()
 
     def _feed(self, text: str) -> None:
         if self._process.stdin is not None:

@@ -7,19 +7,23 @@ import json
 import logging
 import os
 import site
+import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sm_remote import remote
+from sm_remote.aws.local_service import find_service, stop_service
 from sm_remote.capture.alterations import forget_findings
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
 from sm_remote.errors import ConfigError, DependencyInstallFailed
 from sm_remote.home import find_home
+from sm_remote.jobs.layers import list_layers
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -116,6 +120,41 @@ def test_a_second_job_of_the_same_set_installs_nothing(no_network: None, monkeyp
     monkeypatch.setenv("PATH", os.defpath)
     monkeypatch.setitem(sys.modules, "uv", None)  # type: ignore[arg-type]
     assert version() == first
+
+
+_SCRIPT = """
+from sm_remote import remote
+
+@remote(dependencies=["six"], stream_logs=False)
+def cached():
+    import os, six
+    return os.path.exists(six.__cached__)
+
+if __name__ == "__main__":
+    print(cached())
+"""
+
+
+def test_a_layer_is_compiled_also_when_the_script_that_needed_it_has_ended(
+    tmp_path: Path, no_network: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = find_home({"SM_REMOTE_HOME": str(tmp_path / "home")})
+    monkeypatch.setenv("SM_REMOTE_HOME", str(tmp_path / "home"))
+    script = tmp_path / "train.py"
+    script.write_text(_SCRIPT)
+    try:
+        subprocess.run([sys.executable, str(script)], check=True)
+        deadline = time.monotonic() + 60
+        while not all(layer.is_compiled for layer in list_layers(home)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert len(list_layers(home)) == 1
+        second = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True)
+        assert second.stdout.split()[-1] == "True"
+    finally:
+        found = find_service(home)
+        if found is not None:
+            stop_service(home, found[0])
 
 
 def test_what_cannot_be_had_is_refused_before_anything_is_stored(no_network: None) -> None:

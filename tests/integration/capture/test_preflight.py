@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from sm_remote.capture import preflight
+from sm_remote.capture.bytecode import bytecode_name, is_compiled
 from sm_remote.capture.call import capture_call
 from sm_remote.capture.plan import plan_call
 from sm_remote.capture.runtime_zip import build_runtime_zip
@@ -344,6 +346,26 @@ def test_a_large_array_in_a_closure_is_neither_copied_nor_in_the_way(call, insta
     )["train"]
     call(func)
     assert said() == []
+
+
+def test_what_a_proof_compiles_of_a_new_layer_its_job_need_not_compile_again(call, store, home, install, write_tree):
+    """Loading the function imports what the job imports in a moment; the rest of the layer is compiled beside both."""
+    source = write_tree({"mine.py": "VALUE = 1\n"})
+    install("slow-dist", files={"slow_pkg/__init__.py": "import slow_pkg.core\n", "slow_pkg/core.py": "CORE = 1\n"})
+    import mine
+    import slow_pkg
+
+    (home.cache / "bytecode").mkdir(parents=True)
+    with open(home.cache / "bytecode" / ".turn", "a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # the process that compiles the layer waits for its turn
+        captured = call(
+            run_cell("def f():\n    return slow_pkg.core, mine\n", {"slow_pkg": slow_pkg, "mine": mine})["f"]
+        )
+        layer = store.local_path(f"layers/{captured.manifest.layer_key}")
+        assert (layer / bytecode_name("slow_pkg/core.py")).exists()
+        assert not is_compiled(layer)
+        assert not list(layer.rglob("*.pyc.*"))
+    assert not list(source.glob("__pycache__/*.pyc.*"))
 
 
 def test_nothing_is_left_behind_and_no_users_file_is_written(call, home, install, write_tree):

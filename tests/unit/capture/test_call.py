@@ -4,12 +4,14 @@ import io
 import json
 import platform
 import sys
+import tarfile
 import threading
 import zipfile
 
 import numpy as np
 import pytest
 
+from sm_remote.capture.bytecode import bytecode_name
 from sm_remote.capture.call import TargetPython, capture_call
 from sm_remote.capture.distributions import _read_index
 from sm_remote.errors import CaptureError, ConfigError
@@ -160,6 +162,9 @@ def test_stores_that_cannot_be_mounted_get_the_layer_as_an_archive(home, here, i
     assert captured[0].manifest.one(roles.LAYER_ARCHIVE).size_bytes > 0
     assert len(captured[0].channels) == 1
     assert captured[1].uploaded_bytes == 0
+    archive = store.objects[f"blobs/{captured[0].manifest.one(roles.LAYER_ARCHIVE).digest}"]
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert bytecode_name("leafy.py") in tar.getnames(), "an archive is made once, so it waits for the bytecode"
 
 
 def test_the_source_of_cells_travels_for_tracebacks(capture, store):

@@ -111,7 +111,7 @@ def test_what_is_asked_for_is_resolved_installed_and_locked_once(have, publish, 
     assert sources(lock) == {"tiny": ("1.0", Source.INDEX), "leaf": ("2.5", Source.INDEX)}
     assert layer is not None
     assert (layer / "tiny.py").read_text() == "VALUE = '1.0'\n"
-    assert list(layer.rglob("*.pyc"))
+    assert not list(layer.rglob("*.pyc")), "compiling it is nothing that the first job waits for"
     assert not (layer / "bin").exists()
     assert [path.name for path in layer.glob(".*")] == []
     assert Lock.from_json((layer / LOCK_FILE).read_bytes()) == lock
@@ -131,6 +131,17 @@ def test_installed_versions_that_fit_are_linked_and_no_index_is_asked(have, inst
     assert sources(lock) == {"tiny": ("1.2", Source.INSTALLED), "leaf": ("1.0", Source.INSTALLED)}
     assert layer is not None
     assert (layer / "tiny.py").samefile(site / "tiny.py")
+
+
+def test_a_layer_that_was_half_removed_by_hand_is_made_again(have, publish, caplog):
+    publish("tiny", "1.0")
+    _, layer, _ = have(["tiny"])
+    for name in (LOCK_FILE, "tiny.py"):
+        (layer / name).unlink()
+    _, again, _ = have(["tiny"])
+    assert again == layer
+    assert (layer / "tiny.py").exists()
+    assert "made again: files of it were removed" in caplog.text
 
 
 def test_only_what_does_not_fit_is_fetched(have, install, publish):
