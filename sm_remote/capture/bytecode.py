@@ -8,7 +8,6 @@ than the client, whose bytecode its jobs need.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import threading
@@ -74,6 +73,8 @@ def _build_command(layer: Path, cache: Path, mode: str) -> list[str]:
 
 
 def _is_at_work(layer: Path, cache: Path) -> bool:
+    import fcntl  # not on Windows, where only the refusal to run there is reached
+
     try:
         with open(cache / f"{layer.name}.lock", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

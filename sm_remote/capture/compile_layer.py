@@ -11,7 +11,6 @@ is moved away meanwhile ends it: it works inside the directory that it began in,
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -34,6 +33,8 @@ _UNCHECKED_HASH = (1).to_bytes(4, "little")
 
 def main(layer: str, cache: str, mode: str) -> None:
     """Compiles a layer, unless another process does."""
+    import fcntl  # not on Windows, where this is imported and never run
+
     os.makedirs(cache, mode=0o700, exist_ok=True)
     warnings.simplefilter("ignore")  # what a package's source deserves is its author's business
     is_background = mode == BACKGROUND
