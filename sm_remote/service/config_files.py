@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sm_remote.service.checkpoint_config import find_local_path
 from sm_remote.service.hosts import Host
 
 
@@ -22,6 +23,8 @@ def write_config(directory: Path, request: Mapping[str, Any], *, host: Host, hos
         "resourceconfig.json": build_resource_config(host, hosts),
         "metric-definition-regex.json": request["AlgorithmSpecification"].get("MetricDefinitions", []),
     }
+    if "CheckpointConfig" in request:
+        files["checkpointconfig.json"] = {"LocalPath": find_local_path(request["CheckpointConfig"])}
     for name, content in files.items():
         path = directory / name
         path.write_text(json.dumps(content))

@@ -105,7 +105,6 @@ _UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         lambda request: "Pipe" in _list_modes(request),
         "The local training service does not implement Pipe mode.",
     ),
-    (_has("CheckpointConfig"), "The local training service does not implement CheckpointConfig."),
 )
 _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
     (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from sm_remote.service import failures
 from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.checkpoints import build_checkpoints
 from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
 from sm_remote.service.containers import build_container
@@ -24,8 +25,15 @@ class JobFailedError(Exception):
 def build_companions(
     record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop, say: Callable[[str], None]
 ) -> tuple[Companion, ...]:
-    """What lives beside the container of one host; ``say`` appends the service's words to that host's log."""
-    return ()
+    """What lives beside the container of one host; ``say`` appends the service's words to that host's log.
+
+    Raises:
+        JobFailedError: There are no credentials for S3.
+    """
+    try:
+        return (*build_checkpoints(record.request, tree, shop.buckets, say),)
+    except ObjectError as error:
+        raise JobFailedError(failures.render_download_failure(str(error))) from error
 
 
 def stage_inputs(

@@ -54,6 +54,11 @@ class WorkingTree:
         return self.root / "output" / "data"
 
     @property
+    def checkpoints(self) -> Path:
+        """/opt/ml/checkpoints, or wherever CheckpointConfig.LocalPath is; made only for a job that has them."""
+        return self.root / "checkpoints"
+
+    @property
     def outcome(self) -> Path:
         """The outcome that our own runtime leaves."""
         return self.output_data / OUTCOME
@@ -83,13 +88,14 @@ class WorkingTree:
 
     def mounts(self, extra: Iterable[Mount]) -> tuple[Mount, ...]:
         """What a container is given, parents first."""
-        return (
+        mounts = (
             Mount(source=self.root / "input", target="/opt/ml/input", read_only=False),
             Mount(source=self.data, target="/opt/ml/input/data", read_only=True),
-            *extra,
             Mount(source=self.model, target="/opt/ml/model", read_only=False),
             Mount(source=self.root / "output", target="/opt/ml/output", read_only=False),
+            *extra,
         )
+        return tuple(sorted(mounts, key=lambda mount: mount.target.count("/")))
 
     def read_failure(self) -> str:
         """What the job says about its failure; never the content of a file that it made a link to."""
