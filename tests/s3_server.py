@@ -31,12 +31,13 @@ _REQUIRED = os.environ.get("SM_REMOTE_REQUIRE_ENGINE") == "1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class S3Server:
-    """How to reach the server."""
+    """How to reach the server; a second identity may only read."""
 
     endpoint_url: str
     access_key: str
     secret_key: str
     bucket: str = "tests"
+    reader_access_key: str = "TESTREADER"
 
     def client(self, *, secret_key: str | None = None, max_attempts: int = 3) -> Any:
         """A boto3 client; another secret shows what a stranger is answered."""
@@ -75,7 +76,12 @@ def _start(program: str, directory: Path) -> tuple[S3Server, subprocess.Popen[by
     server = S3Server(endpoint_url=f"http://127.0.0.1:{s3}", access_key="TESTACCESSKEY", secret_key="testsecretkey")
     credentials = [{"accessKey": server.access_key, "secretKey": server.secret_key}]
     identity = {"name": "tests", "credentials": credentials, "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
-    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    reader = {
+        "name": "reader",
+        "credentials": [{"accessKey": server.reader_access_key, "secretKey": server.secret_key}],
+        "actions": ["Read", "List"],
+    }
+    (directory / "s3.json").write_text(json.dumps({"identities": [identity, reader]}))
     (directory / "data").mkdir()
     command = [
         *(program, f"-logdir={directory}", "server", f"-dir={directory / 'data'}"),
