@@ -23,6 +23,8 @@ from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.metric_operations import MetricOperations
+from sm_remote.service.metric_series import MetricSeries
 from sm_remote.service.notifier import ALL_JOBS, Notifier, log_topic
 from sm_remote.service.operations import list_operations
 from sm_remote.service.own_operations import OwnOperations
@@ -32,6 +34,7 @@ from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.server import Edge, Server
 from sm_remote.service.store import JobStore
 from sm_remote.service.tag_operations import TagOperations
+from sm_remote.service.usage import UsageSampler
 from sm_remote.service.workshop import Workshop
 
 logger = logging.getLogger("sm_remote.service")
@@ -108,6 +111,7 @@ class LocalService:
             clock=clock,
             stop_grace_s=config.stop_grace_s,
             reach=reach,
+            sampler=UsageSampler(engine, clock=clock),
         )
         self._scheduler = Scheduler(
             self._workshop,
@@ -157,6 +161,7 @@ class LocalService:
         self._loop.call_soon_threadsafe(self._loop.call_later, 0.05, self.end)
 
     def _close(self) -> None:
+        self._workshop.sampler.close()
         self._executor.shutdown(wait=False)
         # While jobs run their threads need the store; the process's end closes it.
         if self._scheduler.join(_LAST_WORK_S) and not any(self._scheduler.count_jobs()):
@@ -211,6 +216,7 @@ class LocalService:
             JobListing(self._workshop),
             TagOperations(self._workshop),
             LogOperations(self._workshop),
+            MetricOperations(MetricSeries(self._home.logs, self._store)),
             own,
             self._images,
         )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, InvalidVersion, NotFound
 
 from sm_remote.home import Home
 from sm_remote.service.cgroup import PeakMemory, find_peak_memory
@@ -25,7 +25,15 @@ from sm_remote.service.docker_connection import BROKEN, translated
 from sm_remote.service.docker_images import DockerImages
 from sm_remote.service.docker_logs import join_lines, read_frames
 from sm_remote.service.docker_request import Host, build_create_request, choose_user
-from sm_remote.service.engine import ContainerExit, ContainerLost, ContainerSpec, EngineError, ImagePython
+from sm_remote.service.docker_usage import read_docker_usage
+from sm_remote.service.engine import (
+    ContainerExit,
+    ContainerLost,
+    ContainerSpec,
+    ContainerUsage,
+    EngineError,
+    ImagePython,
+)
 from sm_remote.service.interpreter import is_local_image
 from sm_remote.service.mounts import make_mount_points, open_to_everyone
 
@@ -205,6 +213,16 @@ class DockerEngine:
             # What was sampled is older than the end; a container that died for memory had all of it.
             peak_memory_bytes=limit if out_of_memory else sampled,
         )
+
+    def read_usage(self, name: str) -> ContainerUsage | None:
+        """See the protocol."""
+        with translated():
+            try:
+                # Not one by default: the daemon would wait a second for a second sample.
+                found = self._api.stats(name, stream=False, one_shot=True)
+            except (NotFound, InvalidVersion):
+                return None
+        return read_docker_usage(found)
 
     def stop(self, name: str, grace_s: float) -> None:
         """See the protocol."""

@@ -73,6 +73,14 @@ class ContainerExit:
     peak_memory_bytes: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerUsage:
+    """What a container has used so far of the CPUs, in seconds of one core, and uses of memory now."""
+
+    cpu_s: float
+    memory_bytes: int
+
+
 class EngineError(Exception):
     """The engine refused or failed; the text says what, and becomes a ClientError or InternalServerError."""
 
@@ -149,6 +157,13 @@ class Engine(Protocol):
 
     def stop(self, name: str, grace_s: float) -> None:
         """Sends SIGTERM, and SIGKILL after ``grace_s``; returns at once. No error if it has ended or never was."""
+
+    def read_usage(self, name: str) -> ContainerUsage | None:
+        """What a running container uses; None where that is not to be had. Takes milliseconds.
+
+        Raises:
+            EngineError: The engine does not answer.
+        """
 
     def remove(self, name: str) -> None:
         """Removes what is left of an ended container; no error if nothing is."""

@@ -98,6 +98,8 @@ class Follower:
                     self._post(ValueSeen())
         except EngineError:
             logger.warning("The log of %s ended early", self._container, exc_info=True)
+        finally:
+            self.metrics.close()
 
     def _wait(self) -> None:
         try:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from sm_remote.service.records import Metric
+from sm_remote.service.series import Datapoint, SeriesWriter
 
 _LONGEST_LINE = 8192
 """Characters of a line that are searched: an expression may need time that grows with their square."""
+
+
+POINTS_SUFFIX = ".points"
 
 
 class MetricReader:
@@ -21,10 +27,12 @@ class MetricReader:
 
     Args:
         definitions: Pairs of name and regular expression; the first group is the number.
+        series: Takes every value, by the number of its definition.
     """
 
-    def __init__(self, definitions: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, definitions: Sequence[tuple[str, str]], series: SeriesWriter | None = None) -> None:
         self._definitions = [(name, re.compile(regex)) for name, regex in definitions]
+        self._series = series
         self._last: dict[str, Metric] = {}
 
     def feed(self, timestamp_ms: int, line: bytes) -> None:
@@ -32,15 +40,36 @@ class MetricReader:
         if not self._definitions:
             return
         text = line.decode("utf-8", "replace").replace("\t", "#011")[:_LONGEST_LINE]
-        for name, regex in self._definitions:
+        points = []
+        for number, (name, regex) in enumerate(self._definitions):
             for match in regex.finditer(text):
                 value = _parse_number(match)
                 if value is not None:
                     self._last[name] = Metric(name=name, value=value, timestamp=timestamp_ms / 1000)
+                    points.append(Datapoint(number, timestamp_ms, value))
+        if points and self._series is not None:
+            self._series.append(points)
+
+    def close(self) -> None:
+        """Says that no line follows."""
+        if self._series is not None:
+            self._series.close()
 
     def final(self) -> tuple[Metric, ...]:
         """The last value of each metric that showed at all, in the order of the definitions."""
         return tuple(self._last[name] for name, _ in self._definitions if name in self._last)
+
+
+def open_metrics(request: Mapping[str, Any], log: Path) -> MetricReader:
+    """A reader for the lines of one log stream, from its first one on; its series lies beside the log.
+
+    Args:
+        request: CreateTrainingJob.
+        log: The stream's file.
+    """
+    definitions = request["AlgorithmSpecification"].get("MetricDefinitions", ())
+    series = SeriesWriter(log.with_suffix(POINTS_SUFFIX), from_start=True) if definitions else None
+    return MetricReader([(each["Name"], each["Regex"]) for each in definitions], series)
 
 
 def find_bad_regex(definitions: Sequence[tuple[str, str]]) -> str | None:

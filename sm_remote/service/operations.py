@@ -17,6 +17,7 @@ from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.job_rules import find_broken_rules
 from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.metric_operations import MetricOperations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.replies import Patience, Reply
 from sm_remote.service.tag_operations import TagOperations
@@ -24,6 +25,23 @@ from sm_remote.service.tag_operations import TagOperations
 Blocking = Callable[[Mapping[str, Any]], Reply]
 Waiting = Callable[[Mapping[str, Any], Patience], Awaitable[Reply]]
 Rules = Callable[[Mapping[str, Any]], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Service:
+    """A service of AWS: the name of its model in botocore, and the one in a signature's scope."""
+
+    model: str
+    signing_name: str
+
+
+_SAGEMAKER = _Service(model="sagemaker", signing_name="sagemaker")
+_SERVICES = {
+    "SageMaker": _SAGEMAKER,
+    "Logs_20140328": _Service(model="logs", signing_name="logs"),
+    "GraniteServiceVersion20100801": _Service(model="cloudwatch", signing_name="monitoring"),
+}
+"""By the first part of a target; our own operations are signed as SageMaker's."""
 
 _RULES: dict[str, Rules] = {"SageMaker.CreateTrainingJob": find_broken_rules}
 """What requests are checked for that the model cannot say."""
@@ -53,6 +71,7 @@ def list_operations(
     listing: JobListing,
     tags: TagOperations,
     logs: LogOperations,
+    metrics: MetricOperations,
     own: OwnOperations,
     images: ImageOperations,
 ) -> dict[str, Operation]:
@@ -68,6 +87,9 @@ def list_operations(
         "SageMaker.DeleteTags": tags.delete,
         "Logs_20140328.DescribeLogStreams": logs.describe_streams,
         "Logs_20140328.GetLogEvents": logs.get_events,
+        "GraniteServiceVersion20100801.GetMetricData": metrics.get_data,
+        "GraniteServiceVersion20100801.GetMetricStatistics": metrics.get_statistics,
+        "GraniteServiceVersion20100801.ListMetrics": metrics.list_metrics,
         "SmRemote.Status": own.status,
         "SmRemote.Shutdown": own.stop_service,
         "SmRemote.InspectImage": own.inspect_image,
@@ -82,7 +104,7 @@ def list_operations(
 
 def signing_name(target: str) -> str:
     """The name of the service that a target belongs to, as the signature's scope must have it."""
-    return "logs" if target.startswith("Logs_") else "sagemaker"
+    return _SERVICES.get(target.partition(".")[0], _SAGEMAKER).signing_name
 
 
 def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
@@ -133,7 +155,7 @@ def find_operation(operations: Mapping[str, Operation], target: str) -> Operatio
 def _make_operation(target: str, function: Any) -> Operation:
     prefix, _, name = target.partition(".")
     service = signing_name(target)
-    shape = None if prefix == "SmRemote" else find_input_shape(service, name)
+    shape = None if prefix == "SmRemote" else find_input_shape(_SERVICES[prefix].model, name)
     rules = _RULES.get(target, lambda request: ())
     if inspect.iscoroutinefunction(function):
         return Operation(service=service, shape=shape, find_broken_rules=rules, waiting=function)

@@ -9,11 +9,12 @@ from sm_remote.service.channels import find_layer_mounts, stage_channels
 from sm_remote.service.checkpoints import build_checkpoints
 from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
-from sm_remote.service.containers import build_container
+from sm_remote.service.containers import build_container, find_share
 from sm_remote.service.engine import EngineError, ImageMissing
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.records import JobRecord
+from sm_remote.service.usage import USAGE_SUFFIX, UsageCompanion
 from sm_remote.service.working_tree import WorkingTree
 from sm_remote.service.workshop import Workshop
 
@@ -31,9 +32,22 @@ def build_companions(
         JobFailedError: There are no credentials for S3.
     """
     try:
-        return (*build_checkpoints(record.request, tree, shop.buckets, say),)
+        checkpoints = build_checkpoints(record.request, tree, shop.buckets, say)
     except ObjectError as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
+    return (*checkpoints, _build_usage(record, host, tree, shop))
+
+
+def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:
+    share = find_share(record.request, shop.host)
+    return UsageCompanion(
+        sampler=shop.sampler,
+        container=record.container_name,
+        path=shop.home.logs / record.name / f"{record.stream}{USAGE_SUFFIX}",
+        memory_bytes=share.memory_bytes,
+        has_gpus=bool(share.gpus),
+        disk=tree.root,
+    )
 
 
 def stage_inputs(

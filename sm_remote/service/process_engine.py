@@ -27,6 +27,7 @@ from sm_remote.service.engine import (
     ContainerExit,
     ContainerLost,
     ContainerSpec,
+    ContainerUsage,
     EngineError,
     ImageMissing,
     ImagePython,
@@ -42,6 +43,7 @@ from sm_remote.service.interpreter import (
 from sm_remote.service.mounts import make_mount_points
 from sm_remote.service.output_tail import tail_lines
 from sm_remote.service.process_files import SHIM, ProcessFiles
+from sm_remote.service.process_usage import read_process_usage
 from sm_remote.service.sandbox import SYSTEM_DIRECTORIES, Plan, plan_plain, plan_sandbox
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -203,6 +205,12 @@ class ProcessEngine:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
         if peak > own:
             self._peaks[name] = peak
+
+    def read_usage(self, name: str) -> ContainerUsage | None:
+        """See the protocol."""
+        files = self._find_files(name)
+        shim = files.find_shim() if files is not None else None
+        return None if shim is None else read_process_usage(shim)
 
     def stop(self, name: str, grace_s: float) -> None:
         """See the protocol."""

@@ -98,6 +98,10 @@ class ProcessFiles:
             return None
         return int(text) if text.endswith("\n") else None
 
+    def find_shim(self) -> int | None:
+        """The process above all others of the container, while it runs."""
+        return self._read_pid("shim") if self.is_alive() else None
+
     def find_payload(self, proc: Path = Path("/proc")) -> int | None:
         """The process that gets the signals: the command itself, not the sandbox around it."""
         if not self.sandboxed:

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from sm_remote.service import failures, states
 from sm_remote.service.collecting import takes_no_time
@@ -24,7 +25,7 @@ from sm_remote.service.engine import ContainerExit, EngineError
 from sm_remote.service.follower import ContainerEnded, ContainerGone, Follower, Mail, StopWanted, ValueSeen
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.logs import LogSpool
-from sm_remote.service.metrics import MetricReader
+from sm_remote.service.metrics import open_metrics
 from sm_remote.service.notifier import log_topic
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.preparation import (
@@ -188,9 +189,12 @@ class Attempt:
 
         self._change(download)
 
+    def _log_path(self, record: JobRecord) -> Path:
+        return self._shop.home.logs / record.name / f"{record.stream}.log"
+
     def _open_log(self, record: JobRecord) -> LogSpool:
         if self._log is None:
-            path = self._shop.home.logs / record.name / f"{record.stream}.log"
+            path = self._log_path(record)
             topic = log_topic(record.name)
             self._log = LogSpool(path, lambda: self._shop.notifier.announce(topic))
             if self._log.is_new:
@@ -222,12 +226,11 @@ class Attempt:
                     return self._collect_early(record)
 
     def _start_following(self, record: JobRecord) -> None:
-        definitions = record.request["AlgorithmSpecification"].get("MetricDefinitions", ())
         self._follower = Follower(
             engine=self._shop.engine,
             container=record.container_name,
             log=self._open_log(record),
-            metrics=MetricReader([(each["Name"], each["Regex"]) for each in definitions]),
+            metrics=open_metrics(record.request, self._log_path(record)),
             is_value=build_value_test(record.request, self._tree(record)),
             post=self._mailbox.put,
         )

@@ -1,4 +1,4 @@
-"""The HTTP edge: AWS JSON 1.1 (and STS's query protocol) on ``POST /`` of 127.0.0.1, for this user's programs alone.
+"""The HTTP edge: AWS JSON (and STS's query protocol) on ``POST /`` of 127.0.0.1, for this user's programs alone.
 
 Order of refusals: Host, browser, method and path, signature, operation, request. Until the signature is verified an
 answer tells nothing but its own refusal. Bodies are capped before they are read. Answers are JSON that no browser
@@ -33,6 +33,8 @@ logger = logging.getLogger("sm_remote.service")
 
 MAX_BODY_BYTES = 1 << 20
 JSON_TYPE = "application/x-amz-json-1.1"
+_JSON_TYPES = (JSON_TYPE, "application/x-amz-json-1.0")
+"""CloudWatch's clients speak the older one; to either the answer is the same."""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -81,6 +83,9 @@ class ApiHandler(tornado.web.RequestHandler):
             await self._let_in()
         except ApiError as error:
             self.set_status(error.status)
+            if self.request.headers.get("x-amzn-query-mode") == "true":
+                # A client that once spoke the query protocol branches on the code that it had there.
+                self.set_header("x-amzn-query-error", f"{error.code};Sender")
             await self._send(json.dumps(api_errors.error_body(error)))
         except asyncio.CancelledError:
             raise
@@ -103,7 +108,8 @@ class ApiHandler(tornado.web.RequestHandler):
         content_type = headers.get("Content-Type", "").split(";")[0].strip()
         if content_type == _FORM_TYPE:
             await self._answer_query()
-        elif content_type == JSON_TYPE:
+        elif content_type in _JSON_TYPES:
+            self.set_header("Content-Type", content_type)
             await self._answer_json()
         else:
             raise ApiError("UnsupportedMediaType", f"Only {JSON_TYPE} is served.", 415)

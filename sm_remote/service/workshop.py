@@ -11,6 +11,7 @@ from sm_remote.service.capacity import Capacity
 from sm_remote.service.engine import Engine
 from sm_remote.service.notifier import Notifier
 from sm_remote.service.store import JobStore
+from sm_remote.service.usage import UsageSampler
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,7 @@ class Workshop:
         owner: Labels containers as this user's.
         clock: Seconds since the epoch.
         stop_grace_s: From SIGTERM to SIGKILL. Source: API_StopTrainingJob, 120 seconds.
+        sampler: Watches what containers use.
         reach: Told the name of each point at which a crash must do no harm; tests crash there.
     """
 
@@ -39,4 +41,5 @@ class Workshop:
     owner: str
     clock: Callable[[], float]
     stop_grace_s: float
+    sampler: UsageSampler
     reach: Callable[[str], None]

@@ -12,6 +12,7 @@ from sm_remote.service.engine import (
     ContainerExit,
     ContainerLost,
     ContainerSpec,
+    ContainerUsage,
     EngineError,
     ImageMissing,
     ImagePython,
@@ -137,6 +138,12 @@ class FakeEngine:
         if container.exit is None:
             raise ContainerLost(f"no container {name}")
         return container.exit
+
+    def read_usage(self, name: str) -> ContainerUsage | None:
+        container = self.containers.get(name)
+        if container is None or container.has_ended:
+            return None
+        return ContainerUsage(cpu_s=time.process_time(), memory_bytes=1 << 30)
 
     def stop(self, name: str, grace_s: float) -> None:
         if self.refused_stops:

@@ -17,6 +17,7 @@ from sm_remote.service.notifier import Notifier
 from sm_remote.service.records import JobRecord
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.store import JobStore
+from sm_remote.service.usage import UsageSampler
 from sm_remote.service.workshop import Workshop
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request
@@ -52,6 +53,7 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
     idle = threading.Event()
     engine = FakeEngine()
     shop = Workshop(
+        sampler=UsageSampler(engine),
         home=home,
         store=store,
         engine=engine,
