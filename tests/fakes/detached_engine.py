@@ -87,6 +87,9 @@ class DetachedEngine:
             time.sleep(0.005)
         return ContainerExit(code=int((place / "exit").read_text()))
 
+    def read_usage(self, name: str) -> None:
+        return None
+
     def stop(self, name: str, grace_s: float) -> None:
         self._signal(name, signal.SIGTERM)
         timer = threading.Timer(grace_s, self._signal, [name, signal.SIGKILL])

@@ -65,6 +65,19 @@ def bench(reopen: OpenEngine, home: Home, tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
+def test_a_running_container_tells_what_it_uses_and_one_that_has_ended_does_not(bench):
+    code = "import sys; b = bytearray(60_000_000); b[::4096] = b'x' * len(b[::4096]); print(sum(range(3_000_000)))"
+    name = bench.start(bench.spec(f"{code}; import time; time.sleep(60)"))
+    next(bench.engine.read_lines(name))
+    usage = bench.engine.read_usage(name)
+    assert 50_000_000 < usage.memory_bytes < 300_000_000
+    assert 0.01 < usage.cpu_s < 30
+    bench.engine.stop(name, 0)
+    bench.engine.wait(name)
+    assert bench.engine.read_usage(name) is None
+    assert bench.engine.read_usage("smr-never-a1-algo-1") is None
+
+
 isolating = pytest.mark.parametrize("reopen", [DOCKER, SANDBOX], indirect=True)
 
 
