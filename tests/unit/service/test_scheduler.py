@@ -73,6 +73,7 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
     try:
         assert idle.wait(10)
     finally:
+        shop.sampler.close()
         scheduler.close()
         assert scheduler.join(10)
     assert store.find("fit-1").is_terminal

@@ -121,12 +121,15 @@ def test_an_engine_that_does_not_answer_costs_a_sample(sampler, engine, clock, t
 
 
 def test_one_thread_samples_all(engine, tmp_path):
+    before = set(threading.enumerate())
     sampler = UsageSampler(engine, gpus=lambda: None)
     watch(sampler, tmp_path / "a.usage", "a")
     watch(sampler, tmp_path / "b.usage", "b")
     wait_until(lambda: {"a", "b"} <= set(engine.looks))
+    (thread,) = set(threading.enumerate()) - before
     sampler.close()
-    assert sum(thread.name == "usage" for thread in threading.enumerate()) <= 1
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_docker_memory_is_without_what_the_kernel_may_drop():
