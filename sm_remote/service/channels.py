@@ -1,30 +1,49 @@
-"""A job's inputs, put where the container finds them: /opt/ml/input/data/<channel>.
+"""A job's inputs in File mode, put where the container finds them: /opt/ml/input/data/<channel>.
 
-File mode, with the data types S3Prefix (every key that begins with the string) and ManifestFile. A layer of installed
-packages in the embedded store has tens of thousands of files: its directory is mounted, not linked file by file.
-Source: SageMaker Developer Guide, "Access Training Data"; API_S3DataSource.
+A layer of installed packages in the embedded store has tens of thousands of files: its directory is mounted, not
+linked file by file. Source: SageMaker Developer Guide, "Access Training Data"; API_Channel.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.engine import Mount
-from sm_remote.service.hosts import Host
-from sm_remote.service.objects import Bucket, ObjectError, is_plain_path, parse_uri
+from sm_remote.service.hosts import Host, list_hosts
+from sm_remote.service.inputs import Input, list_inputs
+from sm_remote.service.objects import ObjectError, is_plain_path, parse_uri
+from sm_remote.service.shards import find_shard, reaches
+from sm_remote.service.target_paths import make_room
+from sm_remote.service.transfers import Transfer, run_transfers
 from sm_remote.wire.layout import LAYERS
 
-_DATA = "/opt/ml/input/data"
+DATA = "/opt/ml/input/data"
+
+
+def find_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """File, FastFile or Pipe: the channel's own, or else the job's."""
+    return str(channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]))
+
+
+def list_channels(request: Mapping[str, Any], host: Host) -> list[Mapping[str, Any]]:
+    """The channels that a host gets."""
+    return [channel for channel in request.get("InputDataConfig", ()) if reaches(channel, host)]
 
 
 def stage_channels(
-    request: Mapping[str, Any], host: Host, directory: Path, buckets: Buckets, go_on: Callable[[], None]
+    request: Mapping[str, Any],
+    host: Host,
+    directory: Path,
+    buckets: Buckets,
+    go_on: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
-    """Fills a host's input/data directory with all channels but layers.
+    """Fills a host's input/data directory with all channels but layers and pipes.
 
     Args:
         request: CreateTrainingJob.
@@ -32,18 +51,51 @@ def stage_channels(
         directory: The host's input/data, empty.
         buckets: Where the objects are.
         go_on: Called before each object; what it raises ends the staging.
+        say: Told how far a slow channel is.
 
     Raises:
         ObjectError: An input is not to be had.
     """
-    for channel in request.get("InputDataConfig", ()):
-        target = directory / channel["ChannelName"]
-        _make_directory(target)
+    hosts = list_hosts(request)
+    for channel in list_channels(request, host):
         source = channel["DataSource"]["S3DataSource"]
-        if find_layer(source, buckets) is None:
-            for bucket, key, relative in list_inputs(source, buckets):
-                go_on()
-                _place(bucket, key, target, relative)
+        if find_mode(channel, request) == "Pipe":
+            continue
+        name = channel["ChannelName"]
+        target = directory / name
+        target.mkdir()
+        target.chmod(0o755)
+        if find_layer(source, buckets) is not None:
+            continue
+        chosen: Iterable[Input] = list_inputs(source, buckets)
+        if source.get("S3DataDistributionType") == "ShardedByS3Key":
+            chosen = find_shard(channel, host, hosts).select(list(chosen))
+        names: list[str] = []
+        run_transfers(_plan_transfers(chosen, target, names), go_on, partial(_say_of, name, say))
+        _write_manifest(directory / f"{name}-manifest", f"{DATA}/{name}/", names)
+
+
+def _say_of(name: str, say: Callable[[str], None], text: str) -> None:
+    say(f"downloading channel {name}: {text}")
+
+
+def _plan_transfers(chosen: Iterable[Input], directory: Path, names: list[str]) -> Iterator[Transfer]:
+    """Yields what makes each object a file, and notes its name."""
+    for item in chosen:
+        if not is_plain_path(item.key):
+            raise ObjectError(f"{item.key} cannot be the name of a file")
+        target = make_room(directory, item.relative, item.key, mode=0o755)
+        names.append(item.relative)
+        yield Transfer(run=partial(item.bucket.place, item.key, target), is_remote=item.bucket.is_remote)
+
+
+def _write_manifest(path: Path, prefix: str, names: list[str]) -> None:
+    """Lists what was downloaded, beside the channel's directory.
+
+    The file has been seen on SageMaker; that it has the form of a ManifestFile is our choice.
+    """
+    path.write_text(json.dumps([{"prefix": prefix}, *names]))
+    path.chmod(0o644)
 
 
 def find_layer_mounts(request: Mapping[str, Any], buckets: Buckets) -> list[Mount]:
@@ -52,25 +104,8 @@ def find_layer_mounts(request: Mapping[str, Any], buckets: Buckets) -> list[Moun
     for channel in request.get("InputDataConfig", ()):
         layer = find_layer(channel["DataSource"]["S3DataSource"], buckets)
         if layer is not None:
-            mounts.append(Mount(source=layer, target=f"{_DATA}/{channel['ChannelName']}", read_only=True))
+            mounts.append(Mount(source=layer, target=f"{DATA}/{channel['ChannelName']}", read_only=True))
     return mounts
-
-
-def list_inputs(source: Mapping[str, Any], buckets: Buckets) -> Iterator[tuple[Bucket, str, str]]:
-    """Yields the bucket, key and path below the channel's directory of each of its objects.
-
-    Raises:
-        ObjectError: The manifest cannot be read or is not one.
-    """
-    uri = parse_uri(source["S3Uri"])
-    bucket = buckets.find(uri)
-    if source["S3DataType"] == "ManifestFile":
-        yield from _read_manifest(bucket.read(uri.key), buckets)
-        return
-    base = uri.key[: uri.key.rfind("/") + 1]
-    for key in bucket.list_keys(uri.key):
-        if not key.endswith("/"):
-            yield bucket, key, key[len(base) :]
 
 
 def find_layer(source: Mapping[str, Any], buckets: Buckets) -> Path | None:
@@ -80,35 +115,3 @@ def find_layer(source: Mapping[str, Any], buckets: Buckets) -> Path | None:
     if source["S3DataType"] != "S3Prefix" or len(parts) < 2 or parts[-2] != LAYERS:
         return None
     return buckets.find(uri).find_directory(uri.key)
-
-
-def _read_manifest(content: bytes, buckets: Buckets) -> Iterator[tuple[Bucket, str, str]]:
-    try:
-        first, *paths = json.loads(content)
-        prefix = parse_uri(str(first["prefix"]))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ObjectError(f'the manifest is not a JSON array that begins with {{"prefix": ...}}: {error}') from error
-    bucket = buckets.find(prefix)
-    for path in paths:
-        if not isinstance(path, str):
-            raise ObjectError("the manifest lists something that is not a string")
-        yield bucket, prefix.key + path, path
-
-
-def _make_directory(directory: Path) -> None:
-    """Makes a directory and those above it, readable by whatever user the image runs as."""
-    if not directory.is_dir():
-        _make_directory(directory.parent)
-        directory.mkdir()
-        directory.chmod(0o755)
-
-
-def _place(bucket: Bucket, key: str, directory: Path, relative: str) -> None:
-    if not relative or not is_plain_path(relative) or not is_plain_path(key):
-        raise ObjectError(f"{key} cannot be the name of a file")
-    target = directory / PurePosixPath(relative)
-    try:
-        _make_directory(target.parent)
-    except OSError as error:
-        raise ObjectError(f"{key}: {error.strerror}") from error
-    bucket.place(key, target)

@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sm_remote.service.buckets import Buckets
@@ -20,8 +21,9 @@ from sm_remote.service.checkpoint_ledger import CheckpointLedger, load_ledger
 from sm_remote.service.checkpoint_sync import CheckpointPlaces, CheckpointSync
 from sm_remote.service.engine import Mount
 from sm_remote.service.job_files import scan_tree
-from sm_remote.service.objects import ObjectError, is_plain_path, parse_uri
-from sm_remote.service.transfers import run_transfers
+from sm_remote.service.objects import ObjectError, parse_uri
+from sm_remote.service.target_paths import make_room
+from sm_remote.service.transfers import Transfer, run_transfers
 from sm_remote.service.working_tree import WorkingTree
 
 logger = logging.getLogger("sm_remote.service")
@@ -95,15 +97,16 @@ class Checkpoints:
         directory = self._places.directory
         directory.mkdir()
         directory.chmod(0o777)
-        run_transfers(self._list_stored(), self._restore, go_on, self._say, "restoring checkpoints")
+        run_transfers(self._plan_transfers(), go_on, lambda text: self._say(f"restoring checkpoints: {text}"))
         stamps = {file.relative: file.stamp for file in scan_tree(directory, self._places.inside).files.values()}
         CheckpointLedger(self._ledger_path, dict(stamps)).save()
 
-    def _list_stored(self) -> Iterator[tuple[str, Path]]:
-        prefix = self._places.prefix
-        for key in self._places.bucket.list_keys(prefix):
+    def _plan_transfers(self) -> Iterator[Transfer]:
+        bucket, prefix = self._places.bucket, self._places.prefix
+        for key in bucket.list_keys(prefix):
             if not key.endswith("/"):
-                yield key, _make_room(self._places.directory, key[len(prefix) :], key)
+                target = make_room(self._places.directory, key[len(prefix) :], key, mode=0o777)
+                yield Transfer(run=partial(self._restore, key, target), is_remote=bucket.is_remote)
 
     def _restore(self, key: str, target: Path) -> None:
         self._places.bucket.copy(key, target)
@@ -159,22 +162,3 @@ class Checkpoints:
                 return
         why = problems[0] if problems else f"not everything was uploaded within {_FLUSH_S:.0f} s"
         raise ObjectError(f"checkpoints: {why}")
-
-
-def _make_room(directory: Path, relative: str, key: str) -> Path:
-    """Makes the directories above a file that is to be restored, open to every user."""
-    if not relative or not is_plain_path(relative):
-        raise ObjectError(f"{key} cannot be the name of a file")
-    target = directory / PurePosixPath(relative)
-    missing = []
-    for parent in target.parents:
-        if parent.is_dir():
-            break
-        missing.append(parent)
-    try:
-        for parent in reversed(missing):
-            parent.mkdir()
-            parent.chmod(0o777)
-    except OSError as error:
-        raise ObjectError(f"{key}: {error.strerror}") from error
-    return target

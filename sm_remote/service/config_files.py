@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sm_remote.service.channels import find_mode, list_channels
 from sm_remote.service.checkpoint_config import find_local_path
 from sm_remote.service.hosts import Host
 
@@ -19,7 +20,7 @@ def write_config(directory: Path, request: Mapping[str, Any], *, host: Host, hos
     """Writes all of a host's configuration files."""
     files = {
         "hyperparameters.json": request.get("HyperParameters", {}),
-        "inputdataconfig.json": build_input_data_config(request),
+        "inputdataconfig.json": build_input_data_config(request, host),
         "resourceconfig.json": build_resource_config(host, hosts),
         "metric-definition-regex.json": request["AlgorithmSpecification"].get("MetricDefinitions", []),
     }
@@ -31,14 +32,13 @@ def write_config(directory: Path, request: Mapping[str, Any], *, host: Host, hos
         path.chmod(0o644)
 
 
-def build_input_data_config(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """How each channel is presented. The S3 URI is never among it."""
-    default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+def build_input_data_config(request: Mapping[str, Any], host: Host) -> dict[str, dict[str, str]]:
+    """How each of a host's channels is presented. The S3 URI is never among it."""
     config = {}
-    for channel in request.get("InputDataConfig", ()):
+    for channel in list_channels(request, host):
         source = channel["DataSource"]["S3DataSource"]
         entry = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
-        entry["TrainingInputMode"] = channel.get("InputMode", default_mode)
+        entry["TrainingInputMode"] = find_mode(channel, request)
         entry["S3DistributionType"] = source.get("S3DataDistributionType", "FullyReplicated")
         entry["RecordWrapperType"] = channel.get("RecordWrapperType", "None")
         config[channel["ChannelName"]] = entry

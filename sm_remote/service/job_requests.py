@@ -120,10 +120,6 @@ _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         lambda channel: _data_type(channel) == "Converse",
         "The local training service does not implement S3DataType Converse, which is for serverless jobs",
     ),
-    (
-        lambda channel: _data_type(channel) == "AugmentedManifestFile",
-        "The local training service does not implement S3DataType AugmentedManifestFile",
-    ),
 )
 
 

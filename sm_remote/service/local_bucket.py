@@ -23,6 +23,8 @@ from sm_remote.storage.embedded import EmbeddedStore
 class LocalBucket:
     """The embedded store's bucket."""
 
+    is_remote = False
+
     def __init__(self, home: Home) -> None:
         self._store = EmbeddedStore(home.store, bucket=LOCAL_BUCKET)
         self._root = home.store / LOCAL_BUCKET

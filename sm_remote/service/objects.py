@@ -52,6 +52,10 @@ def is_plain_path(key: str) -> bool:
 class Bucket(Protocol):
     """The few things that a job's inputs and outputs ask of a place for objects; all raise `ObjectError`."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether each call waits for the network, so that several at a time are faster."""
+
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with a string, in order."""
 

@@ -67,7 +67,7 @@ def stage_inputs(
     try:
         tree.create()
         write_config(tree.config, record.request, host=host, hosts=list_hosts(record.request))
-        stage_channels(record.request, host, tree.data, shop.buckets, go_on)
+        stage_channels(record.request, host, tree.data, shop.buckets, go_on, say)
         for companion in companions:
             companion.prepare(go_on)
     except (ObjectError, OSError) as error:

@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sm_remote.service.downloads import download
 from sm_remote.service.objects import ObjectError
+
+_CONNECTIONS = 50
+"""Enough for all downloads of two jobs at a time; botocore's own 10 would be opened and closed again and again."""
 
 
 class RemoteBucket:
     """A bucket of S3, or of whatever AWS_ENDPOINT_URL names, with the credentials of boto3's own chain."""
+
+    is_remote = True
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -39,7 +45,7 @@ class RemoteBucket:
     def copy(self, key: str, target: Path) -> None:
         """See `Bucket`."""
         with translated_errors(f"s3://{self._name}/{key}"):
-            self._client.download_file(self._name, key, str(target))
+            download(self._client, self._name, key, target)
 
     def publish(self, source: Path, key: str) -> None:
         """See `Bucket`."""
@@ -73,6 +79,8 @@ def translated_errors(what: str) -> Iterator[None]:
 def make_s3_client() -> Any:
     """An S3 client with boto3's own chain of credentials and endpoints."""
     import boto3.session
+    import botocore.config
 
     # Not boto3's default session, which threads must not share.
-    return boto3.session.Session().client("s3")
+    config = botocore.config.Config(max_pool_connections=_CONNECTIONS)
+    return boto3.session.Session().client("s3", config=config)

@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sm_remote.home import Home, make_private
 from sm_remote.service.engine import Mount
@@ -95,7 +95,7 @@ class WorkingTree:
             Mount(source=self.root / "output", target="/opt/ml/output", read_only=False),
             *extra,
         )
-        return tuple(sorted(mounts, key=lambda mount: mount.target.count("/")))
+        return tuple(sorted(mounts, key=lambda mount: PurePosixPath(mount.target).parts))
 
     def read_failure(self) -> str:
         """What the job says about its failure; never the content of a file that it made a link to."""

@@ -82,6 +82,28 @@ def test_a_manifest_of_a_bucket_is_downloaded(client, engine, s3):
     assert seen == {"x/a": b"a"}
 
 
+def test_many_objects_are_downloaded_several_at_a_time_and_large_ones_whole(client, engine, s3):
+    content = {f"{number}.bin": bytes([number]) * (number * 1000) for number in range(60)}
+    content["large.bin"] = bytes(range(256)) * (70 << 12)
+    for name, body in content.items():
+        s3.put_object(Bucket=BUCKET, Key=f"many/{name}", Body=body)
+    seen: dict = {}
+    run(client, engine, read_train(seen), "many", InputDataConfig=[channel(f"s3://{BUCKET}/many/")])
+    assert seen == content
+
+
+def test_an_object_that_is_not_there_fails_the_job_before_it_runs(client, engine, s3):
+    manifest = json.dumps([{"prefix": f"s3://{BUCKET}/listed/"}, "gone"])
+    s3.put_object(Bucket=BUCKET, Key="gone.manifest", Body=manifest)
+    source = channel(f"s3://{BUCKET}/gone.manifest", "ManifestFile")
+    description = run(client, engine, read_train({}), "gone", InputDataConfig=[source])
+    assert description["TrainingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith(
+        f"ClientError: Data download failed:s3://{BUCKET}/listed/gone: An error occurred (NoSuchKey)"
+    )
+    assert engine.starts == []
+
+
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
 def test_outputs_are_uploaded_to_a_bucket(client, engine, s3, compression):
     def play(container) -> int:

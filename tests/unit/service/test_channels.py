@@ -8,8 +8,9 @@ import os
 import pytest
 
 from sm_remote.service.channels import find_layer_mounts, stage_channels
-from sm_remote.service.hosts import Host
+from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
+from tests.fakes.service import build_request
 
 HOST = Host(name="algo-1", instance_type="ml.m5.large")
 ROOT = "s3://sm-remote-local/data"
@@ -17,12 +18,12 @@ ROOT = "s3://sm-remote-local/data"
 
 @pytest.fixture
 def stage(tmp_path, buckets):
-    def stage_channel(uri: str, data_type: str = "S3Prefix") -> dict[str, bytes]:
-        source = {"S3DataType": data_type, "S3Uri": uri}
-        request = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]}
+    def stage_channel(uri: str, data_type: str = "S3Prefix", **members) -> dict[str, bytes]:
+        source = {"S3DataType": data_type, "S3Uri": uri, **members}
+        request = build_request(InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}])
         directory = tmp_path / "data"
         directory.mkdir()
-        stage_channels(request, HOST, directory, buckets, lambda: None)
+        stage_channels(request, HOST, directory, buckets, lambda: None, print)
         files = [path for path in (directory / "train").rglob("*") if path.is_file()]
         return {str(path.relative_to(directory / "train")): path.read_bytes() for path in files}
 
@@ -53,6 +54,53 @@ def test_a_manifests_objects_arrive_under_their_paths(put, stage):
     put("elsewhere/sub/b", b"b")
     put("data/m.manifest", json.dumps([{"prefix": "s3://sm-remote-local/elsewhere/"}, "a", "sub/b"]).encode())
     assert stage(f"{ROOT}/m.manifest", "ManifestFile") == {"a": b"a", "sub/b": b"b"}
+
+
+def test_what_was_downloaded_is_listed_beside_the_channel(put, stage, tmp_path):
+    put("data/train/a.csv")
+    put("data/train/deep/b.csv")
+    stage(f"{ROOT}/train/")
+    listed = json.loads((tmp_path / "data" / "train-manifest").read_text())
+    assert listed == [{"prefix": "/opt/ml/input/data/train/"}, "a.csv", "deep/b.csv"]
+
+
+def test_an_augmented_manifest_arrives_with_the_objects_that_it_refers_to(put, stage):
+    put("pictures/cat.png", b"cat")
+    put("pictures/not-referred-to.png")
+    line = json.dumps({"source-ref": "s3://sm-remote-local/pictures/cat.png", "class": 3, "other-ref": "s3://b/k"})
+    put("data/m.jsonl", f"{line}\n{line}\n".encode())
+    names = ["source-ref", "class"]
+    found = stage(f"{ROOT}/m.jsonl", "AugmentedManifestFile", AttributeNames=names)
+    assert sorted(found) == ["m.jsonl", "pictures/cat.png"]
+
+
+def test_a_sharded_channel_is_dealt_out_to_the_hosts_of_its_groups(put, buckets, tmp_path):
+    for number in range(5):
+        put(f"data/train/{number}")
+    groups = [
+        {"InstanceGroupName": "other", "InstanceType": "ml.m5.large", "InstanceCount": 1},
+        {"InstanceGroupName": "data", "InstanceType": "ml.m5.large", "InstanceCount": 2},
+    ]
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"{ROOT}/train/", "S3DataDistributionType": "ShardedByS3Key"}
+    source["InstanceGroupNames"] = ["data"]
+    request = build_request(InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}])
+    request["ResourceConfig"] = {"InstanceGroups": groups}
+    found = {}
+    for host in list_hosts(request):
+        directory = tmp_path / host.name
+        directory.mkdir()
+        stage_channels(request, host, directory, buckets, lambda: None, print)
+        found[host.name] = sorted(path.name for path in directory.glob("train/*"))
+    assert found == {"algo-1": [], "algo-2": ["0", "2", "4"], "algo-3": ["1", "3"]}
+    assert not (tmp_path / "algo-1" / "train").exists()
+
+
+def test_every_one_of_twenty_channels_arrives(put, buckets, tmp_path):
+    put("data/a.csv")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"{ROOT}/a.csv"}
+    channels = [{"ChannelName": f"c{n}", "DataSource": {"S3DataSource": source}} for n in range(20)]
+    stage_channels(build_request(InputDataConfig=channels), HOST, tmp_path, buckets, lambda: None, print)
+    assert len(list(tmp_path.glob("*/a.csv"))) == 20
 
 
 def test_a_name_with_every_nasty_character_arrives(put, stage):
@@ -99,8 +147,9 @@ def test_a_manifest_that_is_not_there_is_named(stage):
 def test_a_sealed_layer_is_mounted_and_not_linked_file_by_file(put, bucket_directory, buckets, tmp_path):
     put("sm_remote/layers/abc/numpy/__init__.py")
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://sm-remote-local/sm_remote/layers/abc/"}
-    request = {"InputDataConfig": [{"ChannelName": "sm_remote_layer", "DataSource": {"S3DataSource": source}}]}
-    stage_channels(request, HOST, tmp_path, buckets, lambda: None)
+    channel = {"ChannelName": "sm_remote_layer", "DataSource": {"S3DataSource": source}}
+    request = build_request(InputDataConfig=[channel])
+    stage_channels(request, HOST, tmp_path, buckets, lambda: None, print)
     assert list((tmp_path / "sm_remote_layer").iterdir()) == []
     (mount,) = find_layer_mounts(request, buckets)
     assert mount.source == bucket_directory / "sm_remote/layers/abc"
@@ -111,7 +160,7 @@ def test_a_stop_ends_the_staging_between_two_objects(put, buckets, tmp_path):
     for number in range(5):
         put(f"data/train/{number}")
     source = {"S3DataType": "S3Prefix", "S3Uri": f"{ROOT}/train/"}
-    request = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]}
+    request = build_request(InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}])
     calls = []
 
     def go_on() -> None:
@@ -120,5 +169,5 @@ def test_a_stop_ends_the_staging_between_two_objects(put, buckets, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stage_channels(request, HOST, tmp_path, buckets, go_on)
+        stage_channels(request, HOST, tmp_path, buckets, go_on, print)
     assert len(list((tmp_path / "train").iterdir())) == 2

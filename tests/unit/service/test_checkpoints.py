@@ -135,7 +135,7 @@ def test_a_restoring_that_was_broken_off_touches_nothing(build, put, stored):
     assert sorted(stored()) == ["a.pt", "b.pt"]
 
 
-@pytest.mark.parametrize("key", ["a//b", "a/b/c/d" + 300 * "x"])
+@pytest.mark.parametrize("key", ["../../x", "a/../../x", "./x"])
 def test_a_key_that_cannot_be_a_file_is_an_error_that_names_it(build, tree, key):
     companion = build()
     listed = companion._places.bucket
@@ -145,8 +145,7 @@ def test_a_key_that_cannot_be_a_file_is_an_error_that_names_it(build, tree, key)
             return getattr(listed, name)
 
         def list_keys(self, prefix):
-            yield prefix + "ok"
-            yield prefix + "../../" + key
+            yield prefix + key
 
     object.__setattr__(companion._places, "bucket", OddBucket())
     with pytest.raises(ObjectError, match="cannot be the name of a file"):

@@ -20,7 +20,7 @@ def test_a_channel_shows_its_modes_and_never_its_uri():
     request = build_request(
         InputDataConfig=[channel("train", ContentType="text/csv"), channel("validation", InputMode="FastFile")]
     )
-    assert json.dumps(build_input_data_config(request)) == (
+    assert json.dumps(build_input_data_config(request, HOST)) == (
         '{"train": {"ContentType": "text/csv", "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", '
         '"RecordWrapperType": "None"}, "validation": {"TrainingInputMode": "FastFile", "S3DistributionType": '
         '"FullyReplicated", "RecordWrapperType": "None"}}'

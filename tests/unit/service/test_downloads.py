@@ -1,0 +1,48 @@
+"""One object of S3 becomes a file, though the connection breaks off."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
+
+from sm_remote.service.downloads import download
+
+
+class BreakingClient:
+    """Answers with less than it promised, as often as it is told to."""
+
+    def __init__(self, content: bytes, breaks: int) -> None:
+        self.content = content
+        self.breaks = breaks
+        self.in_parts: list[str] = []
+        self.size_bytes = len(content)
+
+    def get_object(self, Bucket: str, Key: str):
+        content = self.content
+        if self.breaks:
+            self.breaks -= 1
+            content = content[: len(content) // 2]
+        return {"ContentLength": self.size_bytes, "Body": StreamingBody(io.BytesIO(content), self.size_bytes)}
+
+    def download_file(self, bucket: str, key: str, name: str) -> None:
+        self.in_parts.append(key)
+
+
+def test_a_download_that_breaks_off_begins_again(tmp_path):
+    download(BreakingClient(b"content", breaks=4), "b", "k", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"content"
+
+
+def test_one_that_breaks_off_again_and_again_is_an_error(tmp_path):
+    with pytest.raises(IncompleteReadError):
+        download(BreakingClient(b"content", breaks=5), "b", "k", tmp_path / "a")
+
+
+def test_a_large_object_is_read_in_parts(tmp_path):
+    client = BreakingClient(b"", breaks=0)
+    client.size_bytes = 65 << 20
+    download(client, "b", "k", tmp_path / "a")
+    assert client.in_parts == ["k"]
