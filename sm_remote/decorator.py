@@ -17,13 +17,14 @@ from sm_remote.executor import create_job
 from sm_remote.jobs.announcement import announce_many
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.beside import run_in_thread
+from sm_remote.jobs.image_choice import choose_image
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.submit import choose_image, describe_workspace
+from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions

@@ -15,8 +15,9 @@ from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.packages import INSTALL_LIMIT_S, Packages, ensure_packages
 from sm_remote.capture.plan import Plan, plan_call
-from sm_remote.capture.preflight import Surroundings, check_call
+from sm_remote.capture.preflight import check_call
 from sm_remote.capture.requirements import Dependencies
+from sm_remote.capture.surroundings import Surroundings
 from sm_remote.capture.upload import Upload, upload_all
 from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, gather_workspace
 from sm_remote.home import Home
@@ -125,7 +126,9 @@ def capture_call(
         uploads.append(Upload(role="manifest", ref=manifest_ref, source=manifest_bytes))
         written = upload_all(store, uploads)
         channel, channel_bytes = _put_channel(store, [upload.ref.digest for upload in uploads])
-        entrypoint, arguments = build_launch(manifest.one(roles.RUNTIME), manifest_ref, conda_env=conda_env)
+        entrypoint, arguments = build_launch(
+            manifest.one(roles.RUNTIME), manifest_ref, conda_env=conda_env, may_have_conda=bool(python.image)
+        )
         return CapturedCall(
             function_name=plan.target.name,
             manifest=manifest,

@@ -186,17 +186,19 @@ def _lock_wheel(wheel: Wheel) -> LockedPackage:
     return LockedPackage(name=wheel.name, version=wheel.version, source=Source.WHEEL, digest=wheel.digest)
 
 
-def say_image_wins(name: str, version: str, theirs: str, image: str) -> None:
-    """Says in one line that the image's build of a framework is used."""
-    if name in FRAMEWORKS and public(theirs) != version:
-        warn_once(
-            image,
-            "%s: the job uses the image's %s instead of %s, which is installed here (%s).",
-            name,
-            theirs,
-            version,
-            image,
-        )
+def say_image_wins(name: str, version: str, theirs: str, image: str, asked: str = "") -> None:
+    """Says in one line that the image's build of a framework is used, or what was asked for in the image."""
+    if theirs == version or not (asked or (name in FRAMEWORKS and public(theirs) != version)):
+        return
+    reason = f"Image.pip({asked!r})" if asked else image
+    warn_once(
+        image,
+        "%s: the job uses the image's %s instead of %s, which is installed here (%s).",
+        name,
+        theirs,
+        version,
+        redact(reason),
+    )
 
 
 def say_hidden(one: Distribution, others: tuple[Distribution, ...]) -> None:

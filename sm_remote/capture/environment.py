@@ -118,6 +118,15 @@ def unmet_requirements(distribution: Distribution, extra: str, index: Index) -> 
     return tuple(unmet)
 
 
+def unaccepted_requirements(distribution: Distribution, versions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What a distribution requires in other versions than these: names, each with what is required of it."""
+    return tuple(
+        (name, specifier)
+        for name, _, specifier in _parse_requirements(distribution.requires, "")
+        if name in versions and specifier and not _accepts(specifier, versions[name])
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def _accepts(specifier: str, version: str) -> bool:
     from packaging.specifiers import SpecifierSet

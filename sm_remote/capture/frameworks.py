@@ -7,7 +7,7 @@ elsewhere would work worse there, or not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from sm_remote.capture.distributions import normalise
 from sm_remote.errors import ConfigError
@@ -39,7 +39,7 @@ def read_image_name(uri: str) -> dict[str, str]:
     return {_DISTRIBUTIONS[match["framework"]]: version[0]} if match and version else {}
 
 
-def image_wins(name: str, version: str, installed: Mapping[str, str], image: str) -> bool:
+def image_wins(name: str, version: str, installed: Mapping[str, str], image: str, asked: Container[str] = ()) -> bool:
     """Whether the job uses the image's package instead of the one that is installed here.
 
     Args:
@@ -47,6 +47,7 @@ def image_wins(name: str, version: str, installed: Mapping[str, str], image: str
         version: Installed here.
         installed: What the image has.
         image: The image's name, for the message.
+        asked: What the caller has named for the image: that is chosen already.
 
     Raises:
         ConfigError: It is a framework, and the two versions are too far apart to choose without being told.
@@ -54,6 +55,8 @@ def image_wins(name: str, version: str, installed: Mapping[str, str], image: str
     theirs = installed.get(name)
     if theirs is None:
         return False
+    if name in asked:
+        return True
     if public(theirs) == public(version) or name not in FRAMEWORKS:
         return theirs == version or (name in FRAMEWORKS and public(theirs) == public(version))
     if minor(theirs) == minor(version):

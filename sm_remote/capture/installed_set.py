@@ -8,13 +8,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sm_remote.capture.choice import Choice, Pin, choose, say_hidden, say_image_wins
+from sm_remote.capture.credentials import redact
 from sm_remote.capture.distributions import Distribution, Index, read_index
-from sm_remote.capture.environment import Environment, collect_environment
+from sm_remote.capture.environment import Environment, collect_environment, unaccepted_requirements
 from sm_remote.capture.fitting import TargetPlatform, fits
 from sm_remote.capture.frameworks import FRAMEWORKS, image_wins, public
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.wheels import Wheel, build_from_record, build_tree, is_tree
-from sm_remote.errors import DependencyInstallFailed
+from sm_remote.errors import ConfigError, DependencyInstallFailed
 
 
 def choose_installed(
@@ -37,7 +38,8 @@ def choose_installed(
     index = read_index()
     in_image = take_from_image(environment.distributions, python)
     if in_image:
-        environment = _without_image(environment, in_image, index)
+        environment = _without_image(environment, in_image, index, python)
+        refuse_conflicts(environment.distributions, in_image, python)
     for one in environment.distributions:
         if one.key in index.hidden:
             say_hidden(one, index.hidden[one.key])
@@ -79,16 +81,42 @@ def take_from_image(distributions: tuple[Distribution, ...], python: TargetPytho
         return {}
     taken: dict[str, str] = {}
     for one in distributions:
-        if image_wins(one.key, one.version, python.installed, python.image):
+        if image_wins(one.key, one.version, python.installed, python.image, python.asked):
             taken[one.key] = python.installed[one.key]
-            say_image_wins(one.key, one.version, taken[one.key], python.image)
+            say_image_wins(one.key, one.version, taken[one.key], python.image, python.asked.get(one.key, ""))
     return taken
 
 
-def _without_image(environment: Environment, in_image: Mapping[str, str], index: Index) -> Environment:
-    """What is left when the image's frameworks bring what they themselves require."""
+def refuse_conflicts(
+    distributions: tuple[Distribution, ...], in_image: Mapping[str, str], python: TargetPython
+) -> None:
+    """Refuses a set in which a package that travels does not accept what was asked for in the image.
+
+    Raises:
+        ConfigError: With both, and the ways out.
+    """
+    for one in distributions:
+        for name, specifier in unaccepted_requirements(
+            one, {key: in_image[key] for key in python.asked if key in in_image}
+        ):
+            raise ConfigError(
+                f"{one.pin}, which is installed here and needed in the job, requires {name}{specifier}; the image has "
+                f"{name} {in_image[name]}.",
+                why=f"Image.pip({redact(python.asked[name])!r}) asks for it. Nothing was sent.",
+                fix=f"Choose one: ask the image for a {name} that fits, have it install {one.name} too "
+                f"(Image.pip({one.pin!r})), or leave {name} to the packages that travel.",
+                package=name,
+                image_version=in_image[name],
+                distribution=one.name,
+            )
+
+
+def _without_image(
+    environment: Environment, in_image: Mapping[str, str], index: Index, python: TargetPython
+) -> Environment:
+    """What is left when the image's frameworks, and what was asked for in it, bring what they themselves require."""
     roots = {key: environment.why[key] for key in environment.roots}
-    stop = {name for name in in_image if name in FRAMEWORKS}
+    stop = {name for name in in_image if name in FRAMEWORKS or name in python.asked}
     kept = collect_environment(roots, index, stop=stop)
     return Environment(
         distributions=tuple(one for one in kept.distributions if one.key not in in_image),

@@ -11,7 +11,7 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sm_remote.home import Home
@@ -28,6 +28,9 @@ class TargetPython:
         machine: Its processor, such as ``x86_64``; None where it is not known.
         glibc: Its C library's version; None where it is not known.
         installed: What the job's image has, version by normalised name; None where that is not known.
+        modules: The top-level modules that its Python would find besides the standard library, of packages or not; None
+            where that is not known.
+        asked: The packages that the caller has named for the image, each with the requirement, by normalised name.
         knows_all: Whether `installed` is all that the image has, not only what its name says.
         image: The image's name, for messages.
         has_gpu: Whether the job's machine has a GPU; None where that is not known.
@@ -40,6 +43,8 @@ class TargetPython:
     machine: str | None = None
     glibc: tuple[int, int] | None = None
     installed: Mapping[str, str] | None = None
+    modules: frozenset[str] | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
     knows_all: bool = True
     image: str = ""
     has_gpu: bool | None = None

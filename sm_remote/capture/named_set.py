@@ -70,7 +70,7 @@ def choose_named(
         )
         answer = _recall_or_compile(question, cache / "resolved", limit_s)
         in_image = {**in_image, **_same_in_image(answer.pins, python)}
-        pins = drop_below(answer, [name for name in in_image if name in FRAMEWORKS])
+        pins = drop_below(answer, [name for name in in_image if name in FRAMEWORKS or name in python.asked])
         indexes = list_indexes(os.environ, read_pip_settings())
     pins = pins or ()
     needed = {pin.name for pin in pins} | named
@@ -116,7 +116,11 @@ def path_in(line: str) -> Path | None:
 
 
 def _take_from_image(lines: tuple[str, ...], python: TargetPython) -> dict[str, str]:
-    """What the image has in a version that fits the requirements that name it, and its frameworks in any case."""
+    """What the image has in a version that fits, and its frameworks and what was asked for in it in any case.
+
+    Raises:
+        ConfigError: The requirements and the image ask for different versions of a package.
+    """
     if not python.installed:
         return {}
     named = _parse_all(lines)
@@ -124,16 +128,28 @@ def _take_from_image(lines: tuple[str, ...], python: TargetPython) -> dict[str, 
     for name, version in python.installed.items():
         asked = named.get(name)
         if asked is None:
-            fits = name in FRAMEWORKS
+            fits = name in FRAMEWORKS or name in python.asked
         else:
             fits = all(not one.url and one.specifier.contains(public(version), prereleases=True) for one in asked)
+            if not fits and name in python.asked:
+                raise _refuse_both(name, version, str(asked[0]), python)
         if fits:
             taken[name] = version
     for name, version in taken.items():
         here = read_index().by_name.get(name)
         if here is not None:
-            say_image_wins(name, here.version, version, python.image)
+            say_image_wins(name, here.version, version, python.image, python.asked.get(name, ""))
     return taken
+
+
+def _refuse_both(name: str, version: str, line: str, python: TargetPython) -> ConfigError:
+    return ConfigError(
+        f"dependencies asks for {redact(line)}; the image has {name} {version}, which Image.pip asks for.",
+        why=f"Image.pip({redact(python.asked[name])!r}) and dependencies name the same package. Nothing was sent.",
+        fix=f"Name {name} in one of them.",
+        package=name,
+        image_version=version,
+    )
 
 
 def _is_fulfilled(line: str, in_image: Mapping[str, str]) -> bool:

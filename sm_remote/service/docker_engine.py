@@ -103,10 +103,10 @@ class DockerEngine:
         """See the protocol."""
         return self._images.builds
 
-    def inspect_python(self, image: str) -> ImagePython:
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
         """See the protocol."""
         with translated():
-            return self._images.inspect_python(image)
+            return self._images.inspect_python(image, conda_env)
 
     def start(self, spec: ContainerSpec) -> None:
         """See the protocol."""

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import docker
@@ -20,6 +20,7 @@ from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.engine import ImageMissing, ImagePython
 from sm_remote.service.interpreter import is_local_image, read_interpreter
 from sm_remote.service.local_image import IMAGE_CHANGES, PACKING, PACKING_LABEL, pack_interpreter
+from sm_remote.wire.launch import LOADER, build_switch
 
 _ASK = """\
 import importlib.metadata, json, platform
@@ -28,9 +29,23 @@ for one in importlib.metadata.distributions():
     name = one.metadata["Name"]
     if name and one.version:
         packages.setdefault(name, one.version)
+known = set(sys.stdlib_module_names if sys.version_info > (3, 10) else ())
+places = [*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep), os.getcwd()]
+modules = set()
+for place in filter(os.path.isdir, places):
+    names = {name.partition(".")[0] for name in os.listdir(place)}
+    modules |= {name for name in names - known if name.isidentifier()}
 library, glibc = platform.libc_ver()
 facts = {"version": platform.python_version(), "machine": platform.machine(), "packages": packages}
-print(json.dumps({**facts, "glibc": glibc if library == "glibc" else ""}))
+facts["glibc"] = glibc if library == "glibc" else ""
+print(json.dumps({**facts, "modules": sorted(modules)}))
+"""
+_TROUBLE = "sm_remote: "
+_OPENING = f"""\
+import os, sys
+def refuse(text):
+    print({_TROUBLE!r} + text)
+    sys.exit(1)
 """
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _ROOT = ("", "0", "root", "0:0", "root:root", "0:root", "root:0")
@@ -52,7 +67,7 @@ class DockerImages:
         self._home = home
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._pythons: dict[str, ImagePython] = {}
+        self._pythons: dict[tuple[str, str | None], ImagePython] = {}
         self.builds = DockerBuilds(client, home)
 
     def prepare(self, image: str, say: Callable[[str], None]) -> None:
@@ -79,23 +94,25 @@ class DockerImages:
         found = self._inspect(image)
         return found is not None and found["Config"].get("User", "") not in _ROOT
 
-    def inspect_python(self, image: str) -> ImagePython:
-        """Asks the image's ``python3``, once for each image that the name has stood for."""
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
+        """Asks the Python that would run a job, once for each image that the name has stood for."""
         found = self._inspect(image)
         if found is None:
             raise ImageMissing(f"the image {image} is not here")
+        key = (str(found["Id"]), conda_env)
         with self._lock(image):
-            if found["Id"] not in self._pythons:
-                self._pythons[found["Id"]] = self._recall_or_ask(image, found)
-            return self._pythons[found["Id"]]
+            if key not in self._pythons:
+                self._pythons[key] = self._recall_or_ask(image, found, conda_env)
+            return self._pythons[key]
 
-    def _recall_or_ask(self, image: str, found: dict[str, Any]) -> ImagePython:
+    def _recall_or_ask(self, image: str, found: dict[str, Any], conda_env: str | None) -> ImagePython:
         """What an image has never changes: it is asked once for each digest, by whatever service."""
-        note = self._home.cache / "image-pythons" / f"{found['Id'].replace(':', '-')}.json"
+        folder = self._home.cache / "image-contents"
+        note = folder / f"{found['Id'].replace(':', '-')}{f'.{conda_env}' if conda_env else ''}.json"
         try:
             return ImagePython(**json.loads(note.read_text()))
         except (OSError, ValueError, TypeError):
-            answer = self._ask_python(image, found)
+            answer = self._ask_python(image, found, conda_env)
         if answer.version is not None:
             make_private(note.parent)
             write_private(note, json.dumps(asdict(answer)))
@@ -135,20 +152,24 @@ class DockerImages:
         except APIError as error:
             raise ImageMissing(f"{image}: {error.explanation or error}") from error
 
-    def _ask_python(self, image: str, found: dict[str, Any]) -> ImagePython:
+    def _ask_python(self, image: str, found: dict[str, Any], conda_env: str | None) -> ImagePython:
         machine = found.get("Architecture", "")
         missing = ImagePython(version=None, platform=f"linux/{_MACHINES.get(machine, machine)}")
+        lines = f"{_OPENING}{build_switch(conda_env)}\n{_ASK}".splitlines()
         request = {
             "Image": image,
-            "Entrypoint": ["python3", "-I", "-c", _ASK],
+            "Entrypoint": ["python3", "-I", "-c", LOADER, str(len(lines)), *lines],
             "HostConfig": {"NetworkMode": "none", "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"]},
         }
         identity = self._api.create_container_from_config(request)["Id"]
         try:
             self._api.start(identity)
-            if self._api.wait(identity, timeout=60)["StatusCode"] != 0:
-                return missing
-            facts = json.loads(self._api.logs(identity, stdout=True, stderr=False).decode().splitlines()[-1])
+            code = self._api.wait(identity, timeout=60)["StatusCode"]
+            last = self._api.logs(identity, stdout=True, stderr=False).decode("utf-8", "replace").splitlines()[-1]
+            if code != 0:
+                is_told = last.startswith(_TROUBLE)
+                return replace(missing, trouble=last[len(_TROUBLE) :]) if is_told else missing
+            facts = json.loads(last)
         except (APIError, ValueError, IndexError):
             return missing  # no such program in the image, or none that answers
         finally:
@@ -159,6 +180,7 @@ class DockerImages:
             platform=f"linux/{facts['machine']}",
             glibc=facts["glibc"],
             packages=facts["packages"],
+            modules=tuple(facts["modules"]),
             digest=_find_digest(found),
         )
 

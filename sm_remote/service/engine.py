@@ -102,6 +102,8 @@ class ImagePython:
         platform: Such as ``linux/x86_64``.
         glibc: The version of its C library, such as ``2.36``; empty for another library.
         packages: The distributions that are installed for it, version by name.
+        modules: The top-level modules that it would find besides the standard library, of packages or not.
+        trouble: Why there is none, where the image itself says so.
         digest: Of the image: as its registry has it, or its id on this machine.
     """
 
@@ -109,6 +111,8 @@ class ImagePython:
     platform: str
     glibc: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    trouble: str = ""
     digest: str = ""
 
 
@@ -131,8 +135,13 @@ class Engine(Protocol):
             ImageMissing: It cannot be had.
         """
 
-    def inspect_python(self, image: str) -> ImagePython:
-        """Asks the image for its Python and packages, once for each content; the image has been prepared."""
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
+        """Asks the image for its Python and packages, once for each content; the image has been prepared.
+
+        Args:
+            image: Its name.
+            conda_env: The conda environment of it that is meant, instead of its ``python3``.
+        """
 
     def start(self, spec: ContainerSpec) -> None:
         """Starts a container; one of this name that exists already is adopted, not started again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from sm_remote.service.replies import Reply
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.workshop import Workshop
 
+_CONDA_ENV = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 _IDENTITY = f"""\
 <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <GetCallerIdentityResult>
@@ -79,13 +81,16 @@ class OwnOperations:
         return Reply(body={})
 
     def inspect_image(self, request: Mapping[str, Any]) -> Reply:
-        """SmRemote.InspectImage: which Python an image has, and which packages are installed for it."""
+        """SmRemote.InspectImage {Image, CondaEnv}: which Python would run a job there, and what it finds."""
         image = request.get("Image")
         if not isinstance(image, str) or not 0 < len(image) <= 255:
             raise invalid("Image must be a string of 1 to 255 characters.")
+        conda_env = request.get("CondaEnv")
+        if conda_env is not None and not (isinstance(conda_env, str) and _CONDA_ENV.fullmatch(conda_env)):
+            raise invalid("CondaEnv must be letters, digits, dashes and underscores.")
         try:
             self.workshop.engine.prepare_image(image, lambda _: None)
-            python = self.workshop.engine.inspect_python(image)
+            python = self.workshop.engine.inspect_python(image, conda_env)
         except EngineError as error:
             raise invalid(f"The image {image} cannot be inspected: {error}") from error
         return Reply(
@@ -94,6 +99,8 @@ class OwnOperations:
                 "Platform": python.platform,
                 "Glibc": python.glibc,
                 "Packages": dict(python.packages),
+                "Modules": list(python.modules),
+                "Trouble": python.trouble,
                 "Digest": python.digest,
             }
         )

@@ -86,7 +86,7 @@ class ProcessEngine:
         """See the protocol."""
         self._find_interpreter(image)
 
-    def inspect_python(self, image: str) -> ImagePython:
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
         """See the protocol."""
         _, facts, _ = self._find_interpreter(image)
         system = "linux" if platform.system() == "Linux" else platform.system().lower()

@@ -61,11 +61,15 @@ sys.path.insert(0,home+"/runtime.zip")
 main(sys.argv[2],home)"""
 
 
+CONDA_VARIABLE = "SAGEMAKER_JOB_CONDA_ENV"
+"""Names the conda environment where the call does not, in the job's variables or in those of its image.
+Source: SageMaker SDK, ``@remote``, job_conda_env."""
+
 # Without `conda run`, which buffers output, swallows signals and needs conda itself. The environment's own Python
 # starts anew with the same program, and a mark keeps it from looking again. Source for the places: conda's
 # documentation, "Managing environments" and "envs_dirs"; images follow it under /opt.
 _CONDA = """\
-env="@NAME@"
+env="@NAME@" or os.environ.get("@VARIABLE@","")
 if os.environ.pop("SM_REMOTE_CONDA_ENV","")!=env:
  import shutil
  get=os.environ.get
@@ -90,6 +94,7 @@ def build_launch(
     *,
     python: tuple[int, int] = sys.version_info[:2],
     conda_env: str | None = None,
+    may_have_conda: bool = False,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Builds ContainerEntrypoint and ContainerArguments.
 
@@ -98,16 +103,31 @@ def build_launch(
         manifest: The manifest.
         python: The minor version that pickled the function; another one is refused before anything is loaded.
         conda_env: The conda environment of the image whose Python runs the job, instead of its ``python3``.
+        may_have_conda: Whether the image may name one itself.
 
     Raises:
         ValueError: The environment's name is none.
     """
-    if conda_env is not None and not re.fullmatch(r"[a-zA-Z0-9_-]+", conda_env):
-        raise ValueError(f"{conda_env!r:.80} is no name of a conda environment")
-    switch = "" if conda_env is None else _CONDA.replace("@NAME@", conda_env) + "\n"
+    switch = f"{build_switch(conda_env)}\n" if conda_env is not None or may_have_conda else ""
     program = _VERIFIER.replace("@VERSION@", f"({python[0]},{python[1]})").replace("@CONDA@\n", switch)
     lines = program.split("\n")
     return ("python3", "-c", LOADER), (str(len(lines)), *lines, runtime.digest, manifest.digest)
+
+
+def build_switch(conda_env: str | None) -> str:
+    """The lines of a program that start it again by the Python of a conda environment, where one is named.
+
+    They call ``refuse`` with a reason, and need the program's own lines in ``a``.
+
+    Args:
+        conda_env: Its name; None where only `CONDA_VARIABLE` may name one.
+
+    Raises:
+        ValueError: It is no name of an environment.
+    """
+    if conda_env is not None and not re.fullmatch(r"[a-zA-Z0-9_-]+", conda_env):
+        raise ValueError(f"{conda_env!r:.80} is no name of a conda environment")
+    return _CONDA.replace("@NAME@", conda_env or "").replace("@VARIABLE@", CONDA_VARIABLE)
 
 
 def read_manifest_digest(arguments: Sequence[str] | None) -> str | None:

@@ -36,7 +36,7 @@ class DetachedEngine:
     def prepare_image(self, image: str, say: Callable[[str], None]) -> None:
         return
 
-    def inspect_python(self, image: str) -> ImagePython:
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
         return ImagePython(version="3.11.7", platform="linux/x86_64")
 
     def start(self, spec: ContainerSpec) -> None:

@@ -96,7 +96,7 @@ class FakeEngine:
         if self.images is not None and image not in self.images:
             raise ImageMissing(f"pull access denied for {image}")
 
-    def inspect_python(self, image: str) -> ImagePython:
+    def inspect_python(self, image: str, conda_env: str | None = None) -> ImagePython:
         return ImagePython(version="3.11.7", platform="linux/x86_64", glibc="2.36", packages={"numpy": "2.0"})
 
     def start(self, spec: ContainerSpec) -> None:

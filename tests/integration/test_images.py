@@ -16,9 +16,9 @@ import pytest
 from sm_remote import Image, remote
 from sm_remote.errors import ConfigError, ImageBuildFailed
 from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.image_choice import choose_image
 from sm_remote.jobs.image_push import push_through
 from sm_remote.jobs.images import call_through, ensure_image, require_discovery
-from sm_remote.jobs.submit import choose_image
 from sm_remote.service.docker_connection import connect_docker
 from sm_remote.settings import resolve_settings
 from tests.cells import run_cell
@@ -65,6 +65,30 @@ def test_a_job_runs_in_an_image_with_files_variables_commands_and_packages(
     with caplog.at_level(logging.INFO, "sm_remote"):
         cell["look"]()
     assert not [line for line in caplog.messages if line.startswith(("Step", "Building"))]
+
+
+@pytest.mark.docker
+def test_what_an_image_names_wins_over_what_would_travel_and_both_together_are_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import six
+
+    image = Image.python(MINOR).pip("six==1.15.0")
+    cell = define(
+        """
+        import six
+        @remote(image_uri=image, stream_logs=False)
+        def look():
+            return six.__version__
+        """,
+        image=image,
+    )
+    with caplog.at_level(logging.WARNING, "sm_remote"):
+        assert cell["look"]() == "1.15.0"
+    assert f"six: the job uses the image's 1.15.0 instead of {six.__version__}" in caplog.text
+    assert "Image.pip('six==1.15.0')" in caplog.text
+    with pytest.raises(ConfigError, match="dependencies asks for six>=1.16"):
+        cell["look"].options(dependencies=["six>=1.16"])()
 
 
 @pytest.mark.docker

@@ -11,6 +11,9 @@ import pytest
 
 from sm_remote import CustomFileFilter, Image, remote
 from sm_remote.errors import ConfigError, JobFailed, PreflightFailed
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.image_choice import choose_image
+from sm_remote.settings.resolve import resolve_settings
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -157,19 +160,25 @@ MAKE_ENVIRONMENT = """\
 import os, sys
 root = "/opt/conda/envs/science"
 site = root + "/lib/python%d.%d/site-packages" % sys.version_info[:2]
-os.makedirs(site)
+os.makedirs(site + "/inside-1.5.dist-info")
 os.mkdir(root + "/bin")
 os.symlink(sys.executable, root + "/bin/python3")
 open(root + "/pyvenv.cfg", "w").write("home = /usr/bin")
 open(site + "/only_in_science.py", "w").write("value = 7")
+open(site + "/inside-1.5.dist-info/METADATA", "w").write("Metadata-Version: 2.1\\nName: inside\\nVersion: 1.5\\n")
 """
 
 
-@pytest.mark.docker
-def test_the_function_runs_in_the_images_conda_environment(tmp_path: Path) -> None:
+@pytest.fixture
+def with_conda(tmp_path: Path) -> Image:
+    """An image with a conda environment that has a package which its own Python lacks."""
     (tmp_path / "make.py").write_text(MAKE_ENVIRONMENT)
     minor = ".".join(map(str, sys.version_info[:2]))
-    image = Image.python(minor).copy(tmp_path / "make.py", "/opt/make.py").run("python3 /opt/make.py")
+    return Image.python(minor).copy(tmp_path / "make.py", "/opt/make.py").run("python3 /opt/make.py")
+
+
+@pytest.mark.docker
+def test_the_function_runs_in_the_images_conda_environment(with_conda: Image) -> None:
     cell = define(
         """
         def look():
@@ -179,9 +188,45 @@ def test_the_function_runs_in_the_images_conda_environment(tmp_path: Path) -> No
             return only_in_science.value, os.environ["CONDA_DEFAULT_ENV"]
         """
     )
-    assert remote(image_uri=image, job_conda_env="science")(cell["look"])() == (7, "science")
-    with pytest.raises(JobFailed, match="no conda environment 'art'"):
-        remote(image_uri=image, job_conda_env="art")(cell["look"])()
+    assert remote(image_uri=with_conda, job_conda_env="science")(cell["look"])() == (7, "science")
+    named = with_conda.env(SAGEMAKER_JOB_CONDA_ENV="science")
+    assert remote(image_uri=named)(cell["look"])() == (7, "science")
+    variables = {"SAGEMAKER_JOB_CONDA_ENV": "science"}
+    assert remote(image_uri=with_conda, environment_variables=variables)(cell["look"])() == (7, "science")
+
+
+@pytest.mark.docker
+def test_the_packages_of_the_images_conda_environment_count(with_conda: Image) -> None:
+    settings = resolve_settings({"image_uri": with_conda, "job_conda_env": "science"})
+    _, python = choose_image(settings, connect_with(settings))
+    assert (python.installed or {})["inside"] == "1.5"
+    assert "only_in_science" in (python.modules or ())
+    assert not python.same_as_host
+    _, bare = choose_image(resolve_settings({"image_uri": with_conda}), connect_with(settings))
+    assert "inside" not in (bare.installed or {})
+    assert bare.same_as_host
+
+
+@pytest.mark.docker
+def test_a_conda_environment_that_the_image_lacks_is_refused_before_anything_is_sent(with_conda: Image) -> None:
+    cell = define("def f():\n    return 1")
+    with pytest.raises(ConfigError, match="cannot be run in the image") as caught:
+        remote(image_uri=with_conda, job_conda_env="art")(cell["f"])()
+    assert "no conda environment 'art'" in caught.value.why
+    assert "/opt/conda/envs/art" in caught.value.why
+
+
+@pytest.mark.docker
+def test_a_module_that_was_copied_into_an_image_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is here too, so that the function can be defined, but nothing says that it is in a package of the image."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "copied_by_hand.py").write_text("VALUE = 11\n")
+    monkeypatch.syspath_prepend(str(site))
+    minor = ".".join(map(str, sys.version_info[:2]))
+    image = Image.python(minor).copy(site / "copied_by_hand.py", "/opt/mine/").env(PYTHONPATH="/opt/mine")
+    cell = define("import copied_by_hand\ndef f():\n    return copied_by_hand.VALUE, copied_by_hand.__file__")
+    assert remote(image_uri=image, dependencies=None)(cell["f"])() == (11, "/opt/mine/copied_by_hand.py")
 
 
 def test_a_missing_module_is_told_in_seconds_instead_of_by_a_failed_job(engine: str) -> None:

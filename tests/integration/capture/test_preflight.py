@@ -387,7 +387,8 @@ def test_of_another_image_only_its_list_of_packages_makes_certain(call, home, he
 
     def image(*names):
         installed = dict.fromkeys(names, "1.0")
-        return replace(here, same_as_host=same_as_host, installed=installed, image="repository/name:tag")
+        facts = {"installed": installed, "modules": frozenset(), "image": "repository/name:tag"}
+        return replace(here, same_as_host=same_as_host, **facts)
 
     with pytest.raises(PreflightFailed, match="'thing'") as caught:
         call(func, dependencies=None, python=image("pip", "numpy"))
@@ -398,10 +399,26 @@ def test_of_another_image_only_its_list_of_packages_makes_certain(call, home, he
     assert not started_an_interpreter(home)
 
 
+@pytest.mark.parametrize("same_as_host", [False, True])
+@pytest.mark.parametrize("installed", [{}, {"pip": "24"}])
+def test_a_module_that_was_copied_into_the_image_is_not_missed(call, here, install, said, installed, same_as_host):
+    """`Image.copy` brings modules that no list of packages tells of."""
+    install("the-thing", files={"thing.py": "value = 1", "other.py": "value = 2"})
+    func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
+    image = replace(
+        here, same_as_host=same_as_host, installed=installed, modules=frozenset({"thing"}), image="name:tag"
+    )
+    call(func, dependencies=None, python=image)
+    with pytest.raises(PreflightFailed, match="'thing'"):
+        call(func, dependencies=None, python=replace(image, modules=frozenset({"any"}), image="name:other"))
+    if not same_as_host:
+        call(func, dependencies=None, python=replace(image, modules=None, image="name:unknown"))
+
+
 def test_a_module_that_is_a_global_variable_is_as_certain_as_a_class(call, here, install):
     install("the-thing", files={"thing.py": "value = 1"})
     func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
-    bare = replace(here, same_as_host=False, installed={"pip": "24"}, image="repository/name:tag")
+    bare = replace(here, same_as_host=False, installed={"pip": "24"}, modules=frozenset(), image="name:tag")
     with pytest.raises(PreflightFailed, match="'thing'") as caught:
         call(func, dependencies=None, python=bare)
     assert "variable 'thing' used by train()" in caught.value.why

@@ -96,8 +96,10 @@ def ask_environment() -> tuple[object, ...]:
     return only_in_science.value, *map(os.environ.get, names), shutil.which("python3").split(os.sep)[-3]
 
 
-def launch_in(tree: JobTree, launch, name: str, **environ: str):
-    _, arguments = build_launch(launch.manifest.one("runtime"), _manifest_ref(tree, launch), conda_env=name)
+def launch_in(tree: JobTree, launch, name: str | None, **environ: str):
+    _, arguments = build_launch(
+        launch.manifest.one("runtime"), _manifest_ref(tree, launch), conda_env=name, may_have_conda=True
+    )
     changed = replace(launch, arguments=arguments)
     process = subprocess.Popen(
         changed.command,
@@ -126,6 +128,16 @@ def _manifest_ref(tree: JobTree, launch):
 def test_the_function_runs_in_the_conda_environment_that_was_named(tree: JobTree, conda: str, variable: str) -> None:
     ended = launch_in(tree, tree.prepare(ask_environment), "science", **{variable: conda})
     assert ended.value == (7, "science", None, "science")
+
+
+def test_the_image_may_name_the_environment_and_the_call_comes_first(tree: JobTree, conda: str) -> None:
+    named = {"SAGEMAKER_JOB_CONDA_ENV": "science", "CONDA_ROOT": conda}
+    assert launch_in(tree, tree.prepare(ask_environment), None, **named).value == (7, "science", None, "science")
+    named["SAGEMAKER_JOB_CONDA_ENV"] = "art"
+    assert launch_in(tree, tree.prepare(ask_environment), "science", **named).value == (7, "science", None, "science")
+    ended = launch_in(tree, tree.prepare(ask_environment), None, **named)
+    assert ended.failure is not None
+    assert "no conda environment 'art'" in ended.failure
 
 
 def test_conda_is_found_by_its_program_too(tree: JobTree, conda: str) -> None:

@@ -395,6 +395,56 @@ def test_an_images_framework_wins_over_the_installed_one_and_that_is_said(have_a
     assert "torch: the job uses the image's 2.3.0+cu121 instead of 2.3.1+cpu" in caplog.text
 
 
+WANTS_OLD = {"asked": {"leaf": "leaf==1.0"}, "installed": {"leaf": "1.0"}, "image": "mine", "same_as_host": False}
+
+
+def test_what_was_asked_for_in_the_image_wins_over_what_is_installed_and_that_is_said(have_auto, install, caplog):
+    install("leaf", "2.0", files={"leaf.py": ""}, requires=("only-leaf",))
+    install("only-leaf", files={"only_leaf.py": ""})
+    install("tiny", files={"tiny.py": ""}, requires=("leaf>=1",))
+    lock, layer = have_auto("tiny", **WANTS_OLD)
+    assert sources(lock) == {"tiny": ("1.0", Source.INSTALLED), "leaf": ("1.0", Source.IMAGE)}
+    assert not (layer / "leaf.py").exists()
+    assert "leaf: the job uses the image's 1.0 instead of 2.0, which is installed here (Image.pip('leaf==1.0'))" in (
+        caplog.text
+    )
+
+
+def test_a_framework_that_was_asked_for_in_the_image_is_a_choice_already(have_auto, install):
+    install("torch", "2.4.0", files={"torch.py": ""})
+    facts = {"asked": {"torch": "torch==2.3"}, "installed": {"torch": "2.3.0"}, "image": "mine", "same_as_host": False}
+    lock, _ = have_auto("torch", **facts)
+    assert sources(lock) == {"torch": ("2.3.0", Source.IMAGE)}
+
+
+def test_what_travels_must_accept_what_was_asked_for_in_the_image(have_auto, install, tmp_path):
+    install("leaf", "2.0", files={"leaf.py": ""})
+    install("tiny", files={"tiny.py": ""}, requires=("leaf>=2",))
+    with pytest.raises(ConfigError, match=r"tiny==1\.0, .* requires leaf>=2; the image has leaf 1\.0") as caught:
+        have_auto("tiny", **WANTS_OLD)
+    assert "Image.pip('leaf==1.0')" in caught.value.why
+    assert "Choose one" in caught.value.fix
+    assert not (tmp_path / "layers").exists()
+
+
+def test_image_and_dependencies_that_ask_for_different_versions_are_refused(have, publish):
+    publish("leaf", "2.0")
+    with pytest.raises(ConfigError, match=r"dependencies asks for leaf>=2; the image has leaf 1\.0"):
+        have(["leaf>=2"], **WANTS_OLD)
+
+
+def test_what_is_asked_for_by_name_is_resolved_around_what_was_asked_for_in_the_image(have, publish):
+    publish("leaf", "1.0")
+    publish("leaf", "2.0")
+    publish("tiny", "1.0", requires=("leaf",))
+    publish("tiny", "2.0", requires=("leaf>=2",))
+    lock, _, _ = have(["tiny"], **WANTS_OLD)
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX), "leaf": ("1.0", Source.IMAGE)}
+    with pytest.raises(DependencyInstallFailed, match="tiny") as caught:
+        have(["tiny>=2"], **WANTS_OLD)
+    assert "leaf==1.0" in caught.value.why
+
+
 def test_a_required_editable_install_that_is_not_carried_as_source_becomes_a_wheel(have_auto, install, tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
