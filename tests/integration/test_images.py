@@ -87,7 +87,7 @@ def test_what_an_image_names_wins_over_what_would_travel_and_both_together_are_r
         assert cell["look"]() == "1.15.0"
     assert f"six: the job uses the image's 1.15.0 instead of {six.__version__}" in caplog.text
     assert "Image.pip('six==1.15.0')" in caplog.text
-    with pytest.raises(ConfigError, match="dependencies asks for six>=1.16"):
+    with pytest.raises(ConfigError, match=r"dependencies asks for six>=1\.16"):
         cell["look"].options(dependencies=["six>=1.16"])()
 
 
