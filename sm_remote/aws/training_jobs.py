@@ -223,12 +223,16 @@ class TrainingJobs:
         wait = (wait_s, 0) if wait_s else None
         answer = self._call("logs", "get_log_events", wait=wait, **members)
         return LogPage(
-            lines=[event["message"] for event in answer["events"]],
+            lines=[event["message"].replace(SHOWN_TAB, "\t") for event in answer["events"]],
             times_ms=[event["timestamp"] for event in answer["events"]],
             forward=answer["nextForwardToken"],
             backward=answer["nextBackwardToken"],
             closed=read_header(answer, "x-sm-remote-log-closed") == "1",
         )
+
+
+SHOWN_TAB = "#011"
+"""What the log of a training job shows where the job printed a tab. Source: observed."""
 
 
 class LogPage:

@@ -23,6 +23,7 @@ from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.log_search import LogSearch
 from sm_remote.service.metric_operations import MetricOperations
 from sm_remote.service.metric_series import MetricSeries
 from sm_remote.service.notifier import ALL_JOBS, Notifier, log_topic
@@ -216,6 +217,7 @@ class LocalService:
             JobListing(self._workshop),
             TagOperations(self._workshop),
             LogOperations(self._workshop),
+            LogSearch(self._home.logs),
             MetricOperations(MetricSeries(self._home.logs, self._store)),
             own,
             self._images,

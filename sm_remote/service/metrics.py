@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sm_remote.service.logs import show_text
 from sm_remote.service.records import Metric
 from sm_remote.service.series import Datapoint, SeriesWriter
 
@@ -39,7 +40,7 @@ class MetricReader:
         """Takes in a line; whatever is no finite number is passed over."""
         if not self._definitions:
             return
-        text = line.decode("utf-8", "replace").replace("\t", "#011")[:_LONGEST_LINE]
+        text = show_text(line.decode("utf-8", "replace"))[:_LONGEST_LINE]
         points = []
         for number, (name, regex) in enumerate(self._definitions):
             for match in regex.finditer(text):

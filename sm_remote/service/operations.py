@@ -17,6 +17,7 @@ from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
 from sm_remote.service.job_rules import find_broken_rules
 from sm_remote.service.log_operations import LogOperations
+from sm_remote.service.log_search import LogSearch
 from sm_remote.service.metric_operations import MetricOperations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.replies import Patience, Reply
@@ -71,6 +72,7 @@ def list_operations(
     listing: JobListing,
     tags: TagOperations,
     logs: LogOperations,
+    log_search: LogSearch,
     metrics: MetricOperations,
     own: OwnOperations,
     images: ImageOperations,
@@ -85,8 +87,10 @@ def list_operations(
         "SageMaker.AddTags": tags.add,
         "SageMaker.ListTags": tags.list_tags,
         "SageMaker.DeleteTags": tags.delete,
+        "Logs_20140328.DescribeLogGroups": logs.describe_groups,
         "Logs_20140328.DescribeLogStreams": logs.describe_streams,
         "Logs_20140328.GetLogEvents": logs.get_events,
+        "Logs_20140328.FilterLogEvents": log_search.filter_events,
         "GraniteServiceVersion20100801.GetMetricData": metrics.get_data,
         "GraniteServiceVersion20100801.GetMetricStatistics": metrics.get_statistics,
         "GraniteServiceVersion20100801.ListMetrics": metrics.list_metrics,
