@@ -27,6 +27,7 @@ IDLE_VARIABLE = "SM_REMOTE_SERVICE_IDLE_S"
 ENGINE_VARIABLE = "SM_REMOTE_ENGINE"
 PARALLEL_VARIABLE = "SM_REMOTE_SERVICE_MAX_PARALLEL_JOBS"
 GRACE_VARIABLE = "SM_REMOTE_STOP_GRACE_S"
+INTERRUPTION_GRACE_VARIABLE = "SM_REMOTE_INTERRUPTION_GRACE_S"
 
 
 def main(
@@ -89,6 +90,7 @@ def _read_config(environ: Mapping[str, str]) -> ServiceConfig:
         idle_s=_read_number(environ, IDLE_VARIABLE, 900.0),
         max_parallel_jobs=int(parallel) or None,
         stop_grace_s=_read_number(environ, GRACE_VARIABLE, 120.0),
+        interruption_grace_s=_read_number(environ, INTERRUPTION_GRACE_VARIABLE, 120.0),
     )
 
 

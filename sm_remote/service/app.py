@@ -18,6 +18,7 @@ from sm_remote.home import Discovery, Home, discovery_path, make_private, read_d
 from sm_remote.service.authentication import Keys, Verifier
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
+from sm_remote.service.capacity_operations import CapacityOperations
 from sm_remote.service.engine import Engine
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
@@ -33,6 +34,7 @@ from sm_remote.service.records import JobRecord
 from sm_remote.service.remote_bucket import make_s3_client
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.server import Edge, Server
+from sm_remote.service.shortages import Shortages
 from sm_remote.service.store import JobStore
 from sm_remote.service.tag_operations import TagOperations
 from sm_remote.service.usage import UsageSampler
@@ -52,11 +54,13 @@ class ServiceConfig:
         idle_s: It ends after this long without a live job and without a request; None for never.
         max_parallel_jobs: An upper bound besides the machine's capacity.
         stop_grace_s: From SIGTERM to SIGKILL.
+        interruption_grace_s: The same where spot capacity is taken away; 0 for SIGKILL alone.
     """
 
     idle_s: float | None = 900.0
     max_parallel_jobs: int | None = None
     stop_grace_s: float = 120.0
+    interruption_grace_s: float = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,11 +115,14 @@ class LocalService:
             owner=identity.owner,
             clock=clock,
             stop_grace_s=config.stop_grace_s,
+            interruption_grace_s=config.interruption_grace_s,
             reach=reach,
             sampler=UsageSampler(engine, clock=clock),
         )
+        self._shortages = Shortages(home.service / "shortages.json")
         self._scheduler = Scheduler(
             self._workshop,
+            shortages=self._shortages,
             max_parallel_jobs=config.max_parallel_jobs,
             go_idle=self._touch,
             give_up=self._end_from_thread,
@@ -219,6 +226,7 @@ class LocalService:
             LogOperations(self._workshop),
             LogSearch(self._home.logs),
             MetricOperations(MetricSeries(self._home.logs, self._store)),
+            CapacityOperations(self._workshop, self._scheduler, self._shortages),
             own,
             self._images,
         )

@@ -5,7 +5,7 @@ Repeating it is harmless, so a service that died in the middle starts it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sm_remote.home import LOCAL_BUCKET
@@ -32,9 +32,13 @@ def takes_no_time(request: Mapping[str, Any]) -> bool:
 
 
 def publish_outputs(
-    request: Mapping[str, Any], job_name: str, tree: WorkingTree, buckets: Buckets, reach: Callable[[str], None]
+    request: Mapping[str, Any],
+    job_name: str,
+    trees: Sequence[WorkingTree],
+    buckets: Buckets,
+    reach: Callable[[str], None],
 ) -> None:
-    """Writes the model and the output data.
+    """Writes the model and the output data of all hosts as one; where two have the same file, the first host's.
 
     Raises:
         ObjectError: They cannot be written, or a link in them leads out.
@@ -42,9 +46,9 @@ def publish_outputs(
     output = find_output(request, job_name)
     bucket = buckets.find(output)
     # Once its outcome was taken, a container may still run: its own directories are not looked at again.
-    found = tree.taken if tree.taken.outcome.exists() else tree
-    for part in list_trees(found.model, found.output_data):
+    found = [tree.taken if tree.taken.outcome.exists() else tree for tree in trees]
+    for parts in zip(*(list_trees(tree.model, tree.output_data) for tree in found), strict=True):
         if is_compressed(request):
-            publish_archive(part, bucket, output, tree.scratch)
+            publish_archive(parts, bucket, output, trees[0].scratch)
         else:
-            publish_files(part, bucket, output, lambda: reach("collect.mid_upload"))
+            publish_files(parts, bucket, output, lambda: reach("collect.mid_upload"))

@@ -10,10 +10,11 @@ from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, render_memory, render_vcpu
 from sm_remote.home import LOCAL_REGION
+from sm_remote.service.attempts import container_name
 from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
 from sm_remote.service.companions import Companion
 from sm_remote.service.engine import ContainerSpec, Engine, Mount
-from sm_remote.service.hosts import Host
+from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.job_requests import list_notes
 from sm_remote.service.records import JobRecord
 from sm_remote.service.working_tree import WorkingTree
@@ -37,9 +38,9 @@ def build_container(
     algorithm = request["AlgorithmSpecification"]
     entrypoint = tuple(algorithm.get("ContainerEntrypoint", ()))
     arguments = tuple(algorithm.get("ContainerArguments", ()))
-    share = plan_share(_find_instance(host.instance_type), machine)
+    share = find_host_share(host, machine)
     return ContainerSpec(
-        name=record.container_name,
+        name=container_name(record.name, record.attempt, host.name),
         image=algorithm["TrainingImage"],
         entrypoint=entrypoint,
         arguments=arguments if entrypoint or arguments else ("train",),
@@ -68,24 +69,29 @@ def build_environment(record: JobRecord) -> dict[str, str]:
     }
 
 
-def find_share(request: Mapping[str, Any], host: Capacity) -> Capacity:
-    """What of this machine a job gets; all of it where the instance type is not known any more."""
-    return plan_share(_find_instance(request["ResourceConfig"]["InstanceType"]), host)
+def find_host_share(host: Host, machine: Capacity) -> Capacity:
+    """What of this machine one host of a job gets; all of it where the instance type is not known any more."""
+    return plan_share(_find_instance(host.instance_type), machine)
 
 
-def render_first_lines(record: JobRecord, engine: Engine, host: Capacity) -> str:
-    """What a job's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
-    instance = _find_instance(record.request["ResourceConfig"]["InstanceType"])
+def find_share(request: Mapping[str, Any], machine: Capacity) -> Capacity:
+    """What of this machine a job gets, all its hosts together."""
+    shares = (find_host_share(host, machine) for host in list_hosts(request))
+    return sum(shares, start=Capacity(cpus=0, memory_bytes=0, gpus=0))
+
+
+def render_first_lines(record: JobRecord, host: Host, engine: Engine, machine: Capacity) -> str:
+    """What a host's log begins with: who runs it, what that does not isolate, and what it gets less than it asked."""
+    instance = _find_instance(host.instance_type)
     if record.tags.get("sm_remote:instance") == "whole host":
-        size, cap = f"all of it: {host.cpus:g} vCPU, {host.memory_bytes / GIB:.1f} GiB", None
+        size, cap = f"all of it: {machine.cpus:g} vCPU, {machine.memory_bytes / GIB:.1f} GiB", None
     else:
         size = f"as {instance.name}: {render_vcpu(instance)}, {render_memory(instance)}"
-        cap = describe_cap(instance, host)
-    lines = [f"training job {record.name} on this machine ({size}). {engine.describe()}"]
+        cap = describe_cap(instance, machine)
+    attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
+    lines = [f"training job {record.name} on this machine ({size}){attempt}. {engine.describe()}"]
     if cap:
         lines.append(cap)
-    if record.request.get("EnableManagedSpotTraining"):
-        lines.append("managed spot training: no interruption happens on this machine")
     lines.extend(list_notes(record.request))
     return "\n".join(f"sm_remote: {line}" for line in lines)
 

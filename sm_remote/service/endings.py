@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sm_remote.service import failures, states
+from sm_remote.service.attempts import AttemptEnd
 from sm_remote.service.collecting import find_output, is_compressed, publish_outputs
-from sm_remote.service.containers import find_share
+from sm_remote.service.containers import find_host_share
+from sm_remote.service.hosts import list_hosts
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.outputs import model_uri
 from sm_remote.service.records import JobRecord, Phase, StopCause
@@ -15,22 +18,32 @@ from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 
+_LIMIT_ENDS = {
+    StopCause.USER: (Secondary.STOPPED, states.STOPPED_MESSAGE),
+    StopCause.MAX_RUNTIME: (Secondary.MAX_RUNTIME_EXCEEDED, states.MAX_RUNTIME_MESSAGE),
+    StopCause.MAX_WAIT: (Secondary.MAX_WAIT_TIME_EXCEEDED, states.MAX_WAIT_MESSAGE),
+    StopCause.MAX_PENDING: (Secondary.STOPPED, states.MAX_PENDING_MESSAGE),
+}
 
-def publish(record: JobRecord, tree: WorkingTree, shop: Workshop) -> str | None:
-    """Writes the outputs, or says why that failed."""
+
+def publish(record: JobRecord, trees: Sequence[WorkingTree], shop: Workshop) -> str | None:
+    """Writes the outputs of all hosts, or says why that failed."""
     try:
-        publish_outputs(record.request, record.name, tree, shop.buckets, shop.reach)
+        publish_outputs(record.request, record.name, trees, shop.buckets, shop.reach)
     except (ObjectError, OSError) as error:
         return failures.render_upload_failure(str(error))
     return None
 
 
-def find_reason(record: JobRecord, tree: WorkingTree, shop: Workshop) -> str | None:
-    """Why a job whose container has ended is a failure, or None."""
-    if record.exit is None:
+def find_reason(record: JobRecord, trees: Mapping[str, WorkingTree], shop: Workshop) -> str | None:
+    """Why a job whose containers have ended is a failure, or None; of several hosts, the one that failed first."""
+    failed = next(((host, ended) for host, ended in record.current.exits.items() if ended.code), None)
+    if failed is None:
         return None
-    share = find_share(record.request, shop.host)
-    return failures.render_exit(record.exit, tree.read_failure(), memory_limit_bytes=share.memory_bytes)
+    name, ended = failed
+    host = next(each for each in list_hosts(record.request) if each.name == name)
+    limit = find_host_share(host, shop.host).memory_bytes
+    return failures.render_exit(ended, trees[name].read_failure(), memory_limit_bytes=limit)
 
 
 def with_uploading(record: JobRecord, now: float) -> JobRecord:
@@ -44,13 +57,28 @@ def with_artifacts(record: JobRecord) -> JobRecord:
     return replace(record, model_artifacts=model_uri(output, is_compressed(record.request)))
 
 
+def with_stop(record: JobRecord, cause: StopCause, now: float) -> JobRecord:
+    """A record that is to stop; one that is to stop already stays as it is."""
+    if record.stop_cause is not None:
+        return record
+    record = replace(record, stop_cause=cause)
+    return record.advanced(Status.STOPPING, Secondary.STOPPING, states.STOPPING_MESSAGE, now)
+
+
+def with_next_attempt(record: JobRecord, end: AttemptEnd, now: float) -> JobRecord:
+    """A record whose attempt is over, and that waits for the next one."""
+    record = replace(record.with_attempt(end=end, ended_at=now), phase=Phase.QUEUED)
+    return record.advanced(Status.IN_PROGRESS, Secondary.STARTING, states.STARTING_MESSAGE, now)
+
+
 def with_end(record: JobRecord, reason: str | None, now: float) -> JobRecord:
     """A record at its end. A stop that was asked for wins over whatever the container's end says."""
     record = replace(record, phase=Phase.ENDED, training_ended_at=now)
-    if record.stop_cause is StopCause.MAX_RUNTIME:
-        return record.advanced(Status.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED, states.MAX_RUNTIME_MESSAGE, now)
-    if record.stop_cause is StopCause.USER:
-        return record.advanced(Status.STOPPED, Secondary.STOPPED, states.STOPPED_MESSAGE, now)
+    if record.attempts and record.current.ended_at is None:
+        record = record.with_attempt(ended_at=now)
+    if record.stop_cause is not None:
+        secondary, message = _LIMIT_ENDS[record.stop_cause]
+        return record.advanced(Status.STOPPED, secondary, message, now)
     if reason is not None:
         record = replace(record, failure_reason=reason)
         return record.advanced(Status.FAILED, Secondary.FAILED, states.FAILED_MESSAGE, now)

@@ -14,6 +14,9 @@ _OUT_OF_MEMORY = (
     "ClientError: Please use an instance type with more memory, "
     "or reduce the size of job data processed on an instance."
 )
+CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
 _INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
 
 

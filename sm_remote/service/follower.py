@@ -16,15 +16,17 @@ logger = logging.getLogger("sm_remote.service")
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnded:
-    """The container has ended."""
+    """A host's container has ended."""
 
+    host: str
     exit: ContainerExit
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerGone:
-    """The container is not there, and how it ended is unknown."""
+    """A host's container is not there, and how it ended is unknown."""
 
+    host: str
     why: str
 
 
@@ -34,28 +36,33 @@ class ValueSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class StopWanted:
-    """A stop of the job has been committed."""
+class IntentCommitted:
+    """What is wanted of the job has been committed: its stop, or the end of its current attempt."""
 
 
-Mail = ContainerEnded | ContainerGone | ValueSeen | StopWanted
+Mail = ContainerEnded | ContainerGone | ValueSeen | IntentCommitted
 
 
 class Follower:
     """Follows one container.
 
     Args:
+        host: Whose container it is.
         engine: That runs it.
         container: Its name.
         log: Takes its lines; those that it has already are skipped.
         metrics: Fed with every line.
         is_value: Whether a line announces a value that is there.
         post: Takes what is found.
+
+    Attributes:
+        saw_value: Whether a line has announced a value.
     """
 
     def __init__(
         self,
         *,
+        host: str,
         engine: Engine,
         container: str,
         log: LogSpool,
@@ -64,6 +71,8 @@ class Follower:
         post: Callable[[Mail], None],
     ) -> None:
         self.metrics = metrics
+        self.saw_value = False
+        self._host = host
         self._engine = engine
         self._container = container
         self._log = log
@@ -95,6 +104,7 @@ class Follower:
                 if number >= to_skip:
                     self._log.append(timestamp_ms, line)
                 if self._is_value(line):
+                    self.saw_value = True
                     self._post(ValueSeen())
         except EngineError:
             logger.warning("The log of %s ended early", self._container, exc_info=True)
@@ -103,9 +113,9 @@ class Follower:
 
     def _wait(self) -> None:
         try:
-            self._post(ContainerEnded(self._engine.wait(self._container)))
+            self._post(ContainerEnded(self._host, self._engine.wait(self._container)))
         except ContainerLost as error:
-            self._post(ContainerGone(str(error)))
+            self._post(ContainerGone(self._host, str(error)))
         except EngineError as error:
             logger.warning("Waiting for %s failed", self._container, exc_info=True)
-            self._post(ContainerGone(str(error)))
+            self._post(ContainerGone(self._host, str(error)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from sm_remote.service import api_errors, states
+from sm_remote.service import api_errors
 from sm_remote.service.deletion import purge_job
+from sm_remote.service.endings import with_stop
 from sm_remote.service.job_descriptions import describe_job
 from sm_remote.service.job_requests import check_job_request
 from sm_remote.service.logs import read_backward
@@ -17,7 +17,6 @@ from sm_remote.service.replies import OUTCOME_HEADER, VERSION_HEADER, Patience, 
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.store import NameTakenError, NoSuchJobError
 from sm_remote.service.workshop import Workshop
-from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 from sm_remote.wire.marker import format_marker, split_marker
 
@@ -101,17 +100,14 @@ class JobOperations:
         def intend(record: JobRecord) -> JobRecord:
             if record.is_terminal:
                 raise api_errors.wrong_status(str(record.state.status))
-            if record.stop_cause is not None:
-                return record
-            record = replace(record, stop_cause=StopCause.USER)
-            return record.advanced(Status.STOPPING, Secondary.STOPPING, states.STOPPING_MESSAGE, now)
+            return with_stop(record, StopCause.USER, now)
 
         try:
-            self._shop.store.change(name, intend, now)
+            record = self._shop.store.change(name, intend, now)
         except NoSuchJobError:
             raise api_errors.not_found() from None
         self._shop.reach("stop.after_intent")
-        self._scheduler.stop_job(name)
+        self._scheduler.heed(record)
         return Reply()
 
     def delete(self, request: Mapping[str, Any]) -> Reply:

@@ -15,6 +15,7 @@ from sm_remote.service.api_errors import invalid, violated
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.channels import find_layer
+from sm_remote.service.interruptions import parse_plan
 from sm_remote.service.objects import ObjectError, parse_uri
 
 DOCUMENTED_KEEP_ALIVE_S = 3600
@@ -29,7 +30,7 @@ def check_job_request(request: _Request, host: Capacity, buckets: Buckets) -> No
     Raises:
         ApiError: ``ValidationException``, with all reasons but those of inputs, which are looked for last.
     """
-    reasons = [*_find_unserved(request), *_find_lacking(request, host)]
+    reasons = [*_find_unserved(request), *_find_lacking(request, host), *_find_bad_script(request)]
     if reasons:
         raise violated(reasons)
     for channel in request.get("InputDataConfig", ()):
@@ -159,6 +160,14 @@ def _find_lack(instance: InstanceType, host: Capacity) -> str | None:
         f"{instance.name} has {instance.accelerator_count} x {instance.accelerator}, and this machine has none. "
         f"Use a CPU instance type such as {suggest_cpu_type(instance.name)}, or run the job on AWS."
     )
+
+
+def _find_bad_script(request: _Request) -> Iterator[str]:
+    """Tags that script interruptions and cannot be understood."""
+    try:
+        parse_plan({tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+    except ValueError as error:
+        yield f"The script of interruptions in Tags cannot be understood: {error}."
 
 
 def _check_source(source: _Request, buckets: Buckets, role: str) -> None:

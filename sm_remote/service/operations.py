@@ -12,6 +12,7 @@ import botocore.model
 
 from sm_remote.service.api_errors import ApiError, unknown_operation
 from sm_remote.service.api_model import check_request, find_input_shape
+from sm_remote.service.capacity_operations import CapacityOperations
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
@@ -74,6 +75,7 @@ def list_operations(
     logs: LogOperations,
     log_search: LogSearch,
     metrics: MetricOperations,
+    capacity: CapacityOperations,
     own: OwnOperations,
     images: ImageOperations,
 ) -> dict[str, Operation]:
@@ -94,6 +96,9 @@ def list_operations(
         "GraniteServiceVersion20100801.GetMetricData": metrics.get_data,
         "GraniteServiceVersion20100801.GetMetricStatistics": metrics.get_statistics,
         "GraniteServiceVersion20100801.ListMetrics": metrics.list_metrics,
+        "SmRemote.InterruptTrainingJob": capacity.interrupt,
+        "SmRemote.SetCapacity": capacity.set_capacity,
+        "SmRemote.ListShortages": capacity.list_shortages,
         "SmRemote.Status": own.status,
         "SmRemote.Shutdown": own.stop_service,
         "SmRemote.InspectImage": own.inspect_image,

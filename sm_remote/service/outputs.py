@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,27 +58,28 @@ def model_uri(output: ObjectUri, compressed: bool) -> str:
     return str(output.join("model.tar.gz" if compressed else "model"))
 
 
-def publish_archive(tree: OutputTree, bucket: Bucket, output: ObjectUri, scratch: Path) -> None:
-    """Writes a tree as one archive, unless it is empty.
+def publish_archive(trees: Sequence[OutputTree], bucket: Bucket, output: ObjectUri, scratch: Path) -> None:
+    """Writes the trees of all hosts as one archive, unless they are empty.
 
     Raises:
         ObjectError: A link leads out of the tree, or the archive cannot be written.
     """
-    members = list(walk_tree(tree))
+    members = [member for _, member in _merge(trees)]
     if not members:
         return
-    temporary = scratch / tree.archive
+    name = trees[0].archive
+    temporary = scratch / name
     try:
         with tarfile.open(temporary, "w:gz", compresslevel=_COMPRESSION_LEVEL, format=tarfile.PAX_FORMAT) as archive:
             for member in members:
                 _add(archive, member)
     except OSError as error:
-        raise ObjectError(f"{tree.archive}: {error}") from error
-    bucket.publish(temporary, output.join(tree.archive).key)
+        raise ObjectError(f"{name}: {error}") from error
+    bucket.publish(temporary, output.join(name).key)
 
 
-def publish_files(tree: OutputTree, bucket: Bucket, output: ObjectUri, go_on: Callable[[], None]) -> None:
-    """Writes each file of a tree as an object of its own; the files may be gone afterwards.
+def publish_files(trees: Sequence[OutputTree], bucket: Bucket, output: ObjectUri, go_on: Callable[[], None]) -> None:
+    """Writes each file of the trees of all hosts as an object of its own; the files may be gone afterwards.
 
     A link to a file becomes a copy of the file. A link to a directory is left out: S3 has no links, and the directory
     is there under its own name.
@@ -87,13 +88,28 @@ def publish_files(tree: OutputTree, bucket: Bucket, output: ObjectUri, go_on: Ca
         ObjectError: A link leads out of the tree, or an object cannot be written.
     """
     # Links first, while what they point to is still there.
-    members = sorted(walk_tree(tree), key=lambda member: member.link is None)
-    for member in members:
+    members = sorted(_merge(trees), key=lambda found: found[1].link is None)
+    for tree, member in members:
         if stat.S_ISDIR(member.status.st_mode) or (member.link is not None and member.path.is_dir()):
             continue
         go_on()
         source = member.path if member.link is None else _copy_target(tree, member)
         bucket.publish(source, output.join(tree.prefix, member.relative).key)
+
+
+def _merge(trees: Sequence[OutputTree]) -> Iterator[tuple[OutputTree, Member]]:
+    """What lies below several trees, each path once: the first tree's.
+
+    What lies below a path that is no directory in an earlier tree is left out with it.
+    """
+    taken: dict[PurePosixPath, bool] = {}
+    for tree in trees:
+        for member in walk_tree(tree):
+            path = PurePosixPath(member.relative)
+            if path in taken or any(not taken.get(parent, True) for parent in path.parents):
+                continue
+            taken[path] = stat.S_ISDIR(member.status.st_mode)
+            yield tree, member
 
 
 def walk_tree(tree: OutputTree) -> Iterator[Member]:

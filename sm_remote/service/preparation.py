@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sm_remote.service import failures
+from sm_remote.service.attempts import container_name
 from sm_remote.service.channels import find_layer_mounts, stage_channels
 from sm_remote.service.checkpoints import build_checkpoints
 from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
-from sm_remote.service.containers import build_container, find_share
+from sm_remote.service.containers import build_container, find_host_share
 from sm_remote.service.engine import EngineError, ImageMissing
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
@@ -39,11 +40,11 @@ def build_companions(
 
 
 def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:
-    share = find_share(record.request, shop.host)
+    share = find_host_share(host, shop.host)
     return UsageCompanion(
         sampler=shop.sampler,
-        container=record.container_name,
-        path=shop.home.logs / record.name / f"{record.stream}{USAGE_SUFFIX}",
+        container=container_name(record.name, record.attempt, host.name),
+        path=shop.home.logs / record.name / f"{record.current.streams[host.name]}{USAGE_SUFFIX}",
         memory_bytes=share.memory_bytes,
         has_gpus=bool(share.gpus),
         disk=tree.root,

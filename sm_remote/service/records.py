@@ -10,18 +10,16 @@ from typing import Any
 
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION
 from sm_remote.service import states
-from sm_remote.service.engine import ContainerExit
+from sm_remote.service.attempts import FIRST_HOST, AttemptRecord, load_attempt, load_only_attempt
 from sm_remote.service.states import State, Transition
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
-
-HOST = "algo-1"
-"""The one host of a job: SageMaker's own name for it."""
 
 
 class Phase(str, Enum):
     """How far the service has come with a job: what a restart has to go on from.
 
-    ``preparing`` and later say that a container of the job's name may exist; ``collecting`` that its exit is recorded.
+    ``queued`` says that the job waits for its first or its next attempt; ``preparing`` and later that containers of
+    the current attempt may exist; ``collecting`` that their exits are recorded.
     """
 
     QUEUED = "queued"
@@ -39,6 +37,8 @@ class StopCause(str, Enum):
 
     USER = "user"
     MAX_RUNTIME = "max_runtime"
+    MAX_WAIT = "max_wait"
+    MAX_PENDING = "max_pending"
 
     def __str__(self) -> str:
         return self.value
@@ -67,13 +67,10 @@ class JobRecord:
         version: The store's counter at the last change.
         state: For the user.
         phase: For the service.
-        attempt: 0 until a container may exist.
-        stream: The log stream's last part, such as ``algo-1-1700000000``.
-        training_started_at: When the job got its capacity: billing starts.
-        container_started_at: What MaxRuntimeInSeconds counts from.
+        attempts: Oldest first; empty until a container may exist.
+        training_started_at: When the job first got its capacity: billing starts.
         training_ended_at: When nothing more can follow.
         stop_cause: Set, durably, before any signal is sent.
-        exit: How the container ended.
         failure_reason: At most 1024 characters.
         model_artifacts: Where the model was written.
         metrics: Known at the end.
@@ -89,13 +86,10 @@ class JobRecord:
     version: int
     state: State
     phase: Phase = Phase.QUEUED
-    attempt: int = 0
-    stream: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
     training_started_at: float | None = None
-    container_started_at: float | None = None
     training_ended_at: float | None = None
     stop_cause: StopCause | None = None
-    exit: ContainerExit | None = None
     failure_reason: str | None = None
     model_artifacts: str | None = None
     metrics: tuple[Metric, ...] = ()
@@ -112,14 +106,42 @@ class JobRecord:
         return self.phase is Phase.ENDED
 
     @property
-    def container_name(self) -> str:
-        """The deterministic name of the current attempt's container."""
-        return f"smr-{self.name}-a{self.attempt}-{HOST}"
+    def attempt(self) -> int:
+        """The number of the current attempt; 0 before the first."""
+        return len(self.attempts)
 
     @property
-    def full_stream(self) -> str | None:
-        """The log stream's whole name."""
-        return f"{self.name}/{self.stream}" if self.stream else None
+    def current(self) -> AttemptRecord:
+        """The current attempt; there must be one."""
+        return self.attempts[-1]
+
+    @property
+    def stream(self) -> str | None:
+        """The last part of the first host's log stream in the current attempt, such as ``algo-1-1700000000``."""
+        return self.current.streams.get(FIRST_HOST) if self.attempts else None
+
+    @property
+    def container_started_at(self) -> float | None:
+        """When the current attempt's containers ran."""
+        return self.current.container_started_at if self.attempts else None
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether the job runs on spot capacity."""
+        return bool(self.request.get("EnableManagedSpotTraining", False))
+
+    @property
+    def may_have_containers(self) -> bool:
+        """Whether containers of the current attempt belong to this job."""
+        return self.phase is not Phase.QUEUED
+
+    def running_s(self, now: float) -> float:
+        """How long the job's containers have run, over all attempts; seconds."""
+        return sum(attempt.running_s(now) for attempt in self.attempts)
+
+    def with_attempt(self, **changes: Any) -> JobRecord:
+        """This record with changes of its current attempt."""
+        return replace(self, attempts=(*self.attempts[:-1], replace(self.current, **changes)))
 
     def advanced(
         self, status: TrainingJobStatus, secondary: SecondaryStatus, message: str, now: float, **changes: Any
@@ -145,8 +167,11 @@ def load_record(row: Mapping[str, Any]) -> JobRecord:
     """The record that a row of the database holds."""
     detail = json.loads(row["detail"])
     state = detail.pop("state")
-    ended = detail.pop("exit")
     cause = detail.pop("stop_cause")
+    if "attempts" in detail:
+        attempts = tuple(load_attempt(attempt) for attempt in detail.pop("attempts"))
+    else:
+        attempts = load_only_attempt(detail)
     return JobRecord(
         name=row["name"],
         sequence=row["sequence"],
@@ -164,7 +189,7 @@ def load_record(row: Mapping[str, Any]) -> JobRecord:
         ),
         phase=Phase(detail.pop("phase")),
         stop_cause=StopCause(cause) if cause else None,
-        exit=ContainerExit(**ended) if ended else None,
+        attempts=attempts,
         metrics=tuple(Metric(**metric) for metric in detail.pop("metrics")),
         **detail,
     )

@@ -1,8 +1,9 @@
-"""One attempt of a training job, from its inputs to its outputs, in a thread of its own.
+"""A training job's current attempt, from its inputs to its outputs, in a thread of its own.
 
 Crash safety: the intent is committed, then its effect made under a deterministic name, then the outcome committed. So
-each step can be repeated, and a restarted service enters `Attempt.run` at the phase that the database has. Two more
-threads follow the log and wait for the container; they, and whoever wants the job stopped, write to one mailbox.
+each step can be repeated, and a restarted service enters `Attempt.run` at the phase that the database has. For each
+host two more threads follow the log and wait for the container; they, and whoever wants the job stopped or its attempt
+interrupted, write to one mailbox.
 """
 
 from __future__ import annotations
@@ -11,48 +12,47 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
 from sm_remote.service import failures, states
+from sm_remote.service.attempts import AttemptEnd, plan_attempt
 from sm_remote.service.collecting import takes_no_time
-from sm_remote.service.companions import Companion
-from sm_remote.service.containers import render_first_lines
 from sm_remote.service.early_outcome import build_value_test, take_outcome
-from sm_remote.service.endings import find_reason, publish, with_artifacts, with_end, with_uploading
-from sm_remote.service.engine import ContainerExit, EngineError
-from sm_remote.service.follower import ContainerEnded, ContainerGone, Follower, Mail, StopWanted, ValueSeen
-from sm_remote.service.hosts import Host, list_hosts
-from sm_remote.service.logs import LogSpool
-from sm_remote.service.metrics import open_metrics
-from sm_remote.service.notifier import log_topic
-from sm_remote.service.objects import ObjectError
-from sm_remote.service.preparation import (
-    JobFailedError,
-    build_companions,
-    prepare_image,
-    stage_inputs,
-    start_container,
+from sm_remote.service.endings import (
+    find_reason,
+    publish,
+    with_artifacts,
+    with_end,
+    with_next_attempt,
+    with_stop,
+    with_uploading,
 )
-from sm_remote.service.records import HOST, JobRecord, Metric, Phase, StopCause
-from sm_remote.service.working_tree import WorkingTree, clear_away, find_tree
+from sm_remote.service.engine import ContainerExit, EngineError
+from sm_remote.service.follower import ContainerEnded, ContainerGone, IntentCommitted, Mail, ValueSeen
+from sm_remote.service.host_run import HostRun, merge_metrics
+from sm_remote.service.hosts import list_hosts
+from sm_remote.service.interruptions import find_interruption, parse_plan, with_interruption
+from sm_remote.service.limits import find_running_limit
+from sm_remote.service.preparation import JobFailedError, prepare_image
+from sm_remote.service.records import JobRecord, Metric, Phase
+from sm_remote.service.working_tree import clear_away
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 
 logger = logging.getLogger("sm_remote.service")
 
-_DRAIN_S = 5.0
-"""How long a container's last lines may take after it has ended, and its end after its value was seen."""
-_STOP_AGAIN_S = 2.0
-_DEFAULT_MAX_RUNTIME_S = 86400
-"""Source: API_StoppingCondition."""
 _KILLED = ContainerExit(code=137)
+_LAST_MOMENTS_S = 5.0
 
 
 class _StoppedEarlyError(Exception):
     """Somebody wants the job stopped, and no container was started."""
+
+
+class _PlatformError(JobFailedError):
+    """Neither the job nor its request is to blame: the one failure that a RetryStrategy is for."""
 
 
 class Attempt:
@@ -61,56 +61,68 @@ class Attempt:
     Args:
         workshop: What to work with.
         name: The job's.
-        release: Called once the job has ended for everybody else, before it is cleared up: from then on its share of
-            the machine may be given away.
+        release: Called once the attempt has ended for everybody else, before it is cleared up: from then on its share
+            of the machine may be given away.
+        refusal: Why the job is not to run at all, and fails; None for none.
     """
 
-    def __init__(self, workshop: Workshop, name: str, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, workshop: Workshop, name: str, release: Callable[[], None] = lambda: None, refusal: str | None = None
+    ) -> None:
         self._shop = workshop
         self._name = name
         self._release = release
+        self._refusal = refusal
         self._mailbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
         self._stop_wanted = threading.Event()
-        self._log: LogSpool | None = None
-        self._follower: Follower | None = None
-        self._signalled = False
-        self._companions: tuple[Companion, ...] = ()
+        self._hosts: dict[str, HostRun] = {}
+        self._exits: dict[str, ContainerExit] = {}
 
-    def stop_soon(self) -> None:
-        """Says that the job's stop has been committed. From any thread."""
-        self._stop_wanted.set()
-        self._mailbox.put(StopWanted())
+    def heed_soon(self, record: JobRecord) -> None:
+        """Says that what is wanted of the job has been committed. From any thread."""
+        if record.stop_cause is not None:
+            self._stop_wanted.set()
+        self._mailbox.put(IntentCommitted())
 
-    def run(self, container_exists: bool) -> None:
-        """Takes the job from wherever it stands to its end, and clears up after it.
+    def run(self, containers: Collection[str]) -> bool:
+        """Takes the attempt from wherever the job stands to its end, and clears up after it.
 
         Args:
-            container_exists: Whether the engine knows a container of this attempt.
+            containers: The names of those that the engine knows.
+
+        Returns:
+            Whether the job waits for another attempt.
 
         Raises:
             sqlite3.Error: The database cannot be written: the job stands where it stood.
         """
         try:
-            record = self._run_phases(container_exists)
+            record = self._run_phases(containers)
         except _StoppedEarlyError:
             record = self._end(None)
+        except _PlatformError as failure:
+            record = self._retry_or_end(str(failure))
         except JobFailedError as failure:
             record = self._end(str(failure))
         except sqlite3.Error:
             raise
         except Exception as error:
             logger.exception("The attempt failed", extra={"job_name": self._name})
-            record = self._end(failures.render_internal_failure(f"{type(error).__name__}: {error}"))
-        self._release()
+            record = self._retry_or_end(failures.render_internal_failure(f"{type(error).__name__}: {error}"))
+        if record.phase is not Phase.QUEUED:
+            self._release()
         self._clear_up(record)
+        return record.phase is Phase.QUEUED
 
-    def _run_phases(self, container_exists: bool) -> JobRecord:
+    def _run_phases(self, containers: Collection[str]) -> JobRecord:
         record = self._shop.store.find(self._name)
         if record.phase is Phase.QUEUED:
             record = self._claim()
-        self._companions = build_companions(record, self._host(record), self._tree(record), self._shop, self._say)
+        if record.attempts:
+            hosts = (HostRun(self._shop, record, host, self._mailbox.put) for host in list_hosts(record.request))
+            self._hosts = {run.host.name: run for run in hosts}
         if record.phase is Phase.PREPARING:
-            record = self._prepare(record, container_exists)
+            record = self._prepare(record, containers)
         if record.phase is Phase.RUNNING:
             record = self._follow(record)
         if record.phase is Phase.COLLECTING:
@@ -121,19 +133,18 @@ class Attempt:
         now = self._shop.clock()
         return self._shop.store.change(self._name, lambda record: function(record, now), now)
 
-    def _tree(self, record: JobRecord) -> WorkingTree:
-        return find_tree(self._shop.home, record.name, record.attempt, HOST)
-
-    def _host(self, record: JobRecord) -> Host:
-        return list_hosts(record.request)[0]
-
     def _claim(self) -> JobRecord:
         def claim(record: JobRecord, now: float) -> JobRecord:
             if record.stop_cause is not None:
                 raise _StoppedEarlyError
-            stream = f"{HOST}-{int(now)}"
+            if self._refusal is not None:
+                raise JobFailedError(self._refusal)
+            attempt = plan_attempt(record.attempts, [host.name for host in list_hosts(record.request)], now)
             record = replace(
-                record, phase=Phase.PREPARING, attempt=record.attempt + 1, stream=stream, training_started_at=now
+                record,
+                phase=Phase.PREPARING,
+                attempts=(*record.attempts, attempt),
+                training_started_at=record.training_started_at or now,
             )
             if not record.request.get("InputDataConfig"):
                 return record
@@ -143,20 +154,23 @@ class Attempt:
         self._shop.reach("claim.after_commit")
         return record
 
-    def _prepare(self, record: JobRecord, container_exists: bool) -> JobRecord:
-        """Everything up to the container's start; a container that exists already is only adopted."""
-        tree = self._tree(record)
-        self._open_log(record)
-        if not container_exists:
+    def _prepare(self, record: JobRecord, containers: Collection[str]) -> JobRecord:
+        """Everything up to the containers' start; those that exist already are only adopted."""
+        for host in self._hosts.values():
+            host.open_log(record)
+        # Containers are started only after every host has its inputs.
+        if not any(host.container in containers for host in self._hosts.values()):
             self._check_stop(record)
-            stage_inputs(record, self._host(record), tree, self._companions, self._shop, self._go_on, self._say)
+            for host in self._hosts.values():
+                host.stage(record, self._go_on)
             prepare_image(record, self._shop, self._say_slow_step)
             self._check_stop(self._shop.store.find(self._name))
-        start_container(record, self._host(record), tree, self._companions, self._shop)
+        for host in self._hosts.values():
+            host.start(record)
         self._shop.reach("container.after_start")
 
         def record_start(record: JobRecord, now: float) -> JobRecord:
-            record = replace(record, phase=Phase.RUNNING, container_started_at=now)
+            record = replace(record.with_attempt(container_started_at=now), phase=Phase.RUNNING)
             if record.stop_cause is not None:
                 return record
             return record.advanced(Status.IN_PROGRESS, Secondary.TRAINING, states.TRAINING_MESSAGE, now)
@@ -173,14 +187,10 @@ class Attempt:
         if record.stop_cause is not None:
             raise _StoppedEarlyError
 
-    def _say(self, text: str) -> None:
-        """Appends the service's own words to the job's log."""
-        if self._log is not None:
-            self._log.say(self._now_ms(), f"sm_remote: {text}")
-
     def _say_slow_step(self, text: str) -> None:
         """Tells of a step that takes long enough to be wondered about, such as a pull."""
-        self._say(text)
+        for host in self._hosts.values():
+            host.say(text)
 
         def download(record: JobRecord, now: float) -> JobRecord:
             if record.stop_cause is not None or record.state.transitions[-1].message == states.IMAGE_MESSAGE:
@@ -189,52 +199,47 @@ class Attempt:
 
         self._change(download)
 
-    def _log_path(self, record: JobRecord) -> Path:
-        return self._shop.home.logs / record.name / f"{record.stream}.log"
-
-    def _open_log(self, record: JobRecord) -> LogSpool:
-        if self._log is None:
-            path = self._log_path(record)
-            topic = log_topic(record.name)
-            self._log = LogSpool(path, lambda: self._shop.notifier.announce(topic))
-            if self._log.is_new:
-                self._log.say(self._now_ms(), render_first_lines(record, self._shop.engine, self._shop.host))
-        return self._log
-
     def _follow(self, record: JobRecord) -> JobRecord:
-        """Waits for the container's end, for a value, for a stop, or for the job's time to be over."""
-        self._start_following(record)
-        for companion in self._companions:
-            companion.start()
-        if record.stop_cause is not None:
-            self._signal_stop(record)
-        limit_s = record.request["StoppingCondition"].get("MaxRuntimeInSeconds", _DEFAULT_MAX_RUNTIME_S)
-        deadline = (record.container_started_at or self._shop.clock()) + limit_s
+        """Waits for the containers' end, for a value, for what else is wanted, or for a limit or interruption."""
+        self._exits.update(record.current.exits)
+        for host in self._hosts.values():
+            host.follow(record, self._build_value_test(record, host))
+        self._heed(record)
         while True:
-            mail = self._next_mail(deadline if record.stop_cause is None else None)
-            if mail is None or isinstance(mail, StopWanted):
-                record = self._stop(record)
+            mail = self._next_mail(self._find_deadline(record))
+            if mail is None:
+                record = self._meet_deadline()
+            elif isinstance(mail, IntentCommitted):
+                record = self._heed(self._shop.store.find(self._name))
             elif isinstance(mail, ContainerEnded):
-                self._drain_log()
-                return self._record_exit(mail.exit)
+                record = self._note_exit(record, mail)
+                if len(self._exits) == len(self._hosts):
+                    return self._record_exits()
             elif isinstance(mail, ContainerGone):
-                return self._record_loss(mail.why)
+                self._note_loss(mail)
+                if len(self._exits) == len(self._hosts):
+                    return self._record_exits()
             elif isinstance(mail, ValueSeen) and record.stop_cause is None:
                 self._shop.reach("run.value_seen")
-                if take_outcome(self._tree(record)):
+                if take_outcome(self._only_host().tree):
                     self._shop.reach("run.value_taken")
                     return self._collect_early(record)
 
-    def _start_following(self, record: JobRecord) -> None:
-        self._follower = Follower(
-            engine=self._shop.engine,
-            container=record.container_name,
-            log=self._open_log(record),
-            metrics=open_metrics(record.request, self._log_path(record)),
-            is_value=build_value_test(record.request, self._tree(record)),
-            post=self._mailbox.put,
-        )
-        self._follower.start()
+    def _only_host(self) -> HostRun:
+        (host,) = self._hosts.values()
+        return host
+
+    def _build_value_test(self, record: JobRecord, host: HostRun) -> Callable[[bytes], bool]:
+        """Whether a log line announces a value: of one host only, since several must all end well."""
+        if len(self._hosts) == 1:
+            return build_value_test(record.request, host.tree)
+        return lambda line: False
+
+    def _find_deadline(self, record: JobRecord) -> float | None:
+        if record.stop_cause is not None:
+            return None
+        limit, _ = find_running_limit(record)
+        return min(limit, find_interruption(record) or limit)
 
     def _next_mail(self, deadline: float | None) -> Mail | None:
         """The next mail, or None when the deadline has come first."""
@@ -245,88 +250,142 @@ class Attempt:
         except queue.Empty:
             return None
 
-    def _stop(self, record: JobRecord) -> JobRecord:
-        """Commits that the job is to stop, unless that has been done, and only then signals it."""
+    def _meet_deadline(self) -> JobRecord:
+        """Commits what the clock wants, unless something else is wanted already, and only then acts on it."""
 
         def intend(record: JobRecord, now: float) -> JobRecord:
-            if record.stop_cause is not None:
-                return record
-            record = replace(record, stop_cause=StopCause.MAX_RUNTIME)
-            return record.advanced(Status.STOPPING, Secondary.STOPPING, states.STOPPING_MESSAGE, now)
+            limit, cause = find_running_limit(record)
+            if now >= limit:
+                return with_stop(record, cause, now)
+            interruption = find_interruption(record)
+            return with_interruption(record, now) if interruption is not None and now >= interruption else record
 
-        record = self._change(intend)
-        self._shop.reach("stop.before_signal")
-        self._signal_stop(record)
+        return self._heed(self._change(intend))
+
+    def _heed(self, record: JobRecord) -> JobRecord:
+        """Has the containers stopped where that is wanted."""
+        if record.stop_cause is not None:
+            self._shop.reach("stop.before_signal")
+            self._stop_hosts(self._shop.stop_grace_s)
+        elif record.current.is_interrupted:
+            self._shop.reach("interruption.before_signal")
+            grace_s = parse_plan(record.tags).grace_s
+            self._stop_hosts(self._shop.interruption_grace_s if grace_s is None else grace_s)
+        elif any(ended.code for ended in self._exits.values()):
+            self._stop_hosts(self._shop.stop_grace_s)
         return record
 
-    def _signal_stop(self, record: JobRecord) -> None:
-        if self._signalled:
-            return
-        self._signalled = True
-        try:
-            self._shop.engine.stop(record.container_name, self._shop.stop_grace_s)
-        except EngineError:
-            # A daemon that restarts may leave the container running: only a stop that was taken ends it.
-            logger.exception("The container could not be stopped; trying again", extra={"job_name": self._name})
-            self._signalled = False
-            again = threading.Timer(_STOP_AGAIN_S, self.stop_soon)
-            again.daemon = True
-            again.start()
+    def _stop_hosts(self, grace_s: float) -> None:
+        for name, host in self._hosts.items():
+            if name not in self._exits:
+                host.stop(grace_s)
 
-    def _drain_log(self) -> None:
-        if self._follower is not None:
-            self._follower.join_log(_DRAIN_S)
+    def _note_exit(self, record: JobRecord, mail: ContainerEnded) -> JobRecord:
+        """Notes a container's end; the first host that fails ends the others."""
+        if mail.host not in self._exits:
+            self._exits[mail.host] = mail.exit
+        is_last = len(self._exits) == len(self._hosts)
+        if is_last or not mail.exit.code or any(ended.code for ended in record.current.exits.values()):
+            return record
+        # Committed first: after a crash nobody could tell who failed and who was ended because of it.
+        record = self._change(lambda record, now: record.with_attempt(exits=dict(self._exits)))
+        return self._heed(record)
 
-    def _record_exit(self, ended: ContainerExit) -> JobRecord:
+    def _note_loss(self, mail: ContainerGone) -> None:
+        record = self._shop.store.find(self._name)
+        if record.stop_cause is None and not record.current.is_interrupted:
+            raise _PlatformError(failures.render_internal_failure(f"the job's container is gone: {mail.why}"))
+        self._exits.setdefault(mail.host, _KILLED)
+
+    def _record_exits(self) -> JobRecord:
+        for host in self._hosts.values():
+            host.drain_log()
         self._shop.reach("exit.before_record")
+        if self._is_to_start_again(self._shop.store.find(self._name)):
+            # Checkpoints are flushed before anybody may restore them.
+            self._finish_companions()
+            self._shop.reach("interruption.flushed")
+        return self._change(self._with_exits)
 
-        def collect(record: JobRecord, now: float) -> JobRecord:
-            record = replace(record, phase=Phase.COLLECTING, exit=ended, metrics=self._final_metrics())
-            return with_uploading(record, now)
+    def _is_to_start_again(self, record: JobRecord) -> bool:
+        """Whether interrupted; a stop wins over that, and so does a value that is there."""
+        has_value = any(host.saw_value for host in self._hosts.values()) and not any(
+            ended.code for ended in self._exits.values()
+        )
+        return record.current.is_interrupted and record.stop_cause is None and not has_value
 
-        return self._change(collect)
-
-    def _record_loss(self, why: str) -> JobRecord:
-        if self._shop.store.find(self._name).stop_cause is not None:
-            return self._record_exit(_KILLED)
-        raise JobFailedError(failures.render_internal_failure(f"the job's container is gone: {why}"))
+    def _with_exits(self, record: JobRecord, now: float) -> JobRecord:
+        record = replace(record.with_attempt(exits=dict(self._exits)), metrics=self._merge_metrics(record))
+        if self._is_to_start_again(record):
+            return with_next_attempt(record, AttemptEnd.INTERRUPTED, now)
+        record = replace(record.with_attempt(end=None, ended_at=now), phase=Phase.COLLECTING)
+        return with_uploading(record, now)
 
     def _collect_early(self, record: JobRecord) -> JobRecord:
         """Takes a value as the job's good end before its container has ended.
 
         Where collecting is a few renames, nobody would see the job uploading: one commit does for both.
         """
-        ended = ContainerExit(code=0)
+        self._exits[self._only_host().host.name] = ContainerExit(code=0)
         if not takes_no_time(record.request):
-            return self._record_exit(ended)
+            return self._record_exits()
         failure = self._finish_companions()
-        failure = publish(record, self._tree(record), self._shop) or failure
+        failure = publish(record, [self._only_host().tree], self._shop) or failure
         self._shop.reach("publish.before_terminal")
 
         def finish(record: JobRecord, now: float) -> JobRecord:
-            record = replace(with_artifacts(record), exit=ended, metrics=self._final_metrics())
+            record = record.with_attempt(exits=dict(self._exits), end=None, ended_at=now)
+            record = replace(with_artifacts(record), metrics=self._merge_metrics(record))
             return with_end(with_uploading(record, now), failure, now)
 
         return self._change(finish)
 
     def _collect(self, record: JobRecord) -> JobRecord:
-        tree = self._tree(record)
+        trees = {name: host.tree for name, host in self._hosts.items()}
         flush_failure = self._finish_companions()
         # What the job did wrong is its reason; that its output could not be written either comes second.
-        reason = find_reason(record, tree, self._shop)
-        upload_failure = publish(record, tree, self._shop) or flush_failure
+        reason = find_reason(record, trees, self._shop)
+        upload_failure = publish(record, list(trees.values()), self._shop) or flush_failure
         self._shop.reach("publish.before_terminal")
         return self._change(lambda record, now: with_end(with_artifacts(record), reason or upload_failure, now))
 
     def _finish_companions(self) -> str | None:
-        """Has everything flushed that lies beside the container, or says why that failed."""
-        failure = None
-        for companion in self._companions:
+        """Has everything flushed that lies beside the containers, or says why that failed."""
+        found = [host.finish_companions() for host in self._hosts.values()]
+        return next((failure for failure in found if failure), None)
+
+    def _merge_metrics(self, record: JobRecord) -> tuple[Metric, ...]:
+        return merge_metrics(
+            [*record.metrics, *(metric for host in self._hosts.values() for metric in host.final_metrics())]
+        )
+
+    def _retry_or_end(self, reason: str) -> JobRecord:
+        """Has the job wait for another attempt if its RetryStrategy has one left, or ends it."""
+        strategy = self._shop.store.find(self._name).request.get("RetryStrategy", {})
+
+        def decide(record: JobRecord, now: float) -> JobRecord:
+            if record.phase is Phase.ENDED:
+                return record
+            lost = sum(attempt.end is AttemptEnd.LOST for attempt in record.attempts)
+            has_retry = record.may_have_containers and lost < strategy.get("MaximumRetryAttempts", 0)
+            if record.stop_cause is not None or not has_retry:
+                return with_end(record, reason, now)
+            return with_next_attempt(record, AttemptEnd.LOST, now)
+
+        if strategy:
+            self._retire()
+        return self._change(decide)
+
+    def _retire(self) -> None:
+        """Makes sure that nothing of an attempt runs any more: no two attempts of a job ever run at once."""
+        for host in self._hosts.values():
             try:
-                companion.finish()
-            except ObjectError as error:
-                failure = failure or failures.render_upload_failure(str(error))
-        return failure
+                host.end_container()
+            except EngineError:
+                # The scheduler's sweep finds it: while the job waits it has no containers.
+                logger.exception("The container %s could not be ended", host.container)
+            host.say("the attempt has failed, for no fault of the job's; there will be another")
+        self._finish_companions()
 
     def _end(self, reason: str | None) -> JobRecord:
         """Ends a job of which nothing is uploaded; one that has ended already stays as it is."""
@@ -336,32 +395,20 @@ class Attempt:
 
         return self._change(end)
 
-    def _final_metrics(self) -> tuple[Metric, ...]:
-        return self._follower.metrics.final() if self._follower is not None else ()
-
     def _clear_up(self, record: JobRecord) -> None:
-        """Frees what the job held. Off the path of its result: the job has ended for everybody else."""
-        self._shop.reach("terminal.after_commit")
-        if record.attempt:
-            self._remove_container(record.container_name)
+        """Frees what the attempt held. Off the path of the job's result: it has ended for everybody else."""
+        if record.phase is Phase.ENDED:
+            self._shop.reach("terminal.after_commit")
+        for name, host in self._hosts.items():
+            # A value is there a moment before its container has ended.
+            host.remove_container(_LAST_MOMENTS_S if name in self._exits else 0.0)
         self._finish_companions()
-        self._drain_log()
-        if self._log is not None:
-            self._log.close()
+        for host in self._hosts.values():
+            host.close_log()
         self._shop.reach("cleanup.mid")
-        clear_away(self._shop.home.jobs / record.name, self._shop.home)
-        self._shop.store.mark_cleaned(record.name)
-
-    def _remove_container(self, name: str) -> None:
-        try:
-            if self._follower is None or not self._follower.join_end(_DRAIN_S):
-                self._shop.engine.stop(name, 0.0)
-            if self._follower is not None:
-                self._follower.join_end(_DRAIN_S)
-            self._shop.engine.remove(name)
-        except EngineError:
-            # The scheduler's sweep finds what is left.
-            logger.exception("The container %s could not be removed", name)
-
-    def _now_ms(self) -> int:
-        return int(self._shop.clock() * 1000)
+        if record.phase is Phase.ENDED:
+            clear_away(self._shop.home.jobs / record.name, self._shop.home)
+            self._shop.store.mark_cleaned(record.name)
+            return
+        for host in self._hosts.values():
+            clear_away(host.tree.root, self._shop.home)

@@ -1,7 +1,8 @@
-"""Which job runs when: first come, first served, as far as the machine's capacity goes.
+"""Which job runs when: first come, first served, as far as the machine's capacity goes and none is scripted away.
 
-The queue's truth is in the database; what is kept here is its order. After a restart every unfinished job goes on from
-where it stands: running containers are adopted, ended ones collected, vanished ones end with that as their reason.
+A job that was interrupted, or is tried again, waits before those that came after it. The queue's truth is in the
+database; what is kept here is its order. After a restart every unfinished job goes on from where it stands: running
+containers are adopted, ended ones collected, vanished ones end with that as their reason.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sm_remote.service import states
+from sm_remote.service import failures, states
+from sm_remote.service.attempts import container_name
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.containers import find_share
 from sm_remote.service.deletion import purge_job
+from sm_remote.service.endings import with_stop
 from sm_remote.service.engine import EngineError
+from sm_remote.service.hosts import list_hosts
+from sm_remote.service.limits import find_waiting_limit
 from sm_remote.service.records import JobRecord, Phase
 from sm_remote.service.runner import Attempt
+from sm_remote.service.shortages import Effect, Shortages
 from sm_remote.service.store import NoSuchJobError
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
@@ -41,11 +47,24 @@ class _Running:
     holds_place: bool = True
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    """A job in the queue, as it was when it came there."""
+
+    record: JobRecord
+    share: Capacity
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+
 class Scheduler:
     """Runs the queue in a thread of its own, and each job in another.
 
     Args:
         workshop: What attempts work with.
+        shortages: Capacity that is scripted away.
         max_parallel_jobs: An upper bound besides capacity, or None.
         go_idle: Called when the last job has ended.
         give_up: Called when the queue cannot be run any more; the next service takes it up from the database.
@@ -55,15 +74,17 @@ class Scheduler:
         self,
         workshop: Workshop,
         *,
+        shortages: Shortages,
         max_parallel_jobs: int | None,
         go_idle: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:
         self._shop = workshop
+        self._shortages = shortages
         self._max_parallel_jobs = max_parallel_jobs
         self._go_idle = go_idle
         self._give_up = give_up
-        self._queue: deque[tuple[str, Capacity]] = deque()
+        self._queue: list[_Waiting] = []
         self._running: dict[str, _Running] = {}
         self._announced: set[str] = set()
         self._changed = threading.Condition()
@@ -92,21 +113,32 @@ class Scheduler:
 
     def enqueue(self, record: JobRecord) -> None:
         """Takes in a job that has just been committed."""
-        share = find_share(record.request, self._shop.host)
         with self._changed:
             if not self._knows(record.name):
-                self._queue.append((record.name, share))
+                self._queue_up(record)
             self._changed.notify_all()
 
-    def stop_job(self, name: str) -> None:
-        """Acts on a stop that has just been committed; the attempt's own thread ends a job, queued or not."""
+    def _queue_up(self, record: JobRecord) -> None:
+        waiting = _Waiting(record=record, share=find_share(record.request, self._shop.host))
+        insort(self._queue, waiting, key=lambda each: each.record.sequence)
+
+    def heed(self, record: JobRecord) -> None:
+        """Acts on a stop or an interruption that has just been committed.
+
+        The attempt's own thread ends a job, queued or not.
+        """
         with self._changed:
-            running = self._running.get(name)
+            running = self._running.get(record.name)
             if running is not None:
-                running.attempt.stop_soon()
-            elif any(queued == name for queued, _ in self._queue):
-                self._queue = deque(entry for entry in self._queue if entry[0] != name)
-                self._launch(name, NOTHING, container_exists=False)
+                running.attempt.heed_soon(record)
+            elif record.stop_cause is not None and self._knows(record.name):
+                self._queue = [waiting for waiting in self._queue if waiting.name != record.name]
+                self._launch(record.name, NOTHING)
+
+    def look_again(self) -> None:
+        """Has the queue looked at again: capacity may have come or gone."""
+        with self._changed:
+            self._changed.notify_all()
 
     def count_jobs(self) -> tuple[int, int]:
         """How many jobs run, and how many wait."""
@@ -124,30 +156,45 @@ class Scheduler:
     def _run_queue(self) -> None:
         while True:
             self._announce_waiting()
+            self._stop_overdue()
             with self._changed:
                 if self._closed:
                     return
-                quiet = not self._admit() and not self._changed.wait(_SWEEP_S)
+                quiet = not self._admit() and not self._changed.wait(self._find_pause_s())
             if quiet:
                 self._sweep()
 
-    def _admit(self) -> bool:
-        """Starts the first job of the queue if there is room for it."""
-        if not self._queue or not self._has_room():
-            return False
-        name, share = self._queue.popleft()
-        self._announced.discard(name)
-        self._launch(name, share, container_exists=False)
-        return True
+    def _find_pause_s(self) -> float:
+        """How long nothing happens by itself."""
+        limits = (find_waiting_limit(waiting.record) for waiting in self._queue)
+        deadlines = [limit[0] for limit in limits if limit is not None]
+        return max(0.0, min(_SWEEP_S, min(deadlines, default=_SWEEP_S + self._shop.clock()) - self._shop.clock()))
 
-    def _has_room(self) -> bool:
+    def _admit(self) -> bool:
+        """Starts the first job that nothing is short for, if there is room for it; one that must fail needs none."""
+        for waiting in self._queue:
+            effect = self._shortages.find_effect(waiting.record.request)
+            if effect is Effect.PENDING:
+                continue
+            if effect is None and not self._has_room(waiting):
+                return False
+            self._queue.remove(waiting)
+            self._announced.discard(waiting.name)
+            if effect is Effect.ERROR:
+                self._launch(waiting.name, NOTHING, refusal=failures.CAPACITY)
+            else:
+                self._launch(waiting.name, waiting.share)
+            return True
+        return False
+
+    def _has_room(self, waiting: _Waiting) -> bool:
         holders = sum(running.holds_place for running in self._running.values())
         if self._max_parallel_jobs is not None and holders >= self._max_parallel_jobs:
             return False
-        return not holders or self._queue[0][1].fits_into(self._free())
+        return not holders or waiting.share.fits_into(self._free())
 
     def _knows(self, name: str) -> bool:
-        return name in self._running or any(queued == name for queued, _ in self._queue)
+        return name in self._running or any(waiting.name == name for waiting in self._queue)
 
     def _free(self) -> Capacity:
         free = self._shop.host
@@ -155,12 +202,14 @@ class Scheduler:
             free -= running.share
         return free
 
-    def _launch(self, name: str, share: Capacity, *, container_exists: bool) -> None:
-        attempt = Attempt(self._shop, name, release=lambda: self._release(name))
+    def _launch(
+        self, name: str, share: Capacity, *, containers: Collection[str] = (), refusal: str | None = None
+    ) -> None:
+        attempt = Attempt(self._shop, name, release=lambda: self._release(name), refusal=refusal)
         self._running[name] = _Running(attempt=attempt, share=share)
         # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
         threading.Thread(
-            target=self._run_attempt, args=(attempt, name, container_exists), name=f"job {name}", daemon=True
+            target=self._run_attempt, args=(attempt, name, containers), name=f"job {name}", daemon=True
         ).start()
 
     def _release(self, name: str) -> None:
@@ -170,43 +219,56 @@ class Scheduler:
                 running.share, running.holds_place = NOTHING, False
             self._changed.notify_all()
 
-    def _run_attempt(self, attempt: Attempt, name: str, container_exists: bool | None) -> None:
-        while not self._try_attempt(attempt, name, container_exists):
+    def _run_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> None:
+        while (done := self._try_attempt(attempt, name, containers)) is None:
             with self._changed:
                 self._changed.wait(_RETRY_S)
                 if self._closed:
                     return
                 attempt = Attempt(self._shop, name, release=lambda: self._release(name))
                 self._running[name].attempt = attempt
-            container_exists = None
+            containers = None
         with self._changed:
             self._running.pop(name, None)
+            if not done:
+                self._take_back(name)
             idle = not self._running and not self._queue
             self._changed.notify_all()
         if idle:
             self._go_idle()
         self._purge_if_deleted(name)
 
-    def _try_attempt(self, attempt: Attempt, name: str, container_exists: bool | None) -> bool:
+    def _take_back(self, name: str) -> None:
+        """Takes a job that waits for another attempt into the queue; one that is to stop needs no capacity for that."""
+        record = self._shop.store.find(name)
+        if record.stop_cause is not None:
+            self._launch(name, NOTHING)
+        else:
+            self._queue_up(record)
+
+    def _try_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> bool | None:
         """Trouble of the service's own, such as a full disk, ends no job: it is tried again from where it stands.
 
         Args:
             attempt: What is tried.
             name: The job's.
-            container_exists: None where that has to be asked.
+            containers: The names of those that the engine knows; None where that has to be asked.
+
+        Returns:
+            Whether the job has ended, or else waits for another attempt; None after trouble.
         """
         try:
-            if container_exists is None:
-                container_exists = self._shop.store.find(name).container_name in self._list_containers()
+            if containers is None:
+                containers = self._list_containers()
                 if self._closed:
-                    return False  # nobody may have answered: the next service asks again
-            attempt.run(container_exists)
+                    return None  # nobody may have answered: the next service asks again
+            return not attempt.run(containers)
         except NoSuchJobError:
             logger.warning("The job was deleted", extra={"job_name": name})
+            return True
         except Exception:
             logger.exception("The job's thread failed; it is tried again", extra={"job_name": name})
-            return False
-        return True
+            return None
 
     def _purge_if_deleted(self, name: str) -> None:
         try:
@@ -218,30 +280,52 @@ class Scheduler:
     def _announce_waiting(self) -> None:
         """Says of queued jobs that they wait, once each."""
         with self._changed:
-            if not self._queue or self._has_room():
-                return
-            blocked = [name for name, _ in self._queue if name not in self._announced]
+            # The first that nothing is short for is about to start, unless there is no room for it.
+            ready = [each for each in self._queue if self._shortages.find_effect(each.record.request) is None]
+            starting = ready[0] if ready and self._has_room(ready[0]) else None
+            held = [each for each in self._queue if self._is_held(each)] if starting else self._queue
+            blocked = [each.name for each in held if each.name not in self._announced]
             self._announced.update(blocked)
         for name in blocked:
-            now = self._shop.clock()
-            try:
-                self._shop.store.change(name, lambda record: _pend(record, now), now)  # noqa: B023 - called at once
-            except NoSuchJobError:
-                continue
+            self._change_waiting(name, _pend)
+
+    def _is_held(self, waiting: _Waiting) -> bool:
+        return self._shortages.find_effect(waiting.record.request) is Effect.PENDING
+
+    def _stop_overdue(self) -> None:
+        """Stops queued jobs that have waited for longer than they may."""
+        now = self._shop.clock()
+        with self._changed:
+            limits = [(waiting.name, find_waiting_limit(waiting.record)) for waiting in self._queue]
+        for name, limit in limits:
+            if limit is not None and limit[0] <= now:
+                cause = limit[1]
+                record = self._change_waiting(name, lambda record, now: with_stop(record, cause, now))  # noqa: B023
+                if record is not None:
+                    self.heed(record)
+
+    def _change_waiting(self, name: str, function: Callable[[JobRecord, float], JobRecord]) -> JobRecord | None:
+        """Changes a job that is in the queue; one that has left it meanwhile stays as it is."""
+        now = self._shop.clock()
+        try:
+            return self._shop.store.change(
+                name, lambda record: function(record, now) if record.phase is Phase.QUEUED else record, now
+            )
+        except NoSuchJobError:
+            return None
 
     def _recover(self) -> None:
         containers = self._list_containers()
         if self._closed:
             return  # nobody may have answered: what runs is not known
         for record in self._shop.store.list_unfinished():
-            share = find_share(record.request, self._shop.host)
             with self._changed:
                 if self._knows(record.name):
                     continue
                 if record.phase is Phase.QUEUED and record.stop_cause is None:
-                    self._queue.append((record.name, share))
+                    self._queue_up(record)
                     continue
-                self._launch(record.name, share, container_exists=record.container_name in containers)
+                self._launch(record.name, find_share(record.request, self._shop.host), containers=containers)
         for name in self._shop.store.list_deleting():
             self._purge_if_deleted(name)
         self._sweep()
@@ -262,7 +346,7 @@ class Scheduler:
         try:
             containers = self._shop.engine.list_containers(self._shop.owner)
             # Listed first: a container that is started meanwhile is not in the list.
-            wanted = {record.container_name for record in self._shop.store.list_unfinished()}
+            wanted = {name for record in self._shop.store.list_unfinished() for name in _list_names(record)}
             for name in containers.keys() - wanted:
                 logger.warning("Removing the container %s, which belongs to no unfinished job", name)
                 self._shop.engine.stop(name, 0.0)
@@ -271,7 +355,14 @@ class Scheduler:
             logger.warning("Containers could not be swept: %s", error)
 
 
+def _list_names(record: JobRecord) -> list[str]:
+    """The names of the containers that a job may have."""
+    if not record.may_have_containers:
+        return []
+    return [container_name(record.name, record.attempt, host.name) for host in list_hosts(record.request)]
+
+
 def _pend(record: JobRecord, now: float) -> JobRecord:
-    if record.phase is not Phase.QUEUED or record.state.secondary is not Secondary.STARTING:
+    if record.stop_cause is not None or record.state.secondary is not Secondary.STARTING:
         return record
     return record.advanced(Status.IN_PROGRESS, Secondary.PENDING, states.PENDING_MESSAGE, now)

@@ -1,7 +1,7 @@
 """Which state of a training job may follow which, as one table, and how the list of transitions grows.
 
 Source: API_DescribeTrainingJob (TrainingJobStatus, SecondaryStatus, SecondaryStatusTransitions); the messages are those
-seen on SageMaker, except `MAX_RUNTIME_MESSAGE`, which is ours.
+seen on SageMaker, except `INTERRUPTED_MESSAGE` and those of limits that were exceeded, which are ours.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ COMPLETED_MESSAGE = "Training job completed"
 FAILED_MESSAGE = "Training job failed"
 STOPPING_MESSAGE = "Stopping the training job"
 STOPPED_MESSAGE = "Training job stopped"
+INTERRUPTED_MESSAGE = "Training job interrupted"
 MAX_RUNTIME_MESSAGE = "Training job runtime exceeded MaxRuntimeInSeconds provided"
+MAX_WAIT_MESSAGE = "Training job exceeded MaxWaitTimeInSeconds provided"
+MAX_PENDING_MESSAGE = "Training job exceeded MaxPendingTimeInSeconds provided"
 
 _State = tuple[Status, Secondary]
 
 _FOLLOWERS: dict[_State, frozenset[_State]] = {
     (Status.IN_PROGRESS, Secondary.STARTING): frozenset(
         {
+            (Status.IN_PROGRESS, Secondary.STARTING),
             (Status.IN_PROGRESS, Secondary.PENDING),
             (Status.IN_PROGRESS, Secondary.DOWNLOADING),
             (Status.IN_PROGRESS, Secondary.TRAINING),
@@ -37,6 +41,7 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
     ),
     (Status.IN_PROGRESS, Secondary.PENDING): frozenset(
         {
+            (Status.IN_PROGRESS, Secondary.STARTING),
             (Status.IN_PROGRESS, Secondary.PENDING),
             (Status.IN_PROGRESS, Secondary.DOWNLOADING),
             (Status.IN_PROGRESS, Secondary.TRAINING),
@@ -46,6 +51,7 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
     ),
     (Status.IN_PROGRESS, Secondary.DOWNLOADING): frozenset(
         {
+            (Status.IN_PROGRESS, Secondary.STARTING),
             (Status.IN_PROGRESS, Secondary.DOWNLOADING),
             (Status.IN_PROGRESS, Secondary.TRAINING),
             (Status.FAILED, Secondary.FAILED),
@@ -54,6 +60,16 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
     ),
     (Status.IN_PROGRESS, Secondary.TRAINING): frozenset(
         {
+            (Status.IN_PROGRESS, Secondary.STARTING),
+            (Status.IN_PROGRESS, Secondary.INTERRUPTED),
+            (Status.IN_PROGRESS, Secondary.UPLOADING),
+            (Status.FAILED, Secondary.FAILED),
+            (Status.STOPPING, Secondary.STOPPING),
+        }
+    ),
+    (Status.IN_PROGRESS, Secondary.INTERRUPTED): frozenset(
+        {
+            (Status.IN_PROGRESS, Secondary.STARTING),
             (Status.IN_PROGRESS, Secondary.UPLOADING),
             (Status.FAILED, Secondary.FAILED),
             (Status.STOPPING, Secondary.STOPPING),
@@ -71,6 +87,7 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
             (Status.STOPPING, Secondary.UPLOADING),
             (Status.STOPPED, Secondary.STOPPED),
             (Status.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED),
+            (Status.STOPPED, Secondary.MAX_WAIT_TIME_EXCEEDED),
             (Status.FAILED, Secondary.FAILED),
         }
     ),
@@ -78,6 +95,7 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
         {
             (Status.STOPPED, Secondary.STOPPED),
             (Status.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED),
+            (Status.STOPPED, Secondary.MAX_WAIT_TIME_EXCEEDED),
             (Status.FAILED, Secondary.FAILED),
         }
     ),
@@ -85,6 +103,9 @@ _FOLLOWERS: dict[_State, frozenset[_State]] = {
     (Status.FAILED, Secondary.FAILED): frozenset({(Status.DELETING, Secondary.FAILED)}),
     (Status.STOPPED, Secondary.STOPPED): frozenset({(Status.DELETING, Secondary.STOPPED)}),
     (Status.STOPPED, Secondary.MAX_RUNTIME_EXCEEDED): frozenset({(Status.DELETING, Secondary.MAX_RUNTIME_EXCEEDED)}),
+    (Status.STOPPED, Secondary.MAX_WAIT_TIME_EXCEEDED): frozenset(
+        {(Status.DELETING, Secondary.MAX_WAIT_TIME_EXCEEDED)}
+    ),
 }
 
 

@@ -29,6 +29,8 @@ class Workshop:
         clock: Seconds since the epoch.
         stop_grace_s: From SIGTERM to SIGKILL. Source: API_StopTrainingJob, 120 seconds.
         sampler: Watches what containers use.
+        interruption_grace_s: The same for an interruption of spot capacity. Source: EC2 User Guide, "Spot Instance
+            interruption notices", two minutes; what SageMaker does with them is not documented.
         reach: Told the name of each point at which a crash must do no harm; tests crash there.
     """
 
@@ -42,4 +44,5 @@ class Workshop:
     clock: Callable[[], float]
     stop_grace_s: float
     sampler: UsageSampler
+    interruption_grace_s: float
     reach: Callable[[str], None]

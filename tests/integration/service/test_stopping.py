@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sm_remote.home import LOCAL_BUCKET
-from sm_remote.service import runner
+from sm_remote.service import host_run
 from sm_remote.service.app import ServiceConfig
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, statuses, wait_for_end, wait_until
@@ -163,7 +163,7 @@ def test_a_stop_that_races_the_end_leaves_exactly_one_end(client, engine):
 
 
 def test_a_stop_that_the_engine_does_not_take_is_tried_again(client, engine, monkeypatch):
-    monkeypatch.setattr(runner, "_STOP_AGAIN_S", 0.05)
+    monkeypatch.setattr(host_run, "_STOP_AGAIN_S", 0.05)
     start(client, engine, save_at_sigterm)
     engine.refused_stops = 2
     client.stop_training_job(TrainingJobName="fit-1")

@@ -24,7 +24,7 @@ def model(tmp_path):
 @pytest.fixture
 def archive(model, home, bucket_directory, tmp_path):
     def make() -> tarfile.TarFile | None:
-        publish_archive(model, LocalBucket(home), OUTPUT, tmp_path)
+        publish_archive([model], LocalBucket(home), OUTPUT, tmp_path)
         path = bucket_directory / "jobs/fit/output/model.tar.gz"
         return tarfile.open(path) if path.exists() else None
 
@@ -34,7 +34,7 @@ def archive(model, home, bucket_directory, tmp_path):
 @pytest.fixture
 def files(model, home, bucket_directory):
     def make() -> dict[str, bytes]:
-        publish_files(model, LocalBucket(home), OUTPUT, lambda: None)
+        publish_files([model], LocalBucket(home), OUTPUT, lambda: None)
         base = bucket_directory / "jobs/fit/output/model"
         return {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
 

@@ -16,6 +16,7 @@ from sm_remote.service.capacity import Capacity
 from sm_remote.service.notifier import Notifier
 from sm_remote.service.records import JobRecord
 from sm_remote.service.scheduler import Scheduler
+from sm_remote.service.shortages import Shortages
 from sm_remote.service.store import JobStore
 from sm_remote.service.usage import UsageSampler
 from sm_remote.service.workshop import Workshop
@@ -45,7 +46,7 @@ def store(tmp_path: Path) -> Any:
 
 
 def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
-    home: Home, store: FullDisk, buckets: Any, monkeypatch: pytest.MonkeyPatch
+    home: Home, store: FullDisk, buckets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RETRY_S", 0.01)
     for directory in (home.data, home.jobs, home.logs):
@@ -63,9 +64,16 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
         owner="me",
         clock=time.time,
         stop_grace_s=1.0,
+        interruption_grace_s=1.0,
         reach=lambda point: None,
     )
-    scheduler = Scheduler(shop, max_parallel_jobs=None, go_idle=idle.set, give_up=lambda: None)
+    scheduler = Scheduler(
+        shop,
+        shortages=Shortages(tmp_path / "shortages.json"),
+        max_parallel_jobs=None,
+        go_idle=idle.set,
+        give_up=lambda: None,
+    )
     record = store.insert("fit-1", build_request(), {}, time.time())
     store.failures = 4
     scheduler.start()

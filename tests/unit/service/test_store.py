@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from sm_remote.errors import StorageError
+from sm_remote.service.attempts import AttemptEnd, AttemptRecord
 from sm_remote.service.endings import with_end, with_uploading
 from sm_remote.service.engine import ContainerExit
 from sm_remote.service.records import Metric, Phase, StopCause
@@ -48,10 +49,18 @@ def test_a_record_comes_back_as_it_was_after_everything_of_it_changed(store, pat
         return replace(
             record,
             phase=Phase.COLLECTING,
-            attempt=2,
-            stream="algo-1-7",
+            attempts=(
+                AttemptRecord(
+                    number=1, started_at=1.0, streams={"algo-1": "algo-1-7"}, end=AttemptEnd.INTERRUPTED, ended_at=2.0
+                ),
+                AttemptRecord(
+                    number=2,
+                    started_at=2.0,
+                    streams={"algo-1": "algo-1-8", "algo-2": "algo-2-8"},
+                    exits={"algo-2": ContainerExit(code=137, out_of_memory=True, peak_memory_bytes=5)},
+                ),
+            ),
             stop_cause=StopCause.MAX_RUNTIME,
-            exit=ContainerExit(code=137, out_of_memory=True, peak_memory_bytes=5),
             metrics=(Metric(name="loss", value=0.5, timestamp=2.0),),
             failure_reason="naïve ☃",
         )
@@ -67,7 +76,7 @@ def test_a_record_comes_back_as_it_was_after_everything_of_it_changed(store, pat
 def test_every_change_takes_the_next_number_of_one_counter(store):
     one = store.insert("one", {}, {}, 1.0)
     two = store.insert("two", {}, {}, 1.0)
-    changed = store.change("one", lambda record: replace(record, attempt=1), 1.0)
+    changed = store.change("one", lambda record: replace(record, model_artifacts="m"), 1.0)
     assert [one.version, two.version, changed.version, store.version] == [1, 2, 3, 3]
 
 
@@ -97,7 +106,7 @@ def test_listeners_hear_of_a_change_after_it_can_be_read(path):
     heard = []
     store = JobStore(path, lambda name, record: heard.append((name, record and store.find(name).version)))
     store.insert("one", {}, {}, 1.0)
-    store.change("one", lambda record: replace(record, attempt=1), 1.0)
+    store.change("one", lambda record: replace(record, model_artifacts="m"), 1.0)
     store.delete("one")
     assert heard == [("one", 1), ("one", 2), ("one", None)]
     store.close()
