@@ -397,8 +397,7 @@ class Attempt:
 
     def _clear_up(self, record: JobRecord) -> None:
         """Frees what the attempt held. Off the path of the job's result: it has ended for everybody else."""
-        if record.phase is Phase.ENDED:
-            self._shop.reach("terminal.after_commit")
+        self._shop.reach("terminal.after_commit" if record.phase is Phase.ENDED else "attempt.after_requeue")
         for name, host in self._hosts.items():
             # A value is there a moment before its container has ended.
             host.remove_container(_LAST_MOMENTS_S if name in self._exits else 0.0)

@@ -280,17 +280,15 @@ class Scheduler:
     def _announce_waiting(self) -> None:
         """Says of queued jobs that they wait, once each."""
         with self._changed:
-            # The first that nothing is short for is about to start, unless there is no room for it.
-            ready = [each for each in self._queue if self._shortages.find_effect(each.record.request) is None]
-            starting = ready[0] if ready and self._has_room(ready[0]) else None
-            held = [each for each in self._queue if self._is_held(each)] if starting else self._queue
+            effects = [(each, self._shortages.find_effect(each.record.request)) for each in self._queue]
+            held = [each for each, effect in effects if effect is Effect.PENDING]
+            ready = [each for each, effect in effects if effect is None]
+            if ready and not self._has_room(ready[0]):  # or else they are about to start
+                held += ready
             blocked = [each.name for each in held if each.name not in self._announced]
             self._announced.update(blocked)
         for name in blocked:
             self._change_waiting(name, _pend)
-
-    def _is_held(self, waiting: _Waiting) -> bool:
-        return self._shortages.find_effect(waiting.record.request) is Effect.PENDING
 
     def _stop_overdue(self) -> None:
         """Stops queued jobs that have waited for longer than they may."""

@@ -185,6 +185,82 @@ def test_a_stop_that_was_committed_is_carried_out_after_a_crash(service, proof, 
     assert statuses(description) == ["Starting", "Training", "Stopping", "Uploading", "Stopped"]
 
 
+SPOT = {
+    "EnableManagedSpotTraining": True,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+}
+
+
+def build_interrupted_job(proof: Path) -> dict:
+    """A job whose first attempt is interrupted, and whose second one ends by itself."""
+    tags = [{"Key": "sm_remote:interrupt-at", "Value": "0.3"}, {"Key": "sm_remote:interrupt-grace", "Value": "1"}]
+    script = f'[ "$(wc -l <"{proof}")" -gt 1 ] || sleep 20;'
+    return build_job(proof, script=script, Tags=tags, **SPOT)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "interruption.before_signal",
+        "exit.before_record",
+        "interruption.flushed",
+        "attempt.after_requeue",
+        "claim.after_commit:2",
+        "container.before_start:2",
+        "container.after_start:2",
+        "exit.before_record:2",
+    ],
+)
+def test_an_interrupted_job_whose_service_dies_anywhere_has_two_attempts_and_one_end(service, proof, point):
+    first = service.start(SMR_CRASH=point)
+    with suppress(BotoCoreError, ClientError):
+        make_client(first).create_training_job(**build_interrupted_job(proof))
+    assert service.wait_for_death() == -signal.SIGKILL
+    second = service.start()
+    description = wait_for_end(make_client(second), "fit-1")
+    assert description["TrainingJobStatus"] == "Completed", description
+    assert proof.read_text() == "ran\nran\n"
+    assert statuses(description) == [
+        *("Starting", "Training", "Interrupted", "Starting", "Training", "Uploading", "Completed")
+    ]
+    wait_until(lambda: list(service.containers.iterdir()) == [] and list(service.home.jobs.iterdir()) == [])
+    assert sorted(path.name for path in (service.home.store / LOCAL_BUCKET / "jobs/fit-1/output/model").iterdir()) == [
+        "m"
+    ]
+
+
+@pytest.mark.parametrize("point", ["interruption.before_signal", "interruption.flushed", "attempt.after_requeue"])
+def test_a_stop_of_an_interrupted_job_whose_service_died_wins(service, proof, point):
+    first = service.start(SMR_CRASH=point)
+    make_client(first).create_training_job(**build_interrupted_job(proof))
+    service.wait_for_death()
+    second = service.start(SM_REMOTE_STOP_GRACE_S="0.1")
+    with suppress(ClientError):
+        make_client(second).stop_training_job(TrainingJobName="fit-1")
+    description = wait_for_end(make_client(second), "fit-1")
+    # The second attempt may have been over before the stop came.
+    assert description["TrainingJobStatus"] in ("Stopped", "Completed")
+    assert statuses(description).count("Stopping") == (description["TrainingJobStatus"] == "Stopped")
+
+
+def test_a_lost_container_is_tried_again_after_a_restart_of_the_service_too(service, proof):
+    discovery = service.start()
+    client = make_client(discovery)
+    script = f'[ "$(wc -l <"{proof}")" -gt 1 ] || sleep 0.3;'
+    client.create_training_job(**build_job(proof, script=script, RetryStrategy={"MaximumRetryAttempts": 1}))
+    wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
+    wait_until(proof.exists)
+    service.kill()
+    wait_until(lambda: list(service.containers.glob("*/exit")))
+    for place in service.containers.iterdir():
+        for file in place.iterdir():
+            file.unlink()
+        place.rmdir()
+    description = wait_for_end(make_client(service.start()), "fit-1")
+    assert statuses(description) == ["Starting", "Training", "Starting", "Training", "Uploading", "Completed"]
+    assert proof.read_text() == "ran\nran\n"
+
+
 def test_a_runtime_that_was_exceeded_while_the_service_was_dead_is_enforced_at_its_start(service, proof):
     discovery = service.start()
     client = make_client(discovery)
