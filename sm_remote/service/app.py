@@ -33,6 +33,7 @@ from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.records import JobRecord
 from sm_remote.service.remote_bucket import make_s3_client
 from sm_remote.service.scheduler import Scheduler
+from sm_remote.service.search_operations import SearchOperations
 from sm_remote.service.server import Edge, Server
 from sm_remote.service.shortages import Shortages
 from sm_remote.service.store import JobStore
@@ -222,6 +223,7 @@ class LocalService:
         operations = list_operations(
             JobOperations(self._workshop, self._scheduler),
             JobListing(self._workshop),
+            SearchOperations(self._store),
             TagOperations(self._workshop),
             LogOperations(self._workshop),
             LogSearch(self._home.logs),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sm_remote.service.api_errors import invalid
@@ -28,6 +28,12 @@ _CONDITIONS = {
     "LastModifiedTimeAfter": "modified_at > ?",
     "LastModifiedTimeBefore": "modified_at < ?",
     "NameContains": "instr(lower(name), lower(?)) > 0",
+}
+
+_CONDITIONS_AFTER_THE_CUT: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "StatusEquals": lambda summary: summary["TrainingJobStatus"],
+    "WarmPoolStatusEquals": lambda summary: summary.get("WarmPoolStatus", {}).get("Status"),
+    "TrainingPlanArnEquals": lambda summary: summary.get("TrainingPlanArn"),
 }
 
 
@@ -74,9 +80,10 @@ def build_page(request: Mapping[str, Any]) -> Page:
 
 
 def _is_asked_for(record: JobRecord, request: Mapping[str, Any]) -> bool:
-    if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
-        return False
-    return request.get("StatusEquals") in (None, str(record.state.status))
+    summary = summarize_job(record)
+    return all(
+        member not in request or find(summary) == request[member] for member, find in _CONDITIONS_AFTER_THE_CUT.items()
+    )
 
 
 def _render_token(page: Page, last: JobRecord) -> str:

@@ -417,3 +417,8 @@ RULES: tuple[Rule, ...] = (
 def find_broken_rules(request: Mapping[str, Any]) -> list[str]:
     """Says of every rule that a CreateTrainingJob request breaks what is wrong; any member may be missing."""
     return find_broken(RULES, request)
+
+
+def find_broken_tag_rules(request: Mapping[str, Any]) -> list[str]:
+    """The same for what a request says of tags alone: AddTags."""
+    return find_broken(_TAGS, request)

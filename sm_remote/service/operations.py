@@ -16,12 +16,13 @@ from sm_remote.service.capacity_operations import CapacityOperations
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
 from sm_remote.service.job_operations import JobOperations
-from sm_remote.service.job_rules import find_broken_rules
+from sm_remote.service.job_rules import find_broken_rules, find_broken_tag_rules
 from sm_remote.service.log_operations import LogOperations
 from sm_remote.service.log_search import LogSearch
 from sm_remote.service.metric_operations import MetricOperations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.replies import Patience, Reply
+from sm_remote.service.search_operations import SearchOperations
 from sm_remote.service.tag_operations import TagOperations
 
 Blocking = Callable[[Mapping[str, Any]], Reply]
@@ -45,7 +46,10 @@ _SERVICES = {
 }
 """By the first part of a target; our own operations are signed as SageMaker's."""
 
-_RULES: dict[str, Rules] = {"SageMaker.CreateTrainingJob": find_broken_rules}
+_RULES: dict[str, Rules] = {
+    "SageMaker.CreateTrainingJob": find_broken_rules,
+    "SageMaker.AddTags": find_broken_tag_rules,
+}
 """What requests are checked for that the model cannot say."""
 
 
@@ -71,6 +75,7 @@ class Operation:
 def list_operations(
     jobs: JobOperations,
     listing: JobListing,
+    search: SearchOperations,
     tags: TagOperations,
     logs: LogOperations,
     log_search: LogSearch,
@@ -86,6 +91,7 @@ def list_operations(
         "SageMaker.StopTrainingJob": jobs.stop,
         "SageMaker.DeleteTrainingJob": jobs.delete,
         "SageMaker.ListTrainingJobs": listing.list_jobs,
+        "SageMaker.Search": search.search,
         "SageMaker.AddTags": tags.add,
         "SageMaker.ListTags": tags.list_tags,
         "SageMaker.DeleteTags": tags.delete,

@@ -143,3 +143,69 @@ def test_more_than_fifty_tags_are_refused(client):
 def test_tags_of_what_is_not_there_are_refused(client, arn):
     with pytest.raises(ClientError, match="Requested resource not found"):
         client.list_tags(ResourceArn=arn)
+
+
+def search(client, *filters, **options):
+    expression = {"SearchExpression": {"Filters": list(filters)}} if filters else {}
+    return client.search(Resource="TrainingJob", **expression, **options)
+
+
+def found(answer) -> list[str]:
+    return [each["TrainingJob"]["TrainingJobName"] for each in answer["Results"]]
+
+
+FAILED = {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}
+
+
+def test_jobs_are_found_by_status_name_time_and_tag(client):
+    arn = client.describe_training_job(TrainingJobName="b-3")["TrainingJobArn"]
+    client.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "vision"}])
+    by_creation = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
+    assert found(search(client, FAILED, **by_creation)) == ["a-1", "b-3"]
+    assert found(search(client, {"Name": "TrainingJobName", "Operator": "Contains", "Value": "a-"}, **by_creation)) == [
+        "a-1",
+        "a-2",
+    ]
+    assert found(search(client, {"Name": "Tags.team", "Operator": "Equals", "Value": "vision"})) == ["b-3"]
+    assert found(search(client, {"Name": "CreationTime", "Operator": "LessThan", "Value": "2020-01-01T00:00:00"})) == []
+    client.delete_tags(ResourceArn=arn, TagKeys=["team"])
+
+
+def test_a_search_shows_the_whole_job_and_counts_all_hits(client):
+    answer = search(client, FAILED, MaxResults=1)
+    (result,) = answer["Results"]
+    assert result["TrainingJob"]["ResourceConfig"]["InstanceType"] == "ml.m5.large"
+    assert result["TrainingJob"]["SecondaryStatusTransitions"][-1]["Status"] == "Failed"
+    assert answer["TotalHits"] == {"Value": 2, "Relation": "EqualTo"}
+
+
+@pytest.mark.parametrize("sort_by", ["TrainingJobName", "CreationTime", "TrainingJobStatus", "TrainingEndTime"])
+@pytest.mark.parametrize("order", ["Ascending", "Descending"])
+def test_pages_of_a_search_hold_every_job_once(client, sort_by, order):
+    options = {"SortBy": sort_by, "SortOrder": order}
+    whole = found(search(client, **options, MaxResults=100))
+    assert sorted(whole) == sorted(CREATED)
+    pages = client.get_paginator("search").paginate(Resource="TrainingJob", **options, PaginationConfig={"PageSize": 2})
+    assert [name for page in pages for name in found(page)] == whole
+
+
+def test_the_latest_change_is_found_first(client):
+    changed = [each["TrainingJob"]["LastModifiedTime"] for each in search(client, MaxResults=100)["Results"]]
+    assert changed == sorted(changed, reverse=True)
+
+
+def test_nothing_is_found_of_other_resources(client):
+    assert client.search(Resource="Experiment")["Results"] == []
+
+
+def test_a_search_for_an_unknown_property_or_with_a_forged_token_is_refused(client):
+    with pytest.raises(ClientError, match="Unknown property name: Colour"):
+        search(client, {"Name": "Colour", "Value": "red"})
+    with pytest.raises(ClientError, match="Invalid NextToken"):
+        search(client, NextToken="W10=")
+
+
+def test_tags_of_the_system_cannot_be_added(client):
+    arn = client.describe_training_job(TrainingJobName="b-3")["TrainingJobArn"]
+    with pytest.raises(ClientError, match="System tags cannot be added"):
+        client.add_tags(ResourceArn=arn, Tags=[{"Key": "aws:x", "Value": ""}])
