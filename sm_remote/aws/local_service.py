@@ -68,9 +68,17 @@ def call_service(discovery: Discovery, operation: str, body: Mapping[str, Any], 
         raise ServiceUnavailable("The local training service does not answer.", why=str(error)) from error
     text = response.text
     if response.status_code != 200:
-        raise ServiceUnavailable(f"The local training service refused {operation}.", why=text[:500])
+        raise ServiceUnavailable(f"The local training service refused {operation}.", why=_read_refusal(text))
     answer: dict[str, Any] = json.loads(text) if text else {}
     return answer
+
+
+def _read_refusal(text: str) -> str:
+    """What an answer gives as its reason: of an error in AWS's form, its message."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError):
+        return text[:500]
 
 
 def find_service(home: Home) -> tuple[Discovery, dict[str, Any]] | None:

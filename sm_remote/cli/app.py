@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from sm_remote import __version__
+from sm_remote.cli.capacity_commands import capacity, interrupt
 from sm_remote.cli.config_command import config
 from sm_remote.cli.doctor_command import doctor
 from sm_remote.cli.image_commands import image
@@ -73,8 +74,9 @@ def app(ctx: click.Context) -> None:
         ctx.obj = build_world()
 
 
-for _command in (jobs, show, logs, stop, result, replay, diff, image, layers, service, config, doctor):
+for _command in (jobs, show, logs, stop, interrupt, result, replay, diff, image, layers, service, config, doctor):
     app.add_command(_command)
+service.add_command(capacity)
 
 
 def main() -> None:

@@ -50,6 +50,13 @@ class ServiceControl(Protocol):
             ServiceUnavailable: It does not end.
         """
 
+    def call(self, discovery: Discovery, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Calls one of its own operations (``SmRemote.*``).
+
+        Raises:
+            ServiceUnavailable: It does not answer, or refuses.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
@@ -110,6 +117,12 @@ class LocalServiceControl:
         from sm_remote.aws.local_service import stop_service
 
         stop_service(self._home, discovery)
+
+    def call(self, discovery: Discovery, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """See the protocol."""
+        from sm_remote.aws.local_service import call_service
+
+        return call_service(discovery, operation, body)
 
 
 def build_world() -> World:

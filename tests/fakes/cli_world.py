@@ -121,6 +121,8 @@ class FakeService:
 
     def __init__(self, *, runs: bool = False, live: int = 0, version: str = "0.1.0") -> None:
         self.runs = runs
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answer: dict[str, Any] = {}
         self.status = {"Version": version, "Engine": "docker", "EngineNote": "", "RunningJobs": live, "QueuedJobs": 0}
 
     def find(self) -> tuple[Discovery, dict[str, Any]] | None:
@@ -132,6 +134,10 @@ class FakeService:
 
     def stop(self, discovery: Discovery) -> None:
         self.runs = False
+
+    def call(self, discovery: Discovery, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append((operation, dict(body)))
+        return self.answer
 
 
 def _refuse() -> Any:
