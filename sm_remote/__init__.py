@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sm_remote.capture.file_filter import CustomFileFilter
+    from sm_remote.checkpoints.checkpoint import checkpoint
+    from sm_remote.checkpoints.location import CheckpointLocation
     from sm_remote.decorator import remote
     from sm_remote.errors import (
         CaptureError,
+        CheckpointError,
         ConfigError,
         CorruptBlob,
         DependencyInstallFailed,
@@ -48,6 +51,9 @@ __all__ = [
     "RemoteExecutor",
     "Image",
     "CustomFileFilter",
+    # what an interruption does not lose
+    "checkpoint",
+    "CheckpointLocation",
     # jobs
     "Job",
     "attach",
@@ -61,6 +67,7 @@ __all__ = [
     "PreflightFailed",
     "StorageError",
     "CorruptBlob",
+    "CheckpointError",
     "ImageBuildFailed",
     "EngineUnavailable",
     "ServiceUnavailable",
@@ -88,6 +95,11 @@ _CLIENT_MODULES = {
     "replay": "sm_remote.jobs.replay",
     "diff": "sm_remote.jobs.diff",
 }
+_SHARED_MODULES = {
+    "checkpoint": "sm_remote.checkpoints.checkpoint",
+    "CheckpointLocation": "sm_remote.checkpoints.location",
+}
+"""The same inside a job and outside of one."""
 
 
 def _is_in_job() -> bool:
@@ -98,7 +110,7 @@ def _is_in_job() -> bool:
 def _find_module(name: str) -> str:
     if name in _CLIENT_MODULES:
         return "sm_remote.runtime.api" if _is_in_job() else _CLIENT_MODULES[name]
-    return "sm_remote.errors"
+    return _SHARED_MODULES.get(name, "sm_remote.errors")
 
 
 def __getattr__(name: str) -> Any:

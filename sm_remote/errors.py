@@ -6,6 +6,7 @@
     │   └── PreflightFailed           a module that it needs would not be there in the job
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
+    ├── CheckpointError               a checkpoint cannot be saved or taken up
     ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
     ├── EngineUnavailable             no container engine answers
     ├── ServiceUnavailable            the training-job API cannot be reached
@@ -86,6 +87,10 @@ class StorageError(RemoteError, OSError):
 
 class CorruptBlob(StorageError):
     """An object's bytes do not have the digest under which they are filed."""
+
+
+class CheckpointError(RemoteError):
+    """A checkpoint cannot be saved or taken up: a full disk, another function's, or open in another process."""
 
 
 class ImageBuildFailed(RemoteError):

@@ -85,6 +85,25 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Spot:
+    """Capacity that Amazon takes back when it needs it.
+
+    Attributes:
+        max_wait_s: How long the job may take in all, from its creation.
+    """
+
+    max_wait_s: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoints:
+    """A directory of the job that is restored into each attempt and synchronised while it runs."""
+
+    s3_uri: str
+    local_path: str = "/opt/ml/checkpoints"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MetricDefinition:
     """A number that the service reads out of the log: the regex's first group."""
 
@@ -106,6 +125,8 @@ class TrainingJobSpec:
     channels: tuple[Channel, ...] = ()
     compress_output: bool = False
     max_runtime_s: int = 86400
+    spot: Spot | None = None
+    checkpoints: Checkpoints | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     metric_definitions: tuple[MetricDefinition, ...] = ()

@@ -24,6 +24,11 @@ def build_create_training_job(spec: TrainingJobSpec) -> dict[str, Any]:
         "StoppingCondition": {"MaxRuntimeInSeconds": spec.max_runtime_s},
         "EnableNetworkIsolation": spec.network_isolation,
     }
+    if spec.spot is not None:
+        request["EnableManagedSpotTraining"] = True
+        request["StoppingCondition"]["MaxWaitTimeInSeconds"] = spec.spot.max_wait_s
+    if spec.checkpoints is not None:
+        request["CheckpointConfig"] = {"S3Uri": spec.checkpoints.s3_uri, "LocalPath": spec.checkpoints.local_path}
     if spec.channels:
         request["InputDataConfig"] = [_build_channel(channel) for channel in spec.channels]
     if spec.hyperparameters:

@@ -46,7 +46,7 @@ def _find_files() -> dict[str, Path]:
     """Maps names in the zip to files here."""
     own = Path(__file__).parent.parent
     files = {"sm_remote/__init__.py": own / "__init__.py", "sm_remote/errors.py": own / "errors.py"}
-    for package in ("wire", "runtime"):
+    for package in ("wire", "checkpoints", "runtime"):
         files |= {f"sm_remote/{package}/{path.name}": path for path in (own / package).glob("*.py")}
     spec = find_spec("cloudpickle")
     if spec is None or not spec.submodule_search_locations:

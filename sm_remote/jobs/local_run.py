@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sm_remote.capture.function import display_name
+from sm_remote.home import find_home
 from sm_remote.jobs.attach import connect_with
 from sm_remote.runtime.environment import decode_value, encode_value
 from sm_remote.settings import ResolvedSettings
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY_VARIABLE, FUNCTION_VARIABLE, RESUME_VARIABLE
 
 
 def run_here(
@@ -32,8 +36,9 @@ def run_here(
         f"Running {getattr(func, '__name__', 'the function')} in this process; SM_MODEL_DIR is {tree}/model\n"
     )
     variables = build_variables(tree, hyperparameters=settings.hyperparameters, channels=settings.inputs)
+    variables |= build_checkpoint_variables(func, resume=settings.resume)
     for name, directory in variables.items():
-        if name.endswith("_DIR") or name.startswith("SM_CHANNEL_"):
+        if name.startswith(("SM_MODEL_", "SM_OUTPUT_", "SM_CHANNEL_")):
             Path(directory).mkdir(parents=True, exist_ok=True)
     for channel, uri in settings.inputs.items():
         _fill_channel(tree / "input" / "data" / channel, uri, settings)
@@ -64,6 +69,17 @@ def build_variables(tree: Path, *, hyperparameters: Mapping[str, Any], channels:
         "SM_NUM_GPUS": "0",
         "SM_HPS": encode_value({name: decode_value(str(value)) for name, value in hyperparameters.items()}),
         **{f"SM_CHANNEL_{name.upper()}": str(tree / "input" / "data" / name) for name in channels},
+    }
+
+
+def build_checkpoint_variables(func: Callable[..., Any], *, resume: bool) -> dict[str, str]:
+    """Where a function that runs here keeps its checkpoints: they outlive the temporary tree."""
+    name = display_name(func)
+    directory = find_home().data / "checkpoints" / re.sub(r"[^A-Za-z0-9._-]", "-", name)
+    return {
+        FUNCTION_VARIABLE: name,
+        CHECKPOINT_DIRECTORY_VARIABLE: str(directory),
+        **({} if resume else {RESUME_VARIABLE: "false"}),
     }
 
 

@@ -16,7 +16,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.jobs.lock import JobLock, read_lock
 from sm_remote.jobs.name import build_job_name
 from sm_remote.settings import resolve_settings
-from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.spec import Channel, Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
 
 REPLAY_TAG = "sm_remote:replay_of"
@@ -106,6 +106,7 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
     """
     raw = description.raw
     algorithm, resources = raw["AlgorithmSpecification"], raw["ResourceConfig"]
+    stopping = raw.get("StoppingCondition", {})
     return TrainingJobSpec(
         name=description.name,
         role_arn=raw["RoleArn"],
@@ -121,7 +122,9 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         arguments=tuple(algorithm.get("ContainerArguments") or ()),
         channels=tuple(_read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
         compress_output=description.compressed,
-        max_runtime_s=raw.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400),
+        max_runtime_s=stopping.get("MaxRuntimeInSeconds", 86400),
+        spot=Spot(max_wait_s=stopping["MaxWaitTimeInSeconds"]) if raw.get("EnableManagedSpotTraining") else None,
+        checkpoints=_read_checkpoints(raw.get("CheckpointConfig")),
         environment=dict(raw.get("Environment") or {}),
         hyperparameters=dict(raw.get("HyperParameters") or {}),
         metric_definitions=tuple(
@@ -131,6 +134,12 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         tags=tuple(tags.items()),
         network_isolation=raw.get("EnableNetworkIsolation", False),
     )
+
+
+def _read_checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:
+    if not config:
+        return None
+    return Checkpoints(s3_uri=config["S3Uri"], local_path=config.get("LocalPath") or "/opt/ml/checkpoints")
 
 
 def _read_channel(channel: Mapping[str, Any]) -> Channel:

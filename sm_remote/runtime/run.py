@@ -24,13 +24,16 @@ from sm_remote.runtime.memory import ControlGroup, read_process_peak_bytes
 from sm_remote.runtime.report import Report
 from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_stdout
 from sm_remote.wire.digest import BlobRef, HashingWriter
-from sm_remote.wire.layout import UNPUBLISHED_OUTCOME, ml_path
+from sm_remote.wire.layout import FUNCTION_VARIABLE, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.outcome_writer import write_exception, write_value
 
+INTERRUPTED_EXIT_CODE = 143
+"""As of a process that SIGTERM has ended."""
 EXIT_GRACE_S = 30
 """How long exit handlers (flushing a logger, finishing an upload) may take once the outcome is safe."""
 REFUSED_EXIT_CODE = 13
+_INTERRUPTED = "Interrupted: the job was told to end (SIGTERM) before its function had come to its end."
 
 
 def run_and_exit(
@@ -92,6 +95,7 @@ class _Runner:
         try:
             call = load_call(self._manifest, self._workspace)
             phase = "run"
+            os.environ.setdefault(FUNCTION_VARIABLE, self._manifest.function_name)
             sys.argv[1:] = []
             gc.enable()  # the verifier had switched it off
             value = _invoke(call, self._manifest.call)
@@ -99,6 +103,9 @@ class _Runner:
             self._settle()
             return self._report_exception(error, phase=phase)
         self._settle()
+        if _was_interrupted():
+            # The function has left its loop early: what it returned is not its value.
+            return Report(exit_code=INTERRUPTED_EXIT_CODE, failure=_INTERRUPTED)
         return self._report_value(value)
 
     def _settle(self) -> None:
@@ -196,6 +203,12 @@ def _invoke(call: Call, how: str) -> Any:
     import asyncio
 
     return asyncio.run(call.function(*call.args, **call.kwargs))
+
+
+def _was_interrupted() -> bool:
+    """Whether a checkpoint of the function has noticed that the process was told to end."""
+    interruption = sys.modules.get("sm_remote.checkpoints.interruption")
+    return interruption is not None and bool(interruption.NOTICE.given)
 
 
 def _release_frames(error: BaseException) -> None:

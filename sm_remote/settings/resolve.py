@@ -77,6 +77,7 @@ def _build(chosen: Chosen) -> ResolvedSettings:
         values["target"] = "local"
         origins["target"] = origins["instance_type"]
     _check_pre_execution(values, origins)
+    _check_wait(values, origins)
     return ResolvedSettings(
         **values,
         chosen_instance_type=_choose_instance_type(wanted, values["target"], origins["instance_type"]),
@@ -116,6 +117,19 @@ def _check_pre_execution(values: Mapping[str, Any], origins: Mapping[str, str]) 
             why=f"The commands come from {origins['pre_execution_commands']}, the script from "
             f"{origins['pre_execution_script']}, and nothing says which is to run first.",
             fix="Leave one of them out: put the commands into the script, or call the script from a command.",
+        )
+
+
+def _check_wait(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    """Refuses a wait that is shorter than the run. Source: API_StoppingCondition, MaxWaitTimeInSeconds."""
+    wait_s, run_s = values["max_wait_time_in_seconds"], values["max_runtime_in_seconds"]
+    if values["use_spot_instances"] and wait_s is not None and wait_s < run_s:
+        raise ConfigError(
+            f"max_wait_time_in_seconds is {wait_s}, less than max_runtime_in_seconds, {run_s}; nothing was sent.",
+            why=f"It is the time for the waiting and the running together. They come from "
+            f"{origins['max_wait_time_in_seconds']} and {origins['max_runtime_in_seconds']}.",
+            fix="Raise max_wait_time_in_seconds, lower max_runtime_in_seconds, or leave the first out: then it is 1.5 "
+            "times the second.",
         )
 
 

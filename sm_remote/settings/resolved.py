@@ -43,6 +43,12 @@ class ResolvedSettings:
     inputs: Mapping[str, str]
     job_name_prefix: str | None
     max_runtime_in_seconds: int
+    use_spot_instances: bool
+    max_wait_time_in_seconds: int | None
+    checkpoint_s3_uri: str | None
+    checkpoint_local_path: str
+    checkpoint_warning_s: float
+    resume: bool
     role: str | None
     s3_root_uri: str | None
     region: str | None

@@ -100,6 +100,37 @@ class Settings(HasTraits):
         help="What job names begin with. Default: the function's name.",
     )
     max_runtime_in_seconds = Whole(least=1, default=86400, help="After this long a job is stopped and fails.")
+    use_spot_instances = Flag(
+        default=False, help="Whether a job runs on spot capacity: cheaper, and interrupted when Amazon needs it."
+    )
+    max_wait_time_in_seconds = Whole(
+        least=1,
+        default=None,
+        allow_none=True,
+        help="With spot capacity: how long a job may take in all, with the waiting. Default: 1.5 times "
+        "max_runtime_in_seconds.",
+    )
+    checkpoint_s3_uri = Text(
+        "s3://bucket or s3://bucket/prefix",
+        pattern=_S3_URI,
+        help="Where a job's checkpoints are kept. Default: with spot capacity a place below s3_root_uri for each "
+        "function and its arguments; else none.",
+    )
+    checkpoint_local_path = Text(
+        "an absolute path",
+        default="/opt/ml/checkpoints",
+        pattern=r"/[\s\S]*",
+        allow_none=False,
+        help="Where a job finds its checkpoints, and what is synchronised with checkpoint_s3_uri.",
+    )
+    checkpoint_warning_s = Seconds(
+        default=1800.0, help="With spot capacity: a last checkpoint that is older than this is said in the job's log."
+    )
+    resume = Flag(
+        default=True,
+        help="Whether a job goes on from checkpoints that other jobs left unfinished at the same place. It always goes "
+        "on from its own.",
+    )
     role = Text(
         "the ARN or the name of an execution role",
         help="The execution role of jobs on SageMaker, where one must be named.",

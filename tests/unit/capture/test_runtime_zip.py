@@ -35,6 +35,7 @@ def test_it_holds_what_a_job_needs_and_no_path_of_this_machine():
     assert {name.split("/")[0] for name in names} == {"sm_remote", "cloudpickle"}
     assert {name.split("/")[1] for name in names if name.startswith("sm_remote/") and name.count("/") > 1} == {
         "wire",
+        "checkpoints",
         "runtime",
     }
     assert {name.removesuffix("c") for name in names if name.endswith("c")} == {n for n in names if n.endswith("py")}
