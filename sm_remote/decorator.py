@@ -24,6 +24,7 @@ from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
+from sm_remote.jobs.spot import describe_spot
 from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
@@ -250,8 +251,11 @@ def _see_through(
     job: Job[Any], settings: ResolvedSettings, given_up: threading.Event | None = None
 ) -> BaseException | None:
     """Submits a job, streams its log and returns what it raised, if anything."""
+    spec = job._spec
     job._submit()
     if settings.stream_logs:
+        for line in describe_spot(spec, settings) if spec is not None else ():
+            _say(f"sm_remote: {line}")
         if settings.target == "sagemaker":
             _say(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
         _stream(job, given_up or threading.Event())

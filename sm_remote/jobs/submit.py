@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,19 +13,32 @@ from typing import Any
 from sm_remote.aws.constraints import check_request
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, capture_call
+from sm_remote.capture.function import display_name
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
-from sm_remote.errors import ConfigError
+from sm_remote.errors import ConfigError, StorageError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
 from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.name import build_job_name
+from sm_remote.jobs.spot import (
+    add_checkpoints,
+    build_default_place,
+    check_warm_pool,
+    choose_named_place,
+    choose_spot,
+    find_location,
+)
+from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
-from sm_remote.wire.layout import JOBS
+from sm_remote.wire import manifest as roles
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS
+
+logger = logging.getLogger("sm_remote")
 
 DEFAULT_LOCAL_ROOT = f"s3://{LOCAL_BUCKET}/sm_remote"
 LOCAL_INSTANCE_TYPE = "ml.m5.large"
@@ -65,6 +79,7 @@ def prepare_function(
             volume_size_gb=settings.volume_size,
         ),
         max_runtime_s=settings.max_runtime_in_seconds,
+        spot=choose_spot(settings),
         environment=dict(settings.environment_variables),
         hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
         metric_definitions=tuple(
@@ -73,7 +88,12 @@ def prepare_function(
         tags=build_tags(_describe_origin(settings), function_name, dict(settings.tags)),
         network_isolation=settings.enable_network_isolation,
     )
+    check_warm_pool(spec)
+    place = choose_named_place(settings, find_location(args, kwargs))
+    spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)
+    if place is not None and settings.resume:
+        _check_place(place, display_name(func), connection)
     captured = capture_call(
         func,
         args,
@@ -90,6 +110,8 @@ def prepare_function(
         conda_env=find_conda_env(settings),
     )
     mark_used(captured.lock.layer_key, connection.open_store(root_uri), connection.home)
+    default_place = build_default_place(root_uri, captured.function_name, captured.manifest.one(roles.ARGUMENTS).digest)
+    spec = add_checkpoints(spec, settings, named=place, default=default_place)
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
     return complete, build_lock(complete, captured, settings, image_digest=python.digest)
@@ -112,7 +134,6 @@ def _describe_origin(settings: ResolvedSettings) -> dict[str, str]:
 
 def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:
     """Adds what the capture made: channels, entrypoint and arguments."""
-
     channels = tuple(Channel(name=name, s3_uri=uri) for name, uri in inputs.items())
     return dataclasses.replace(
         spec,
@@ -120,6 +141,20 @@ def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping
         arguments=tuple(captured.arguments),
         channels=(*captured.channels, *channels),
     )
+
+
+def _check_place(uri: str, function_name: str, connection: Connection) -> None:
+    """Looks whether the checkpoints that a job would be given are its function's.
+
+    Raises:
+        ConfigError: They are another's.
+    """
+    try:
+        stored = list_stored(connection.open_store(uri))
+    except StorageError as error:  # the job's role may read what this process may not
+        logger.warning("Whether %s holds another function's checkpoints cannot be seen from here: %s", uri, error)
+    else:
+        refuse_foreign(stored, function_name, uri)
 
 
 def _check(spec: TrainingJobSpec) -> None:

@@ -32,6 +32,8 @@ FUNCTION_VARIABLE = "SM_REMOTE_FUNCTION"
 """Set while a decorated function runs: whose checkpoints those are that it saves."""
 RESUME_VARIABLE = "SM_REMOTE_RESUME"
 """``false`` where a job is not to take up what earlier ones left."""
+CHECKPOINT_WATCH_VARIABLE = "SM_REMOTE_CHECKPOINT_WATCH"
+"""``<s>,<s>``: by when a job on spot capacity should have a checkpoint, and how old the last may become."""
 
 BLOBS = "blobs"
 MANIFESTS = "channels"

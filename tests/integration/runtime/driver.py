@@ -153,7 +153,12 @@ class JobTree:
     def start(self, launch: Launch) -> subprocess.Popen[str]:
         return subprocess.Popen(
             launch.command,
-            env={"SM_REMOTE_ML_ROOT": str(self.root), "TMPDIR": str(self.temporary), "PATH": os.environ["PATH"]},
+            env={
+                "SM_REMOTE_ML_ROOT": str(self.root),
+                "TMPDIR": str(self.temporary),
+                "PATH": os.environ["PATH"],
+                "TRAINING_JOB_NAME": "train-1",
+            },
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,0 +1,125 @@
+"""What a call's settings say of spot capacity and checkpoints. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sm_remote.checkpoints.location import CheckpointLocation
+from sm_remote.errors import ConfigError
+from sm_remote.settings import ResolvedSettings
+from sm_remote.spec import Checkpoints, Spot, TrainingJobSpec
+from sm_remote.wire.digest import BlobRef
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, CHECKPOINT_WATCH_VARIABLE, RESUME_VARIABLE
+
+WAIT_FACTOR = 1.5
+"""What max_wait_time_in_seconds is filled in with, as a multiple of max_runtime_in_seconds."""
+LONGEST_WAIT_S = 30 * 86400
+"""Source: API_StoppingCondition: a job cannot take longer than 30 days."""
+
+
+def choose_spot(settings: ResolvedSettings) -> Spot | None:
+    """The spot capacity that a job is to have; a wait that nobody set is filled in."""
+    if not settings.use_spot_instances:
+        return None
+    run_s = settings.max_runtime_in_seconds
+    filled_in_s = max(run_s, min(round(WAIT_FACTOR * run_s), LONGEST_WAIT_S))
+    return Spot(max_wait_s=settings.max_wait_time_in_seconds or filled_in_s)
+
+
+def find_location(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """The place in S3 that an argument of the call names, if one does.
+
+    Raises:
+        ConfigError: There are several. Source: sagemaker.remote_function, which refuses them too.
+    """
+    found = [each.s3_uri for each in (*args, *kwargs.values()) if isinstance(each, CheckpointLocation)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{len(found)} arguments of the call are a CheckpointLocation; nothing was sent.",
+            why="A training job has one place for its checkpoints.",
+            fix="Pass one of them, and use directories below it.",
+        )
+    return found[0] if found else None
+
+
+def choose_named_place(settings: ResolvedSettings, location: str | None) -> str | None:
+    """The place for checkpoints that the settings or an argument name, if they do.
+
+    Raises:
+        ConfigError: They name two.
+    """
+    named = settings.checkpoint_s3_uri
+    if location is not None and settings.origin("checkpoint_s3_uri") != "default" and named != location:
+        raise ConfigError(
+            f"The call passes CheckpointLocation({location!r}), and checkpoint_s3_uri is {named!r}; nothing was sent.",
+            why="A training job has one place for its checkpoints.",
+            fix="Leave one of them out.",
+        )
+    return location or named
+
+
+def build_default_place(root_uri: str, function_name: str, notebook: str, arguments: BlobRef) -> str:
+    """Where the checkpoints of a function are kept by default: one place for each set of arguments.
+
+    Two calls that differ in their arguments, or functions of one name in two notebooks, never take up each other's
+    work. A function that was edited takes up its own.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", function_name)
+    key = hashlib.sha256(f"{notebook}\0{arguments.digest}".encode()).hexdigest()[:16]
+    return f"{root_uri}/{CHECKPOINT_DIRECTORY}/{name}/{key}"
+
+
+def add_checkpoints(
+    spec: TrainingJobSpec, settings: ResolvedSettings, *, named: str | None, default: str
+) -> TrainingJobSpec:
+    """The same job with a place for its checkpoints, where it is to have one.
+
+    Args:
+        spec: With its spot capacity.
+        settings: Of the call.
+        named: The place that was named, if one was.
+        default: The place for a job on spot capacity for which none was.
+    """
+    uri = named or (default if spec.spot is not None else None)
+    if uri is None:
+        return spec
+    environment = dict(spec.environment)
+    if not settings.resume:
+        environment[RESUME_VARIABLE] = "false"
+    if spec.spot is not None:
+        environment[CHECKPOINT_WATCH_VARIABLE] = f"{spec.max_runtime_s / 4:g},{settings.checkpoint_warning_s:g}"
+    checkpoints = Checkpoints(s3_uri=uri, local_path=settings.checkpoint_local_path)
+    return dataclasses.replace(spec, checkpoints=checkpoints, environment=environment)
+
+
+def check_warm_pool(spec: TrainingJobSpec) -> None:
+    """Refuses spot capacity together with a warm pool.
+
+    Source: SageMaker Developer Guide, "Train Using SageMaker Managed Warm Pools": not with spot capacity.
+
+    Raises:
+        ConfigError: Both are asked for.
+    """
+    if spec.spot is not None and spec.resources.keep_alive_period_s:
+        raise ConfigError(
+            "A job on spot capacity cannot leave a warm pool; nothing was sent.",
+            why="SageMaker keeps no instance that Amazon may take back.",
+            fix="Leave out use_spot_instances, or keep_alive_period_in_seconds.",
+        )
+
+
+def describe_spot(spec: TrainingJobSpec, settings: ResolvedSettings) -> list[str]:
+    """What nobody asked for in so many words, and is therefore said."""
+    lines = []
+    if spec.spot is not None and settings.max_wait_time_in_seconds is None:
+        lines.append(
+            f"spot capacity for at most {spec.spot.max_wait_s} s with the waiting "
+            f"({WAIT_FACTOR:g} x max_runtime_in_seconds; max_wait_time_in_seconds sets it)"
+        )
+    if spec.checkpoints is not None and settings.checkpoint_s3_uri != spec.checkpoints.s3_uri:
+        lines.append(f"checkpoints are kept in {spec.checkpoints.s3_uri}")
+    return lines

@@ -1,0 +1,96 @@
+"""The checkpoints that have arrived in S3: what an interruption cannot take away any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sm_remote.checkpoints.layout import MANIFEST, read_generation_number
+from sm_remote.checkpoints.manifest import GenerationManifest
+from sm_remote.errors import ConfigError, StorageError
+from sm_remote.storage.store import ObjectInfo, Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredGeneration:
+    """A generation whose manifest is in S3.
+
+    Attributes:
+        prefix: Of its objects, below the store's root.
+        manifest: Its manifest.
+        whole: Whether all its objects are there, with the sizes that they should have.
+    """
+
+    prefix: str
+    manifest: GenerationManifest
+    whole: bool
+
+
+def list_stored(store: Store) -> list[StoredGeneration]:
+    """Lists the generations below a checkpoints' prefix, oldest first.
+
+    Raises:
+        StorageError: The store cannot be read.
+    """
+    objects = list(store.list(""))
+    sizes = {each.key: each.size_bytes for each in objects}
+    found = []
+    for key in _find_manifests(objects):
+        try:
+            manifest = GenerationManifest.from_json(store.get(key))
+        except (StorageError, ValueError, TypeError, KeyError):  # gone meanwhile, torn, or nothing of ours
+            continue
+        prefix = key.removesuffix(MANIFEST)
+        whole = all(sizes.get(f"{prefix}{path}") == ref.size_bytes for path, ref in manifest.files.items())
+        found.append(StoredGeneration(prefix=prefix, manifest=manifest, whole=whole))
+    return sorted(found, key=lambda each: (each.manifest.saved_at, each.manifest.number))
+
+
+def _find_manifests(objects: Iterable[ObjectInfo]) -> list[str]:
+    keys = [each.key for each in objects if each.key.endswith(f"/{MANIFEST}")]
+    return [key for key in keys if read_generation_number(key.split("/")[-2]) is not None]
+
+
+def find_durable(stored: Sequence[StoredGeneration], job_name: str) -> GenerationManifest | None:
+    """The newest whole generation that a job saved; None without one."""
+    own = [each.manifest for each in stored if each.whole and each.manifest.job == job_name]
+    return own[-1] if own else None
+
+
+def refuse_foreign(stored: Sequence[StoredGeneration], function_name: str, uri: str) -> None:
+    """Makes sure that a prefix holds no other function's checkpoints.
+
+    Raises:
+        ConfigError: It does.
+    """
+    for each in stored:
+        other = each.manifest.function
+        if other is not None and other != function_name:
+            raise ConfigError(
+                f"{uri} holds checkpoints of another function, {other}; this is {function_name}. Nothing was sent.",
+                why=f"{each.manifest.job} saved {each.manifest.name!r} there; a job would take it up as its own.",
+                fix="Name another checkpoint_s3_uri, or begin anew beside them with resume=False.",
+                function=other,
+                uri=uri,
+            )
+
+
+def describe_durable(durable: GenerationManifest | None, *, now: float) -> str:
+    """How much work an interruption would cost now, in words.
+
+    Args:
+        durable: From `find_durable`.
+        now: Seconds since the epoch.
+    """
+    if durable is None:
+        return "no durable checkpoint yet; if interrupted now you lose all of it"
+    age = spell_age(max(0.0, now - durable.saved_at))
+    step = "" if durable.step is None else f" (step {durable.step})"
+    return f"last durable checkpoint{step} {age} ago; if interrupted now you lose {age}"
+
+
+def spell_age(seconds: float) -> str:
+    """``42 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
