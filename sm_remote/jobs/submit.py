@@ -110,7 +110,9 @@ def prepare_function(
         conda_env=find_conda_env(settings),
     )
     mark_used(captured.lock.layer_key, connection.open_store(root_uri), connection.home)
-    default_place = build_default_place(root_uri, captured.function_name, captured.manifest.one(roles.ARGUMENTS).digest)
+    default_place = build_default_place(
+        root_uri, captured.function_name, find_origin().get("notebook", ""), captured.manifest.one(roles.ARGUMENTS)
+    )
     spec = add_checkpoints(spec, settings, named=place, default=default_place)
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
