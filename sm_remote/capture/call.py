@@ -86,7 +86,7 @@ def capture_call(
         dependencies: ``"auto"``, None, a list of requirements or the path of a file that says them.
         python: The Python that will run the job.
         runtime: The zip that runs it.
-        install_limit_s: How long the packages may take to be had.
+        install_limit_s: How long the packages may take to be had, here and where the job installs some itself.
         workspace: What the job finds around the function.
         environment: The job's environment variables.
         preflight: Whether the call is proved before anything is stored.
@@ -118,7 +118,7 @@ def capture_call(
                 may_install=gathered.runs_commands or bool(packages.in_job),
             )
             check_call(plan, surroundings, home=home)
-        uploads = _list_uploads(plan, packages, runtime, sources)
+        uploads = _list_uploads(plan, packages, runtime, sources, install_limit_s)
         uploads += gathered.uploads
         manifest = _build_manifest(plan, packages, uploads)
         manifest_bytes = manifest.to_json()
@@ -142,7 +142,9 @@ def capture_call(
         )
 
 
-def _list_uploads(plan: Plan, packages: Packages, runtime: bytes, sources: bytes) -> list[Upload]:
+def _list_uploads(
+    plan: Plan, packages: Packages, runtime: bytes, sources: bytes, install_limit_s: float
+) -> list[Upload]:
     uploads = [
         Upload(role=roles.RUNTIME, ref=_refer_runtime(runtime), source=runtime),
         Upload(role=roles.FUNCTION, ref=plan.function.ref(), source=plan.function.source()),
@@ -155,7 +157,8 @@ def _list_uploads(plan: Plan, packages: Packages, runtime: bytes, sources: bytes
         texts = json.dumps(plan.texts, sort_keys=True).encode()
         uploads.append(_upload_bytes(roles.SOURCE_TEXTS, texts))
     if packages.in_job:
-        uploads.append(_upload_bytes(roles.INSTALL, json.dumps(packages.in_job).encode()))
+        wanted = {"requirements": packages.in_job, "limit_s": install_limit_s}
+        uploads.append(_upload_bytes(roles.INSTALL, json.dumps(wanted).encode()))
     if packages.archive is not None:
         ref, path = packages.archive
         uploads.append(Upload(role=roles.LAYER_ARCHIVE, ref=ref, source=path))

@@ -1,7 +1,7 @@
 """What ``dependencies=`` may be: ``"auto"``, None, a list of requirements, or a file that says them.
 
-Files: requirements.txt (with what it includes), pyproject.toml and uv.lock, environment.yml, a script or the source of
-a cell with PEP 723 metadata. Each becomes lines that pip and uv understand, with absolute paths.
+Files: requirements.txt (with what it includes), pyproject.toml and uv.lock, pylock.toml, environment.yml, a script or
+the source of a cell with PEP 723 metadata. Each becomes lines that pip and uv understand, with absolute paths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sm_remote.errors import ConfigError
 
 Dependencies = Sequence[str] | str | os.PathLike[str] | None
 _FIX = 'Use "auto", None, a list such as ["pandas>=2"], or the path of a requirements.txt, pyproject.toml, uv.lock, '
-_FIX += "environment.yml or a script with inline metadata."
+_FIX += "pylock.toml, environment.yml or a script with inline metadata."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +95,10 @@ def _choose_reader(path: Path) -> Requirements:
         from sm_remote.capture.project_file import read_project
 
         return read_project(path if path.is_dir() else path.parent)
+    if path.name.startswith("pylock.") and path.suffix == ".toml":
+        from sm_remote.capture.pylock_file import read_pylock
+
+        return read_pylock(path)
     if path.suffix == ".py":
         from sm_remote.capture.script_metadata import read_script
 

@@ -45,7 +45,7 @@ def provide_installed(requirements: str, digest: str, directory: str) -> str:
     """Installs requirements that could not be had before the job started, unless the warm pool has them.
 
     Args:
-        requirements: A file with a JSON list of them.
+        requirements: A file with JSON: what to install, and how many seconds that may take.
         digest: Names it.
         directory: Where they go otherwise; does not exist yet.
 
@@ -55,8 +55,9 @@ def provide_installed(requirements: str, digest: str, directory: str) -> str:
     import json
 
     with open(requirements, encoding="utf-8") as file:
-        lines: list[str] = json.load(file)
-    return _provide(f"installed-{digest}", directory, lambda target: _install(lines, target))
+        wanted = json.load(file)
+    lines, limit_s = list(wanted["requirements"]), float(wanted["limit_s"])
+    return _provide(f"installed-{digest}", directory, lambda target: _install(lines, target, limit_s))
 
 
 def _provide(name: str, directory: str, fill: Callable[[str], None]) -> str:
@@ -86,32 +87,63 @@ def _fill_whole(kept: str, fill: Callable[[str], None]) -> bool:
     return os.path.isdir(kept)
 
 
-def _install(lines: list[str], target: str) -> None:
+def _install(lines: list[str], target: str, limit_s: float) -> None:
     import shutil
-    import subprocess
 
     uv = shutil.which("uv")
+    installer = "uv" if uv else "pip"
     command = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
     command += ["--no-deps", "--target", target, *lines]
     names = ", ".join(line.partition("==")[0].partition(" ")[0] for line in lines)
-    _say(f"installing {names} with {'uv' if uv else 'pip'}, which is built for this image")
+    _say(f"installing {names} with {installer}, which is built for this image")
     began = time.monotonic()
-    tail: list[str] = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace"
-    ) as process:
-        if process.stdout is not None:
-            for line in process.stdout:
-                tail = [*tail[1 - _TAIL_LINES :], line.rstrip()]
-                sys.stdout.write(line)
-    if process.returncode:
+    code, tail = _run(command, limit_s)
+    if code:
+        is_late = time.monotonic() - began >= limit_s
         raise DependencyInstallFailed(
-            f"{_find_failing(lines, tail)} could not be installed in the job.",
-            why=f"{'uv' if uv else 'pip'} said: " + "\n".join(tail),
-            fix="It has no wheel for this image, and building one failed: use an image that has it.",
+            f"{_find_failing(lines, tail)} could not be installed in the job"
+            f"{f': it took longer than {limit_s:g} s and was ended' if is_late else ''}.",
+            why=f"{installer} said: " + "\n".join(tail),
+            fix="Give it more time (install_limit_s=...), or use an image that has it."
+            if is_late
+            else "It has no wheel for this image, and building one failed: use an image that has it.",
             requirement=_find_failing(lines, tail),
         )
     _say(f"installed {names} in {time.monotonic() - began:.1f} s")
+
+
+def _run(command: list[str], limit_s: float) -> tuple[int, list[str]]:
+    """Runs a program with its output in the job's log; gives its exit code and the last lines."""
+    import signal
+    import subprocess
+    import threading
+
+    tail: list[str] = []
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # with the compilers that it starts it is one group, to be ended as one
+    ) as process:
+
+        def end() -> None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+        timer = threading.Timer(limit_s, end)
+        timer.start()
+        try:
+            if process.stdout is not None:
+                for line in process.stdout:
+                    tail = [*tail[1 - _TAIL_LINES :], line.rstrip()]
+                    sys.stdout.write(line)
+            process.wait()
+        finally:
+            timer.cancel()
+    return process.returncode, tail
 
 
 def _find_failing(lines: list[str], said: list[str]) -> str:

@@ -27,7 +27,7 @@ WORKDIR = "working_directory"
 PRE_EXECUTION = "pre_execution"
 """JSON ``{"commands": [...]}`` or ``{"name": ..., "script": text}``: what a shell runs before the function."""
 INSTALL = "install"
-"""JSON list of requirements that the job itself installs, because they can only be built there."""
+"""JSON: requirements that the job itself installs, because they can only be built there, and its time for that."""
 SOURCE_TEXTS = "source_texts"
 """JSON ``{filename: text}`` of code that is in no file (notebook cells), for tracebacks and ``inspect.getsource``."""
 

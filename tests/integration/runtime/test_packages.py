@@ -10,6 +10,7 @@ import pytest
 
 from sm_remote.errors import DependencyInstallFailed
 from sm_remote.runtime.packages import WARM_POOL_CACHE, provide_installed, provide_unpacked
+from tests.integration.runtime.driver import wait_for
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(tmp_path, unpacks, monkeyp
 @pytest.fixture
 def requirements(tmp_path):
     path = tmp_path / "requirements.json"
-    path.write_text(json.dumps(["mpi-thing==1.0", "other==2"]))
+    path.write_text(json.dumps({"requirements": ["mpi-thing==1.0", "other==2"], "limit_s": 60}))
     return str(path)
 
 
@@ -87,3 +88,31 @@ def test_with_uv_it_is_uv_that_installs(tmp_path, requirements, monkeypatch, cap
     said = capsys.readouterr().out
     assert f"--no-deps --target {tmp_path}/out mpi-thing==1.0 other==2" in said
     assert "sm_remote: environment: installed mpi-thing, other in 0." in said
+
+
+def test_an_installer_that_takes_too_long_is_ended_with_all_that_it_has_started(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "uv"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport subprocess, sys, time\n"
+        "print('Building mpi-thing', flush=True)\n"
+        f"child = subprocess.Popen([{sys.executable!r}, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(program.parent))
+    path = tmp_path / "requirements.json"
+    path.write_text(json.dumps({"requirements": ["mpi-thing==1.0"], "limit_s": 1.0}))
+    with pytest.raises(DependencyInstallFailed, match=r"mpi-thing==1\.0 .* took longer than 1 s") as caught:
+        provide_installed(str(path), "d", str(tmp_path / "out"))
+    assert "Building mpi-thing" in caught.value.why
+    assert "install_limit_s" in caught.value.fix
+    child = int(caught.value.why.split()[-1])
+    wait_for(lambda: not is_running(child))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -462,6 +463,61 @@ def test_a_required_editable_install_that_is_not_carried_as_source_becomes_a_whe
     code = f"import sys; sys.path.append({str(layer)!r}); import tiny; print(tiny.tree_pkg.VALUE)"
     answer = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "1"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A package in a repository of git, and its commit."""
+    tree = tmp_path / "repository"
+    tree.mkdir()
+    (tree / "pyproject.toml").write_text(
+        "[project]\nname = 'tree-pkg'\nversion = '7.1'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (tree / "backend.py").write_text(BACKEND)
+    (tree / "tree_pkg.py").write_text("VALUE = 1\n")
+    names = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    for command in (["init", "-q"], ["add", "."], [*names, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=tree, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tree, check=True, capture_output=True, text=True)
+    return tree, commit.stdout.strip()
+
+
+def test_a_package_of_a_repository_is_built_from_its_commit_and_stays_at_it(have, repository):
+    tree, commit = repository
+    lock, layer, _ = have([f"tree-pkg @ git+{tree.as_uri()}"])
+    assert (layer / "tree_pkg.py").read_text() == "VALUE = 1\n"
+    assert lock.find("tree-pkg").source is Source.INDEX
+    assert lock.find("tree-pkg").url.endswith(f"@{commit}")
+    (tree / "tree_pkg.py").write_text("VALUE = 2\n")
+    subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qam", "two"], cwd=tree, check=True)
+    assert have([f"tree-pkg @ git+{tree.as_uri()}"])[:2] == (lock, layer)
+
+
+def test_what_was_installed_from_a_repository_travels_by_its_installed_files(have_auto, install, repository):
+    tree, commit = repository
+    facts = {"url": tree.as_uri(), "vcs_info": {"vcs": "git", "commit_id": commit}}
+    install("tree-pkg", "7.1", files={"tree_pkg.py": ""}, extra_files={"direct_url.json": json.dumps(facts)})
+    shutil.rmtree(tree)
+    lock, _ = have_auto("tree_pkg")
+    assert sources(lock) == {"tree-pkg": ("7.1", Source.INSTALLED)}
+
+
+def test_what_a_mac_has_installed_is_resolved_for_linux(have_auto, install, publish, monkeypatch):
+    files = {f"tiny.cpython-{MINOR.replace('.', '')}-darwin.so": ""}
+    install(
+        "tiny", "1.5", files=files, extra_files={"WHEEL": "Tag: cp311-cp311-macosx_11_0_arm64\n"}, requires=("leaf",)
+    )
+    install("leaf", "1.0", files={"leaf.py": ""}, extra_files={"WHEEL": "Tag: py3-none-any\n"})
+    tag = f"cp{MINOR.replace('.', '')}-none-manylinux_2_17_x86_64"
+    publish("tiny", "1.5", requires=("leaf", "only-linux; sys_platform == 'linux'"), tag=tag)
+    publish("leaf", "1.0")
+    publish("only-linux", "4.0")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    lock, layer = have_auto("tiny", machine="x86_64", same_as_host=False)
+    assert {one.pin for one in lock.packages} == {"tiny==1.5", "leaf==1.0", "only-linux==4.0"}
+    assert lock.platform == "x86_64-manylinux_2_28"
+    assert not list(layer.rglob("*darwin*"))
 
 
 def test_for_another_machine_installed_versions_are_resolved_there(have_auto, install, publish):

@@ -158,6 +158,49 @@ def test_a_broken_uv_lock_is_refused_with_what_uv_says(tmp_path):
         read_dependencies(tmp_path)
 
 
+PYLOCK = """\
+lock-version = "1.0"
+requires-python = ">=3.10"
+[[packages]]
+name = "numpy"
+version = "2.2.6"
+marker = "python_full_version < '3.11'"
+index = "https://host/simple"
+[[packages]]
+name = "tool"
+vcs = {type = "git", url = "https://host/o/tool.git", commit-id = "0123", subdirectory = "py"}
+[[packages]]
+name = "mine"
+directory = {path = "../mine"}
+[[packages]]
+name = "other"
+archive = {url = "https://host/other-1.zip"}
+"""
+
+
+def test_a_pylock_is_read_as_its_exact_versions_and_places(tmp_path):
+    for name in ("pylock.toml", "pylock.dev.toml"):
+        (tmp_path / name).write_text(PYLOCK)
+        found = read(tmp_path / name)
+        assert found.lines == (
+            "numpy==2.2.6 ; python_full_version < '3.11'",
+            "tool @ git+https://host/o/tool.git@0123#subdirectory=py",
+            f"mine @ {(tmp_path.parent / 'mine').as_uri()}",
+            "other @ https://host/other-1.zip",
+        )
+        assert (found.options, found.requires_python) == ((), ">=3.10")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "lock-version = '2.0'\npackages = []", "lock-version = '1.0'\n[[packages]]\nname = 'x'", "lock-version ="],
+)
+def test_a_pylock_that_is_not_understood_is_refused(tmp_path, text):
+    (tmp_path / "pylock.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"pylock\.toml"):
+        read_dependencies(tmp_path / "pylock.toml")
+
+
 def test_an_environment_file_is_read_as_its_python_packages(tmp_path, caplog):
     (tmp_path / "environment.yml").write_text(
         dedent("""

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
 import logging
+import os
 import stat
 import sys
 
 import pytest
 
+from sm_remote.capture.choice import Choice
+from sm_remote.capture.fitting import TargetPlatform
+from sm_remote.capture.installer import fill_layer
+from sm_remote.capture.lock import Lock
+from sm_remote.capture.resolver import Question, compile_pins
 from sm_remote.capture.uv_program import build_uv_environment, index_arguments, list_indexes, parse_pip_settings, run_uv
 from sm_remote.errors import DependencyInstallFailed
 
@@ -99,3 +106,63 @@ def test_a_run_that_takes_a_while_is_said(fake_uv, caplog):
         run_uv(["x"], doing="Installing 2 packages")
     assert caplog.records[0].message == "Installing 2 packages for the job"
     assert "took" in caplog.records[-1].message
+
+
+RECORDS = """
+import json, pathlib
+arguments = sys.argv[1:]
+with open(pathlib.Path(__file__).with_name("runs"), "a") as file:
+    file.write(json.dumps(arguments) + "\\n")
+if "compile" in arguments:
+    if "--torch-backend" in arguments and FAILS:
+        print("the index of torch cannot be reached", file=sys.stderr)
+        sys.exit(1)
+    version = "2.9.0+cpu" if "--torch-backend" in arguments else "2.9.0"
+    pathlib.Path(arguments[arguments.index("--output-file") + 1]).write_text(f"torch=={version}\\n")
+"""
+
+
+@pytest.fixture
+def torch_runs(fake_uv, tmp_path, monkeypatch):
+    """Resolves and installs torch for a machine of a kind; gives what uv was called with and the lock's version."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name in [name for name in os.environ if name.startswith(("UV_", "PIP_")) and name != "PIP_CONFIG_FILE"]:
+        monkeypatch.delenv(name)
+
+    def run(*, has_gpu, fails=False):
+        fake_uv(RECORDS.replace("FAILS", str(fails)))
+        target = TargetPlatform(system="linux", machine="x86_64", glibc=(2, 28), is_host=False)
+        answer = compile_pins(Question(lines=("torch",), minor="3.11", target=target, has_gpu=has_gpu))
+        choice = Choice(lock=Lock(), fetched=answer.pins)
+        (tmp_path / "layer").mkdir(exist_ok=True)
+        fill_layer(choice, tmp_path / "layer", python="3.11", platform=target, has_gpu=has_gpu, limit_s=60)
+        runs = [json.loads(line) for line in (tmp_path / "bin" / "runs").read_text().splitlines()]
+        return answer.pins[0].version, [_backend_of(arguments) for arguments in runs]
+
+    return run
+
+
+def _backend_of(arguments):
+    kind = next(word for word in ("compile", "install") if word in arguments)
+    platform = arguments[arguments.index("--python-platform") + 1]
+    assert platform == "x86_64-manylinux_2_28"
+    return kind, arguments[arguments.index("--torch-backend") + 1] if "--torch-backend" in arguments else None
+
+
+@pytest.mark.slow
+def test_without_a_gpu_torch_is_resolved_and_installed_from_the_index_of_cpu_builds(torch_runs):
+    assert torch_runs(has_gpu=False) == ("2.9.0+cpu", [("compile", "cpu"), ("install", "cpu")])
+
+
+@pytest.mark.slow
+def test_with_a_gpu_torch_comes_from_the_ordinary_index(torch_runs):
+    assert torch_runs(has_gpu=True) == ("2.9.0", [("compile", None), ("install", None)])
+
+
+@pytest.mark.slow
+def test_where_the_index_of_cpu_builds_cannot_be_reached_the_ordinary_one_is_taken_and_that_is_said(torch_runs, caplog):
+    assert torch_runs(has_gpu=False, fails=True) == (
+        "2.9.0",
+        [("compile", "cpu"), ("compile", None), ("install", None)],
+    )
+    assert "The build of torch for a machine without GPU cannot be had" in caplog.text
