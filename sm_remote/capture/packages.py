@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,21 @@ def ensure_packages(plan: Plan, *, store: Store, home: Home, python: TargetPytho
     """
     if plan.requirements is None and not plan.environment.distributions and not plan.environment.editable:
         return Packages()
+    began = time.monotonic()
+    packages = _ensure(plan, store, home, python, limit_s)
+    carried = len(packages.lock.carried)
+    _logger.info(
+        "Environment of %s: %d package%s, %s, in %.2f s",
+        plan.target.name,
+        len(packages.lock.packages),
+        "" if len(packages.lock.packages) == 1 else "s",
+        f"{carried} of them in the layer {packages.key[:12]}" if packages.key else "none of them in a layer",
+        time.monotonic() - began,
+    )
+    return packages
+
+
+def _ensure(plan: Plan, store: Store, home: Home, python: TargetPython, limit_s: float) -> Packages:
     make_private(home.cache)
     mounts = isinstance(store, EmbeddedStore)
     target = find_platform(python, store_is_local=mounts)

@@ -33,7 +33,7 @@ def render_layers(layers: Sequence[Layer], *, now: datetime) -> str:
     ]
     total = sum(layer.freed_bytes for layer in layers)
     return render_table(("KEY", "SIZE", "BYTECODE", "USED", "PACKAGES"), rows) + (
-        f"{render_bytes(total)} are on disk for layers alone; the rest is linked to files of installed packages.\n"
+        f"{render_bytes(total)} are on disk for layers alone; the rest is linked to files that are elsewhere too.\n"
     )
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import platform
+import re
 import sys
 import tarfile
 import threading
@@ -165,6 +167,14 @@ def test_stores_that_cannot_be_mounted_get_the_layer_as_an_archive(home, here, i
     archive = store.objects[f"blobs/{captured[0].manifest.one(roles.LAYER_ARCHIVE).digest}"]
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         assert bytecode_name("leafy.py") in tar.getnames(), "an archive is made once, so it waits for the bytecode"
+
+
+def test_the_environment_is_a_step_that_says_what_it_made_and_how_long_it_took(capture, install, caplog):
+    install("leafy", files={"leafy.py": ""})
+    with caplog.at_level(logging.INFO, "sm_remote"):
+        key = capture(run_cell("def train():\n import leafy")["train"]).manifest.layer_key
+    (line,) = [line for line in caplog.messages if line.startswith("Environment of")]
+    assert re.fullmatch(rf"Environment of train: 1 package, 1 of them in the layer {key[:12]}, in \d+\.\d\d s", line)
 
 
 def test_the_source_of_cells_travels_for_tracebacks(capture, store):

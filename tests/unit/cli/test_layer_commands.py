@@ -41,7 +41,7 @@ def test_layers_are_a_table(tmp_path: Path, layers: Path) -> None:
         "cccccccccccc  2.0 KiB  complete  1 d ago     numpy, pandas, six and 1 more",
         "aaaaaaaaaaaa  2.0 KiB  0 %       2026-10-12  numpy, pandas, six and 1 more",
         "bbbbbbbbbbbb  2.0 KiB  0 %       2026-10-02  numpy, pandas, six and 1 more",
-        "6.0 KiB are on disk for layers alone; the rest is linked to files of installed packages.",
+        "6.0 KiB are on disk for layers alone; the rest is linked to files that are elsewhere too.",
     ]
 
 
