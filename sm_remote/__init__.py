@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         StorageError,
         SubmitError,
         TimedOut,
+        UndefinedName,
     )
     from sm_remote.executor import RemoteExecutor
     from sm_remote.image.definition import Image
@@ -65,6 +66,7 @@ __all__ = [
     "ConfigError",
     "CaptureError",
     "PreflightFailed",
+    "UndefinedName",
     "StorageError",
     "CorruptBlob",
     "CheckpointError",
@@ -124,3 +126,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What ``%load_ext sm_remote`` calls: registers the magics ``%%remote`` and ``%remote``."""
+    from sm_remote.notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What ``%unload_ext sm_remote`` calls."""
+    from sm_remote.notebook.extension import unload
+
+    unload(shell)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sized
@@ -12,30 +11,26 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
 from sm_remote.capture.function import bind_call, check_runnable, display_name
-from sm_remote.errors import RemoteError
 from sm_remote.executor import create_job
 from sm_remote.jobs.announcement import announce_many
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.beside import run_in_thread
+from sm_remote.jobs.foreground import say, see_through
 from sm_remote.jobs.image_choice import choose_image
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
-from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.spot import describe_spot
 from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
-from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
+from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
 else:
     from typing_extensions import Unpack
-
-logger = logging.getLogger("sm_remote")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +65,7 @@ class RemoteFunction(Generic[P, T]):
         settings = resolve_settings(self._arguments)
         job: Job[T] = create_job(self._func, args, kwargs, settings)
         try:
-            error = _see_through(job, settings)
+            error = see_through(job, settings)
         except KeyboardInterrupt:
             interrupt_jobs([job], settings.on_interrupt)
             raise
@@ -116,7 +111,7 @@ class RemoteFunction(Generic[P, T]):
         limit = max_parallel_jobs if max_parallel_jobs is not None else settings.max_parallel_jobs
         total = _count(iterables)
         if settings.stream_logs and total != 0:
-            _say(announce_many(connect_with(settings), settings, limit=limit))
+            say(announce_many(connect_with(settings), settings, limit=limit))
         return run_many(
             lambda args: create_job(self._func, args, {}, settings),
             zip(*iterables, strict=False),
@@ -187,7 +182,7 @@ class AsyncRemoteFunction(RemoteFunction[P, T]):
         job: Job[T] = await run_in_thread(create_job, self._func, args, kwargs, settings)
         given_up = threading.Event()
         try:
-            error = await run_in_thread(_see_through, job, settings, given_up)
+            error = await run_in_thread(see_through, job, settings, given_up)
         except asyncio.CancelledError:  # Ctrl-C too: asyncio.run() and notebooks cancel what they run
             given_up.set()
             interrupt_jobs([job], settings.on_interrupt)
@@ -245,46 +240,6 @@ class _Decorator:
             return func.options(**self._settings)
         kind = AsyncRemoteFunction if inspect.iscoroutinefunction(func) else RemoteFunction
         return kind(func, self._settings)
-
-
-def _see_through(
-    job: Job[Any], settings: ResolvedSettings, given_up: threading.Event | None = None
-) -> BaseException | None:
-    """Submits a job, streams its log and returns what it raised, if anything."""
-    spec = job._spec
-    job._submit()
-    if settings.stream_logs:
-        for line in describe_spot(spec, settings) if spec is not None else ():
-            _say(f"sm_remote: {line}")
-        if settings.target == "sagemaker":
-            _say(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
-        _stream(job, given_up or threading.Event())
-    return super(Job, job).exception()
-
-
-def _stream(job: Job[Any], given_up: threading.Event) -> None:
-    try:
-        api = job._connection.training_jobs
-        for line in follow_log(api, job.name, follow=True, on_wait=lambda: _say(_describe_waiting(job))):
-            if given_up.is_set():
-                return
-            _say(line)
-    except RemoteError as error:
-        # Trouble with the log must not cost the value.
-        logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
-
-
-def _describe_waiting(job: Job[Any]) -> str:
-    text = f"sm_remote: training job {job.name} waits for capacity"
-    if job._connection.target == "local":
-        text += ": other jobs take up this machine, see `sm-remote jobs --status InProgress`"
-    return text
-
-
-def _say(line: str) -> None:
-    # Looked up at each line: notebooks and tests replace sys.stdout.
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _count(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -15,6 +15,7 @@ from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.many import check_limit
 from sm_remote.jobs.plain_errors import raise_plainly
+from sm_remote.jobs.results import conclude
 from sm_remote.jobs.submit import prepare_function
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 
@@ -23,9 +24,21 @@ T = TypeVar("T")
 
 
 def create_job(
-    func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], settings: ResolvedSettings
+    func: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    settings: ResolvedSettings,
+    *,
+    conclude: Callable[..., Any] = conclude,
 ) -> Job[T]:
     """Captures and uploads a call and returns its job, which is not submitted yet.
+
+    Args:
+        func: What is called.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        settings: Of this call.
+        conclude: What makes the job's value of its end; see `jobs.results.conclude`.
 
     Raises:
         TypeError: The arguments do not fit the function.
@@ -35,7 +48,7 @@ def create_job(
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
     spec, lock = prepare_function(func, args, kwargs, settings, connection)
-    return Job(spec.name, connection, spec=spec, lock=lock)
+    return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude)
 
 
 class RemoteExecutor(Executor):

@@ -13,6 +13,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from sm_remote.capture.imports import import_candidates
+from sm_remote.runtime.cell import Cell
 
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _EFFECTS = ("CALL", "PRECALL", "STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE", "RETURN_VALUE", "RETURN_CONST", "RAISE")
@@ -28,6 +29,8 @@ def list_certain_imports(func: object) -> tuple[str, ...]:
     """
     while isinstance(func, (partial, MethodType)):
         func = func.func if isinstance(func, partial) else func.__func__
+    if isinstance(func, Cell):
+        return tuple(dict.fromkeys(_scan(func.compile(), "")))
     if not isinstance(func, FunctionType):
         return ()
     package = func.__globals__.get("__package__") or ""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from sm_remote.errors import CaptureError
+from sm_remote.runtime.cell import Cell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,9 @@ class Target:
 
     @property
     def call(self) -> str:
-        """The manifest's word for how to call it: ``plain`` or ``async``."""
+        """The manifest's word for how to call it: ``plain``, ``async`` or ``cell``."""
+        if isinstance(self.func, Cell):
+            return "cell"
         return "async" if self.is_async else "plain"
 
 

@@ -22,6 +22,7 @@ import cloudpickle
 
 from sm_remote.capture.imports import global_names, scan_code
 from sm_remote.capture.modules import MAIN_MODULES, Origin, locate
+from sm_remote.runtime.cell import Cell
 from sm_remote.wire.digest import BlobRef, Sink, digest_bytes
 from sm_remote.wire.payload import BufferCallback, pickle_value
 from sm_remote.wire.pickler import ValuePickler
@@ -121,6 +122,8 @@ class NotingPickler(ValuePickler):
                 self._notes.module_objects.add(obj.__name__)
         elif isinstance(obj, type):
             self._note_class(obj)
+        elif kind is Cell:
+            self._note_cell(obj)
         elif kind is _CACHED_FUNCTION and not is_importable(obj):
             return _reduce_cached_function(obj)
         else:
@@ -140,6 +143,10 @@ class NotingPickler(ValuePickler):
         for name, value in variables_of(func):
             self._notes.because.setdefault(id(value), f"variable '{name}' used by {func.__qualname__}()")
         return None
+
+    def _note_cell(self, cell: Cell) -> None:
+        for name in scan_code(cell.compile(), ""):
+            self._notes.note(name, "imported in the cell")
 
     def _note_class(self, kind: type) -> None:
         self._known_types.add(kind)

@@ -15,7 +15,6 @@ from typing import Literal
 from sm_remote.capture.credentials import redact
 from sm_remote.errors import ConfigError
 
-Dependencies = Sequence[str] | str | os.PathLike[str] | None
 _FIX = 'Use "auto", None, a list such as ["pandas>=2"], or the path of a requirements.txt, pyproject.toml, uv.lock, '
 _FIX += "pylock.toml, environment.yml or a script with inline metadata."
 
@@ -48,6 +47,12 @@ class Requirements:
         """The lines without credentials."""
         return tuple(redact(line) for line in self.lines)
 
+    def __str__(self) -> str:
+        return self.origin  # the lines may hold credentials
+
+
+Dependencies = Requirements | Sequence[str] | str | os.PathLike[str] | None
+
 
 def read_dependencies(dependencies: Dependencies) -> Literal["auto"] | Requirements | None:
     """Reads the setting.
@@ -55,6 +60,8 @@ def read_dependencies(dependencies: Dependencies) -> Literal["auto"] | Requireme
     Raises:
         ConfigError: It is of another kind, or the file cannot be read.
     """
+    if isinstance(dependencies, Requirements):
+        return dependencies
     if dependencies is None or dependencies == "":
         return None
     if dependencies in ("auto", "auto_capture"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from sm_remote.home import find_home
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.plain_errors import raise_plainly
+from sm_remote.jobs.results import conclude
 from sm_remote.settings import ResolvedSettings, resolve_settings
 
 SEARCHED = 500
@@ -44,13 +45,13 @@ def attach(name: str, *, target: str | None = None) -> Job[Any]:
     return attach_through(connection, name)
 
 
-def attach_through(connection: Connection, name: str) -> Job[Any]:
-    """`attach`, over a connection that is there."""
+def attach_through(connection: Connection, name: str, *, conclude: Callable[..., Any] = conclude) -> Job[Any]:
+    """`attach`, over a connection that is there; `conclude` makes the job's value of its end."""
     try:
         description = connection.training_jobs.describe(name)
     except JobNotFound as error:
         raise _explain_not_found(connection, name) from error
-    job: Job[Any] = Job(name, connection)
+    job: Job[Any] = Job(name, connection, conclude=conclude)
     job._attach(description)
     return job
 

@@ -6,7 +6,7 @@ import concurrent.futures
 import logging
 import sys
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,6 +74,7 @@ class Job(Future[T]):
         spec: TrainingJobSpec | None = None,
         lock: JobLock | None = None,
         pauses_s: Sequence[float] = LOOK_AGAIN_AFTER_S,
+        conclude: Callable[..., Any] = conclude,
     ) -> None:
         super().__init__()
         self.name = name
@@ -88,6 +89,7 @@ class Job(Future[T]):
         self.add_done_callback(lambda _: self._started.set())
         self._arn: str | None = None
         self._pauses = iter(pauses_s)
+        self._read_end = conclude
         self._trouble_told = False
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ class Job(Future[T]):
             with reaching():
                 tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
                 store = self._connection.open_store(end.output_uri)
-            value = conclude(end, store=store, tail=tail)
+            value = self._read_end(end, store=store, tail=tail)
         except OutOfReachError as error:
             self._look_again(end, error.__cause__)
         except BaseException as error:  # noqa: BLE001 - whatever the job raised is the future's

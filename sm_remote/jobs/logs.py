@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.spec import SecondaryStatus
 from sm_remote.wire.launch import read_manifest_digest
-from sm_remote.wire.marker import split_marker
+from sm_remote.wire.marker import DisplayMark, split_display, split_marker
 
 HOLD_S = 10.0
 SHARED_HOLD_S = 0.25
@@ -26,6 +26,23 @@ def follow_log(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[str]:
+    """`follow_output` as lines alone: what a cell displayed is the plain text of it."""
+    for entry in follow_output(api, name, follow=follow, on_wait=on_wait, sleep=sleep, clock=clock):
+        if isinstance(entry, str):
+            yield entry
+        elif entry.kind in ("show", "update"):
+            yield from entry.text.splitlines()
+
+
+def follow_output(
+    api: TrainingJobs,
+    name: str,
+    *,
+    follow: bool,
+    on_wait: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[str | DisplayMark]:
     """Yields a job's lines without their newlines; each host's in order, prefixed ``[algo-2]`` with several hosts.
 
     Args:
@@ -35,6 +52,9 @@ def follow_log(
         on_wait: Called once if the job waits for capacity; it has no log until that has an end.
         sleep: For tests.
         clock: For tests.
+
+    Yields:
+        Lines, and between them the places at which a cell displayed something.
     """
     holds = api.session.holds_requests
     tokens: dict[str, str | None] = {}
@@ -63,9 +83,8 @@ def follow_log(
                 closed.add(stream)
             prefix = f"[{_find_host(stream)}] " if several else ""
             for line in page.lines:
-                shown = _strip_marker(line, manifest_digest)
-                if shown is not None:
-                    yield prefix + shown
+                for entry in _read_line(line, manifest_digest):
+                    yield prefix + entry if isinstance(entry, str) else entry
         everything_read = bool(tokens) and closed == set(tokens)
         if not follow:
             if not got_any:
@@ -98,12 +117,18 @@ def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:
     return api.read_log(first[-1], from_head=False, limit=lines).lines
 
 
-def _strip_marker(line: str, manifest_digest: str | None) -> str | None:
-    """The line without our own record of the outcome, which may stand behind a text that had no newline."""
-    found = None if manifest_digest is None else split_marker(line, manifest_digest)
-    if found is None:
-        return line
-    return found[0] or None
+def _read_line(line: str, manifest_digest: str | None) -> Iterator[str | DisplayMark]:
+    """The line without our own marks, which may stand behind a text that had no newline."""
+    if manifest_digest is None:
+        yield line
+        return
+    displayed = split_display(line, manifest_digest)
+    found = displayed or split_marker(line, manifest_digest)
+    before = line if found is None else found[0]
+    if before or found is None:
+        yield before
+    if displayed is not None:
+        yield displayed[1]
 
 
 def _find_host(stream: str) -> str:

@@ -99,11 +99,21 @@ def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequenc
         if read_manifest_digest(description.arguments) is None and description.status is TrainingJobStatus.COMPLETED:
             return None  # a job that is no function has no value
         raise _explain_failure(description, tail)
-    path = _fetch_outcome(description, store, marker)
-    header = read_header(path)
+    path, header = open_outcome(description, store, marker)
     if header.kind == "value":
         return _load_value(description, path, header)
     raise _rebuild_exception(description, path, header)
+
+
+def open_outcome(description: TrainingJobDescription, store: Store, marker: BlobRef) -> tuple[Path, OutcomeHeader]:
+    """Fetches an outcome, checks it against the job's own record, and reads its header.
+
+    Raises:
+        OutcomeMissing: It is absent or altered.
+        OutOfReachError: The store did not answer.
+    """
+    path = _fetch_outcome(description, store, marker)
+    return path, read_header(path)
 
 
 def _fetch_outcome(description: TrainingJobDescription, store: Store, marker: BlobRef) -> Path:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import sm_remote.wire.pickler  # noqa: F401 - cloudpickle, which loading and writing need, before the fork too
 from sm_remote.errors import CorruptBlob, JobFailed
@@ -26,7 +26,10 @@ from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_
 from sm_remote.wire.digest import BlobRef, HashingWriter
 from sm_remote.wire.layout import FUNCTION_VARIABLE, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
-from sm_remote.wire.outcome_writer import write_exception, write_value
+from sm_remote.wire.outcome_writer import write_cell, write_exception, write_value
+
+if TYPE_CHECKING:
+    from sm_remote.runtime.cell import CellEnd
 
 INTERRUPTED_EXIT_CODE = 143
 """As of a process that SIGTERM has ended."""
@@ -36,14 +39,25 @@ REFUSED_EXIT_CODE = 13
 _INTERRUPTED = "Interrupted: the job was told to end (SIGTERM) before its function had come to its end."
 
 
-def run_and_exit(
-    manifest: Manifest, workspace: str, report_to: int, *, publishes: bool, unblock: Iterable[signal.Signals]
-) -> NoReturn:
+class Job(NamedTuple):
+    """What is to be run.
+
+    Attributes:
+        manifest: Its objects.
+        digest: The manifest's own.
+        workspace: A private directory to unpack into.
+    """
+
+    manifest: Manifest
+    digest: str
+    workspace: str
+
+
+def run_and_exit(job: Job, report_to: int, *, publishes: bool, unblock: Iterable[signal.Signals]) -> NoReturn:
     """Runs the job's function in this process and ends it, whatever happens.
 
     Args:
-        manifest: What to run.
-        workspace: A private directory to unpack into.
+        job: What to run.
         report_to: The pipe to the supervisor.
         publishes: Whether this host writes an outcome.
         unblock: The signals that the supervisor has held back.
@@ -54,7 +68,7 @@ def run_and_exit(
         output = watch_stdout()
         with suppress(Exception):  # there may be no stderr
             faulthandler.enable()
-        report = _run_and_report(manifest, workspace, publishes=publishes)
+        report = _run_and_report(job, publishes=publishes)
         flush_streams()
         report = replace(report, unfinished_line=output is not None and output.unfinished)
         os.write(report_to, report.to_json())
@@ -64,9 +78,9 @@ def run_and_exit(
         os._exit(exit_code)
 
 
-def _run_and_report(manifest: Manifest, workspace: str, *, publishes: bool) -> Report:
+def _run_and_report(job: Job, *, publishes: bool) -> Report:
     try:
-        return _Runner(manifest, workspace, publishes=publishes).run()
+        return _Runner(job, publishes=publishes).run()
     except Exception as problem:  # noqa: BLE001 - a fault of ours, or of an object that breaks whatever looks at it
         return Report(exit_code=1, failure=f"sm_remote: the runtime failed: {type(problem).__name__}: {problem}"[:1000])
 
@@ -81,9 +95,8 @@ def _run_exit_handlers() -> None:
 class _Runner:
     """One run of a job's function."""
 
-    def __init__(self, manifest: Manifest, workspace: str, *, publishes: bool) -> None:
-        self._manifest = manifest
-        self._workspace = workspace
+    def __init__(self, job: Job, *, publishes: bool) -> None:
+        self._manifest, self._digest, self._workspace = job
         self._publishes = publishes
         self._pid = os.getpid()
         self._started = time.time()
@@ -93,6 +106,10 @@ class _Runner:
         """Loads and runs the function, and writes its outcome."""
         phase = "load"
         try:
+            if self._manifest.call == "cell":
+                from sm_remote.runtime.cell import enter_cell
+
+                enter_cell(self._digest)
             call = load_call(self._manifest, self._workspace)
             phase = "run"
             os.environ.setdefault(FUNCTION_VARIABLE, self._manifest.function_name)
@@ -106,6 +123,8 @@ class _Runner:
         if _was_interrupted():
             # The function has left its loop early: what it returned is not its value.
             return Report(exit_code=INTERRUPTED_EXIT_CODE, failure=_INTERRUPTED)
+        if self._manifest.call == "cell":
+            return self._report_cell(value)
         return self._report_value(value)
 
     def _settle(self) -> None:
@@ -130,6 +149,37 @@ class _Runner:
             refused = self._explain_result(value, error)
             refused.__cause__ = error
             return self._report_exception(refused, phase="result")
+
+    def _report_cell(self, end: CellEnd) -> Report:
+        from sm_remote.runtime.cell_result import collect_result
+        from sm_remote.runtime.display import screen
+
+        error = end.error
+        if error is not None:
+            screen().mark_raised()
+            if isinstance(error, MemoryError):
+                _release_frames(error)
+            _print_traceback(error)
+        try:
+            result = collect_result(end)
+            cell = {**result.describe(), "shown": screen().list_places()}
+            failure, description = self._describe(error)
+            with _OutcomeFile() as file:
+                write_cell(file.writer, result.names, cell, self._facts(), **description)
+                outcome = file.writer.ref() if self._publishes else None
+        except Exception as problem:  # noqa: BLE001 - the values' own __reduce__ may raise anything
+            return self._report_exception(error or problem, phase="run" if error else "result")
+        return Report(exit_code=0 if error is None else 1, outcome=outcome, failure=failure)
+
+    def _describe(self, error: BaseException | None) -> tuple[str, dict[str, Any]]:
+        """The failure's text and what the outcome says of what a cell raised; nothing where it raised nothing."""
+        if error is None:
+            return "", {}
+        from sm_remote.runtime import failure
+
+        pickles, note = failure.pickle_chain(error)
+        described = {**failure.describe_exception(error, phase="run"), "note": note}
+        return failure.render_failure(error), {"description": described, "pickles": pickles}
 
     def _explain_result(self, value: Any, error: Exception) -> JobFailed:
         from sm_remote.wire.unpicklable import find_unpicklable

@@ -18,7 +18,7 @@ from typing import NoReturn
 from sm_remote.runtime.environment import is_publisher, set_environment
 from sm_remote.runtime.memory import ControlGroup
 from sm_remote.runtime.report import Report
-from sm_remote.runtime.run import run_and_exit
+from sm_remote.runtime.run import Job, run_and_exit
 from sm_remote.wire.digest import digest_bytes
 from sm_remote.wire.layout import CHANNEL, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
@@ -64,7 +64,7 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
     publishes = is_publisher()
     group = ControlGroup()
     kills_before = group.count_oom_kills()
-    ending = _run_child(manifest, workspace, publishes=publishes)
+    ending = _run_child(Job(manifest, manifest_digest, workspace), publishes=publishes)
     report = ending.report
     if report is None:
         killed = ending.exit_code == -signal.SIGKILL and group.count_oom_kills() > kills_before
@@ -88,7 +88,7 @@ def _read_manifest(digest: str) -> Manifest:
     return Manifest.from_json(content)
 
 
-def _run_child(manifest: Manifest, workspace: str, *, publishes: bool) -> Ending:
+def _run_child(job: Job, *, publishes: bool) -> Ending:
     """Forks, and waits for the child while passing signals on to it."""
     os.makedirs(os.path.dirname(_published()), exist_ok=True)
     _discard_outcome()
@@ -100,7 +100,7 @@ def _run_child(manifest: Manifest, workspace: str, *, publishes: bool) -> Ending
     child = os.fork()
     if child == 0:
         os.close(reader)
-        run_and_exit(manifest, workspace, writer, publishes=publishes, unblock=_FORWARDED)
+        run_and_exit(job, writer, publishes=publishes, unblock=_FORWARDED)
 
     def forward(number: int, _: FrameType | None) -> None:
         with suppress(ProcessLookupError):

@@ -1,6 +1,7 @@
 """What a person can choose, and where each choice came from.
 
-Lowest first: the default, the user's file, the project's file, the environment, the notebook, the call's own argument.
+Lowest first: the default, the user's file, the project's file, the environment, the notebook, the session, the call's
+own argument.
 """
 
 from sm_remote.settings.files import find_project_file, find_user_file
@@ -8,6 +9,7 @@ from sm_remote.settings.notebook import read_notebook_settings, set_notebook_set
 from sm_remote.settings.resolve import resolve_settings
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import SettingDescription, Settings, check_names, describe_settings
+from sm_remote.settings.session import read_session_settings, set_session_settings
 
 __all__ = [
     "ResolvedSettings",
@@ -18,6 +20,8 @@ __all__ = [
     "find_project_file",
     "find_user_file",
     "read_notebook_settings",
+    "read_session_settings",
     "resolve_settings",
     "set_notebook_settings",
+    "set_session_settings",
 ]

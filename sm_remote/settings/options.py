@@ -45,6 +45,7 @@ class RemoteOptions(TypedDict, total=False):
     tags: Mapping[str, str] | Sequence[tuple[str, str]]
     enable_network_isolation: bool
     stream_logs: bool
+    cell_limit_bytes: int
     on_interrupt: Literal["stop", "detach"]
     max_parallel_jobs: int
     install_limit_s: float

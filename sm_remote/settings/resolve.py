@@ -13,6 +13,7 @@ from sm_remote.settings.files import find_project_file, find_user_file, read_pro
 from sm_remote.settings.notebook import read_notebook_settings
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import check_values, environment_variable, read_defaults
+from sm_remote.settings.session import read_session_settings
 
 DEFAULT_LOCAL_INSTANCE_TYPE = "ml.m5.large"
 _WHOLE_HOST = {"local": largest_cpu_type, "local_gpu": largest_gpu_type}
@@ -64,6 +65,7 @@ def _read_sources(
         yield "notebook", read_notebook_settings()
     else:
         yield "notebook", check_values(notebook, origin="The notebook")
+    yield "session", read_session_settings()
     given = {name: value for name, value in arguments.items() if value is not None or name == "dependencies"}
     yield "argument", check_values(given, origin="argument")
 

@@ -20,8 +20,8 @@ class ResolvedSettings:
         whole_host: Whether ``instance_type`` was "local" or "local_gpu": then it names a type that is larger than
             hosts are, and the local service gives as much of it as this machine has.
         gpu: Whether it was "local_gpu".
-        origins: For each setting "default", the path of a file, the name of an environment variable, "notebook" or
-            "argument".
+        origins: For each setting "default", the path of a file, the name of an environment variable, "notebook",
+            "session" (the magic ``%remote``) or "argument".
     """
 
     target: Literal["local", "sagemaker"]
@@ -55,6 +55,7 @@ class ResolvedSettings:
     tags: Mapping[str, str]
     enable_network_isolation: bool
     stream_logs: bool
+    cell_limit_bytes: int
     on_interrupt: Literal["stop", "detach"]
     max_parallel_jobs: int
     install_limit_s: float

@@ -149,6 +149,11 @@ class Settings(HasTraits):
     tags = Tags("a table of texts by key, or a list of pairs", help="Tags of the job.")
     enable_network_isolation = Flag(default=False, help="Whether the job's container has no network.")
     stream_logs = Flag(default=True, help="Whether a blocking call prints the job's log as it comes.")
+    cell_limit_bytes = Whole(
+        least=1,
+        default=1_000_000_000,
+        help="A %%remote cell that would send or give back more than this is asked about first: --yes goes on.",
+    )
     on_interrupt = Choice(
         *("stop", "detach"), default="stop", help="What an interrupt of a blocking call does to its job."
     )
@@ -189,6 +194,7 @@ class SettingDescription:
     default: Any
     environment_variable: str
     choices: tuple[str, ...]
+    is_flag: bool
 
 
 def describe_settings() -> tuple[SettingDescription, ...]:
@@ -280,6 +286,7 @@ def _describe(name: str, kind: Kind) -> SettingDescription:
         default=read_defaults()[name],
         environment_variable=environment_variable(name),
         choices=kind.words if isinstance(kind, Choice) else (),
+        is_flag=isinstance(kind, Flag),
     )
 
 

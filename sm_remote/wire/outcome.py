@@ -4,6 +4,7 @@ Layout::
 
     SMROUT01 | length of the JSON u64, little endian | JSON | pad to 64 | payload, absent where nothing was pickled
 
+The outcome of a cell also has the names that it assigned, as the payload of its value, or behind that of its exception.
 The JSON can be read without trusting anybody; loading the object unpickles, so the file's digest must have been
 checked against the job's log first. Writing is in `wire.outcome_writer`, which the job needs and the client does not.
 """
@@ -14,7 +15,7 @@ import json
 import os
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,6 +76,8 @@ class OutcomeHeader:
         note: Why the exception is not in the payload, where it is not.
         sources: Texts of the user's files that the frames are in.
         payload_offset: Where the payload starts in the file.
+        cell: What a notebook's cell displayed and assigned, as `runtime.cell_result` writes it; None of a function.
+        exception_end: Where the payload of a cell's exception ends; at its start where there is none.
     """
 
     kind: Literal["value", "exception"]
@@ -90,6 +93,13 @@ class OutcomeHeader:
     note: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     payload_offset: int = 0
+    cell: Mapping[str, Any] | None = None
+    exception_end: int = 0
+
+    @property
+    def names_offset(self) -> int:
+        """Where the payload with a cell's names starts in the file."""
+        return align(self.exception_end)
 
 
 def read_header(path: PathLike | int) -> OutcomeHeader:
@@ -131,7 +141,8 @@ def load_object(path: PathLike, header: OutcomeHeader) -> Any:
         return load_value(path, offset=header.payload_offset)
     if not header.pickled:
         raise LookupError(header.note or "the exception was not pickled")
-    pickles = load_value(path, offset=header.payload_offset)
+    end = None if header.cell is None else header.exception_end
+    pickles = load_value(path, offset=header.payload_offset, end=end)
     raised = pickle.loads(pickles[0])  # noqa: S301 - the docstring demands a verified file
     current = raised
     for link, content in zip(header.chain[1:], pickles[1:], strict=True):
@@ -144,6 +155,24 @@ def load_object(path: PathLike, header: OutcomeHeader) -> Any:
             current.__context__ = successor
         current = successor
     return raised
+
+
+def load_names(path: PathLike, header: OutcomeHeader, *, loads: Callable[..., Any] = pickle.loads) -> dict[str, Any]:
+    """Unpickles the names that a cell assigned, also of one that raised. Verify the file first.
+
+    Args:
+        path: The file; it must not be changed while the values live.
+        header: As `read_header` gave it.
+        loads: Unpickles in ``pickle.loads``'s place.
+
+    Raises:
+        LookupError: The outcome is not a cell's.
+        Exception: Whatever unpickling raises.
+    """
+    if header.cell is None:
+        raise LookupError("the outcome is not that of a cell")
+    names: dict[str, Any] = load_value(path, offset=header.names_offset, loads=loads)
+    return names
 
 
 def load_outcome(path: PathLike) -> Any:
@@ -181,6 +210,8 @@ def _parse_header(content: dict[str, Any], *, payload_offset: int) -> OutcomeHea
         note=content.get("note"),
         sources=content.get("sources", {}),
         payload_offset=payload_offset,
+        cell=content.get("cell"),
+        exception_end=payload_offset + content.get("exception_bytes", 0),
     )
 
 

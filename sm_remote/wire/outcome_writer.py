@@ -40,14 +40,58 @@ def write_exception(
         pickles: For each exception of the chain its pickle, or None where it cannot be pickled.
         facts: As for `write_value`.
     """
-    pickled = bool(pickles) and pickles[0] is not None
+    content = _describe(description, pickles)
+    _write_header(file, {**facts, **content})
+    if content["pickled"]:
+        # Each exception has a pickle of its own: one that cannot be rebuilt does not spoil the others.
+        pickle_value(tuple(pickles), file, pickler=_plain_pickler)
+
+
+def write_cell(
+    file: Sink,
+    names: Any,
+    cell: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    description: Mapping[str, Any] | None = None,
+    pickles: Sequence[bytes | None] = (),
+) -> None:
+    """Writes the outcome of a cell, whether it raised or not.
+
+    Args:
+        file: Where to.
+        names: What it assigned, a `Namespace`; streamed.
+        cell: What the header says of it; JSON.
+        facts: As for `write_value`.
+        description: What it raised, as for `write_exception`; None where it raised nothing.
+        pickles: As for `write_exception`.
+
+    Raises:
+        Exception: Whatever pickling the names raises.
+    """
+    if description is None:
+        _write_header(file, {**facts, "kind": "value", "cell": cell})
+    else:
+        import io
+
+        exception = io.BytesIO()
+        content = _describe(description, pickles)
+        if content["pickled"]:
+            pickle_value(tuple(pickles), exception, pickler=_plain_pickler)
+        size_bytes = exception.tell()
+        exception.write(bytes(-size_bytes % ALIGNMENT))
+        _write_header(file, {**facts, **content, "cell": cell, "exception_bytes": size_bytes})
+        file.write(exception.getbuffer())
+    pickle_value(names, file)
+
+
+def _describe(description: Mapping[str, Any], pickles: Sequence[bytes | None]) -> dict[str, Any]:
+    """What the header says of an exception."""
     chain = [
         {**link, "pickled": content is not None} for link, content in zip(description["chain"], pickles, strict=True)
     ]
-    _write_header(file, {**facts, **description, "kind": "exception", "chain": chain, "pickled": pickled})
-    if pickled:
-        # Each exception has a pickle of its own: one that cannot be rebuilt does not spoil the others.
-        pickle_value(tuple(pickles), file, pickler=_plain_pickler)
+    pickled = bool(pickles) and pickles[0] is not None
+    return {**description, "kind": "exception", "chain": chain, "pickled": pickled}
 
 
 def _plain_pickler(file: Any, *, buffer_callback: Any) -> pickle.Pickler:

@@ -96,19 +96,28 @@ def pickle_value(
     return tuple(external)
 
 
-def load_value(path: PathLike, *, find_buffer: Callable[[str], PathLike] | None = None, offset: int = 0) -> Any:
+def load_value(
+    path: PathLike,
+    *,
+    find_buffer: Callable[[str], PathLike] | None = None,
+    offset: int = 0,
+    end: int | None = None,
+    loads: Callable[..., Any] = pickle.loads,
+) -> Any:
     """Unpickles a payload whose file (and whose external buffers) the caller has verified.
 
     Args:
         path: The file; it must not be changed while the value lives.
         find_buffer: Gives the file of an external buffer's digest.
         offset: Where in the file the payload starts; a multiple of `ALIGNMENT`.
+        end: Where it ends; by default with the file.
+        loads: Unpickles in ``pickle.loads``'s place.
 
     Raises:
         ValueError: It is no payload.
         Exception: Whatever unpickling raises.
     """
-    view = _map(path)
+    view = _map(path)[:end]
     index = _read_index(view, offset)
     buffers: list[memoryview] = []
     for kind, start, length, digest in index.entries:
@@ -119,7 +128,7 @@ def load_value(path: PathLike, *, find_buffer: Callable[[str], PathLike] | None 
         else:
             buffers.append(_map(find_buffer(digest.hex())))
     body = view[index.body_offset : index.body_offset + index.body_bytes]
-    return pickle.loads(body, buffers=buffers)  # noqa: S301 - the caller has verified it, as the docstring demands
+    return loads(body, buffers=buffers)  # the caller has verified it, as the docstring demands
 
 
 def scan_globals(source: PathLike | bytes, *, most_opcodes: int | None = None) -> frozenset[tuple[str, str]]:

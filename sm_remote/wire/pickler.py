@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import ChainMap
+from types import FunctionType
 from typing import Any
 
 import cloudpickle
 
 from sm_remote.wire.digest import Sink
 from sm_remote.wire.exceptions import reduce_exception
+from sm_remote.wire.namespace import Namespace, enter_home, leave_globals_out, rebuild_namespace
 from sm_remote.wire.payload import BufferCallback
 
 PROTOCOL = 5
@@ -25,6 +27,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
             # The C pickler looks this up once, so it has to be there before its own __init__ runs.
             self.dispatch_table = ChainMap(storage_reducers(), cloudpickle.Pickler.dispatch_table)
         super().__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
+        self._home: dict[str, Any] | None = None
 
     def reducer_override(self, obj: Any) -> Any:
         """Called by pickle for every object that is no plain builtin."""
@@ -32,4 +35,11 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
             reduced = reduce_exception(obj)
             if reduced is not NotImplemented:
                 return reduced
+        elif isinstance(obj, Namespace):
+            # Before the values, which are pickled after this has returned.
+            self._home = obj.home
+            enter_home(self, obj.home)
+            return rebuild_namespace, (obj.names,)
+        elif self._home is not None and isinstance(obj, FunctionType) and obj.__globals__ is self._home:
+            return leave_globals_out(super().reducer_override(obj))
         return super().reducer_override(obj)

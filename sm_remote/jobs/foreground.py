@@ -1,0 +1,72 @@
+"""A job that its caller waits for: submitted, its output passed on as it comes, its end awaited."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sm_remote.errors import RemoteError
+from sm_remote.jobs.job import Job
+from sm_remote.jobs.logs import follow_output
+from sm_remote.jobs.spot import describe_spot
+from sm_remote.settings import ResolvedSettings
+from sm_remote.wire.marker import DisplayMark
+
+logger = logging.getLogger("sm_remote")
+
+Take = Callable[[str | DisplayMark], None]
+
+
+def say(entry: str | DisplayMark) -> None:
+    """Writes a line to stdout; of what a cell displays its plain text."""
+    if isinstance(entry, str):
+        # Looked up at each line: notebooks and tests replace sys.stdout.
+        sys.stdout.write(entry + "\n")
+        sys.stdout.flush()
+    elif entry.text and entry.kind in ("show", "update"):
+        sys.stdout.write(entry.text + "\n")
+
+
+def see_through(
+    job: Job[Any], settings: ResolvedSettings, given_up: threading.Event | None = None, take: Take = say
+) -> BaseException | None:
+    """Submits a job, streams its output and returns what it raised, if anything.
+
+    Args:
+        job: One that was not submitted yet, or that was attached to.
+        settings: Whether and how to stream.
+        given_up: Set where nobody waits any more.
+        take: What is done with each line, and with each place at which a cell displays something.
+    """
+    spec = job._spec
+    job._submit()
+    if settings.stream_logs:
+        for line in describe_spot(spec, settings) if spec is not None else ():
+            take(f"sm_remote: {line}")
+        if settings.target == "sagemaker":
+            take(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
+        stream_output(job, given_up or threading.Event(), take)
+    return super(Job, job).exception()
+
+
+def stream_output(job: Job[Any], given_up: threading.Event, take: Take) -> None:
+    """Passes a job's output on until its end; trouble with the log is a warning."""
+    try:
+        api = job._connection.training_jobs
+        for entry in follow_output(api, job.name, follow=True, on_wait=lambda: take(_describe_waiting(job))):
+            if given_up.is_set():
+                return
+            take(entry)
+    except RemoteError as error:
+        # Trouble with the log must not cost the value.
+        logger.warning("The log of %s cannot be followed any further: %s", job.name, error)
+
+
+def _describe_waiting(job: Job[Any]) -> str:
+    text = f"sm_remote: training job {job.name} waits for capacity"
+    if job._connection.target == "local":
+        text += ": other jobs take up this machine, see `sm-remote jobs --status InProgress`"
+    return text

@@ -1,0 +1,1 @@
+"""The notebook's side of `sm_remote`: the magics `%%remote` and `%remote`."""
