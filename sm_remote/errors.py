@@ -4,7 +4,7 @@
     ├── ConfigError (ValueError)      a setting or an argument of ours is wrong: nothing was sent
     ├── CaptureError (TypeError)      the function or an argument cannot travel: nothing was sent
     │   ├── PreflightFailed           a module that it needs would not be there in the job
-    │   └── UndefinedName (NameError) a cell reads a name that neither it nor the notebook has
+    │   └── UndefinedName (NameError)  a cell reads a name that neither it nor the notebook has
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
     ├── CheckpointError               a checkpoint cannot be saved or taken up
