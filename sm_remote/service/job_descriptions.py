@@ -6,10 +6,11 @@ Source: API_DescribeTrainingJob, API_TrainingJobSummary. Times are seconds since
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 from sm_remote.service.api_model import load_model
+from sm_remote.service.billing import find_bill
+from sm_remote.service.job_rules import DEFAULT_MAX_RUNTIME_S
 from sm_remote.service.records import JobRecord
 
 _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
@@ -20,7 +21,9 @@ def describe_job(record: JobRecord) -> dict[str, Any]:
     echoed = {name: record.request[name] for name in _echoed_members() if name in record.request}
     return {
         **dict.fromkeys(_SWITCHES, False),
+        "ProfilingStatus": "Disabled",
         **echoed,
+        "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME_S, **echoed["StoppingCondition"]},
         **summarize_job(record),
         "SecondaryStatusTransitions": _render_transitions(record),
         **_render_end(record),
@@ -70,10 +73,9 @@ def _render_end(record: JobRecord) -> dict[str, Any]:
             {"MetricName": metric.name, "Value": metric.value, "Timestamp": metric.timestamp}
             for metric in record.metrics
         ]
-    if record.training_started_at is not None and record.training_ended_at is not None:
-        # Never 0: the SageMaker SDK divides by it.
-        seconds = max(1, math.ceil(record.training_ended_at - record.training_started_at))
-        members["TrainingTimeInSeconds"] = members["BillableTimeInSeconds"] = seconds
+    bill = find_bill(record)
+    if bill is not None:
+        members |= {"TrainingTimeInSeconds": bill.training_s, "BillableTimeInSeconds": bill.billable_s}
     return members
 
 

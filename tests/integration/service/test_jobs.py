@@ -316,6 +316,42 @@ def test_a_job_that_is_not_there_is_refused_in_sagemakers_words(client):
         }
 
 
+EVERYTHING = {
+    "HyperParameters": {"lr": "0.1"},
+    "Environment": {"A": "b"},
+    "RetryStrategy": {"MaximumRetryAttempts": 3},
+    "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},
+    "ExperimentConfig": {"ExperimentName": "e", "TrialName": "t", "RunName": "r"},
+    "CheckpointConfig": {"S3Uri": "s3://sm-remote-local/c", "LocalPath": "/opt/ml/checkpoints"},
+    "DebugHookConfig": {"S3OutputPath": "s3://bucket/debug", "CollectionConfigurations": [{"CollectionName": "w"}]},
+    "DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}],
+    "TensorBoardOutputConfig": {"S3OutputPath": "s3://bucket/tb", "LocalPath": "/opt/ml/output/tensorboard"},
+    "ProfilerConfig": {"S3OutputPath": "s3://bucket/p", "ProfilingIntervalInMilliseconds": 500},
+    "EnableInterContainerTrafficEncryption": True,
+    "EnableManagedSpotTraining": True,
+    "RemoteDebugConfig": {"EnableRemoteDebug": False},
+    "InfraCheckConfig": {"EnableInfraCheck": True},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+    "OutputDataConfig": {"S3OutputPath": "s3://sm-remote-local/jobs", "CompressionType": "NONE", "KmsKeyId": "key"},
+}
+
+
+def test_a_description_has_all_that_the_request_said_and_list_tags_its_tags(client):
+    request = build_request(**EVERYTHING, Tags=[{"Key": "team", "Value": "vision"}])
+    arn = client.create_training_job(**request)["TrainingJobArn"]
+    description = wait_for_end(client, "fit-1")
+    tags = request.pop("Tags")
+    assert {name: description[name] for name in request} == request
+    assert description["ProfilingStatus"] == "Disabled"
+    assert client.list_tags(ResourceArn=arn)["Tags"] == tags
+    assert description["BillableTimeInSeconds"] <= description["TrainingTimeInSeconds"]
+
+
+def test_a_description_says_how_long_a_job_may_run_that_did_not_say_it(client):
+    client.create_training_job(**build_request() | {"StoppingCondition": {}})
+    assert wait_for_end(client, "fit-1")["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+
+
 def refusal(client, **members) -> str:
     with pytest.raises(ClientError) as caught:
         client.create_training_job(**build_request(**members))
