@@ -10,6 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sm_remote.service.engine import Mount
+from sm_remote.service.objects import ObjectError
+
+
+class InputBrokenError(ObjectError):
+    """The job did not get all of its input: it fails with that reason, however its container ended."""
 
 
 class Companion(Protocol):
@@ -40,5 +45,6 @@ class Companion(Protocol):
         """The container has ended: flushes and ends. Bounded in time; harmless when repeated or never started.
 
         Raises:
+            InputBrokenError: An input broke off while the container ran.
             ObjectError: Not everything could be flushed; a job that would have ended well fails with that reason.
         """

@@ -1,7 +1,13 @@
-"""One object of S3 becomes a file: in one request where that is enough, in parts at a time where it is large."""
+"""One object of S3, read to its end although the connection may break off.
+
+As a file: in one request where that is enough, in several parts at a time where it is large. As a stream: from where
+it broke off, of the very same object.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,19 @@ def download(client: Any, bucket: str, key: str, target: Path) -> None:
         BotoCoreError: The connection broke off again and again.
         OSError: The file cannot be written.
     """
+    broken = _find_broken()
+    for left in reversed(range(_TRIES)):
+        try:
+            _download_once(client, bucket, key, target)
+        except broken:
+            if not left:
+                raise
+        else:
+            return
+
+
+def _find_broken() -> tuple[type[Exception], ...]:
+    """What says that an answer broke off; botocore itself tries again only until its first byte has come."""
     # Imported here: no job of the embedded store needs it.
     from botocore.exceptions import (
         ConnectionClosedError,
@@ -28,15 +47,7 @@ def download(client: Any, bucket: str, key: str, target: Path) -> None:
         ResponseStreamingError,
     )
 
-    for left in reversed(range(_TRIES)):
-        try:
-            _download_once(client, bucket, key, target)
-        except (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-            # botocore itself tries again only until the first byte of an answer has come.
-            if not left:
-                raise
-        else:
-            return
+    return ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 
 def _download_once(client: Any, bucket: str, key: str, target: Path) -> None:
@@ -46,6 +57,36 @@ def _download_once(client: Any, bucket: str, key: str, target: Path) -> None:
         body.close()
         client.download_file(bucket, key, str(target))
         return
-    with body, target.open("wb") as file:
+    with closing(body), target.open("wb") as file:
         for chunk in body.iter_chunks(_CHUNK_BYTES):
             file.write(chunk)
+
+
+def open_stream(client: Any, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
+    """An object's size and content.
+
+    Raises:
+        ClientError: S3 refuses; while it is read, also because the object is another one by now.
+        BotoCoreError: The connection broke off again and again; while it is read, too.
+    """
+    answer = client.get_object(Bucket=bucket, Key=key)
+    return int(answer["ContentLength"]), _read_on(client, {"Bucket": bucket, "Key": key}, answer)
+
+
+def _read_on(client: Any, address: dict[str, str], answer: Any) -> Iterator[bytes]:
+    broken = _find_broken()
+    etag, size_bytes, done, failures = answer["ETag"], answer["ContentLength"], 0, 0
+    while True:
+        try:
+            with closing(answer["Body"]) as body:
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    done += len(chunk)
+                    failures = 0
+                    yield chunk
+        except broken:
+            failures += 1
+            if failures == _TRIES:
+                raise
+        if done >= size_bytes:
+            return
+        answer = client.get_object(**address, Range=f"bytes={done}-", IfMatch=etag)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sm_remote.service import failures
 from sm_remote.service.attempts import container_name
-from sm_remote.service.companions import Companion
+from sm_remote.service.companions import Companion, InputBrokenError
 from sm_remote.service.containers import render_first_lines
 from sm_remote.service.engine import EngineError
 from sm_remote.service.follower import Follower, Mail
@@ -43,6 +43,7 @@ class HostRun:
         host: Which one.
         tree: Its directories.
         container: Its container's name.
+        broken_input: Why the job did not get all of its input, once `finish_companions` has found that out.
     """
 
     def __init__(self, workshop: Workshop, record: JobRecord, host: Host, post: Callable[[Mail], None]) -> None:
@@ -54,6 +55,7 @@ class HostRun:
         self._log: LogSpool | None = None
         self._follower: Follower | None = None
         self._signalled = False
+        self.broken_input: str | None = None
         self._companions: tuple[Companion, ...] = build_companions(record, host, self.tree, workshop, self.say)
 
     @property
@@ -136,6 +138,8 @@ class HostRun:
         for companion in self._companions:
             try:
                 companion.finish()
+            except InputBrokenError as error:
+                self.broken_input = failures.render_download_failure(str(error))
             except ObjectError as error:
                 failure = failure or failures.render_upload_failure(str(error))
         return failure

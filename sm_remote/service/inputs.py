@@ -20,11 +20,13 @@ class Input:
 
     Attributes:
         bucket: Where it is.
+        bucket_name: What URIs call it.
         key: Its key there.
         relative: Its path below the channel's directory.
     """
 
     bucket: Bucket
+    bucket_name: str
     key: str
     relative: str
 
@@ -41,14 +43,14 @@ def list_inputs(source: Mapping[str, Any], buckets: Buckets) -> Iterator[Input]:
         prefix, paths = parse_manifest(bucket.read(uri.key))
         named = buckets.find(prefix)
         for path in paths:
-            yield Input(bucket=named, key=prefix.key + path, relative=path)
+            yield Input(bucket=named, bucket_name=prefix.bucket, key=prefix.key + path, relative=path)
     elif source["S3DataType"] == "AugmentedManifestFile":
         yield from _list_augmented(uri, source.get("AttributeNames", ()), buckets)
     else:
         base = uri.key[: uri.key.rfind("/") + 1]
         for key in bucket.list_keys(uri.key):
             if not key.endswith("/"):
-                yield Input(bucket=bucket, key=key, relative=key[len(base) :])
+                yield Input(bucket=bucket, bucket_name=uri.bucket, key=key, relative=key[len(base) :])
 
 
 def _list_augmented(uri: ObjectUri, attribute_names: Any, buckets: Buckets) -> Iterator[Input]:
@@ -58,10 +60,10 @@ def _list_augmented(uri: ObjectUri, attribute_names: Any, buckets: Buckets) -> I
     there, so this is our choice.
     """
     bucket = buckets.find(uri)
-    yield Input(bucket=bucket, key=uri.key, relative=uri.key.rpartition("/")[2])
+    yield Input(bucket=bucket, bucket_name=uri.bucket, key=uri.key, relative=uri.key.rpartition("/")[2])
     seen = set()
     for record in parse_augmented_manifest(bucket.read(uri.key), attribute_names):
         for part in record:
             if isinstance(part, ObjectUri) and part not in seen:
                 seen.add(part)
-                yield Input(bucket=buckets.find(part), key=part.key, relative=part.key)
+                yield Input(bucket=buckets.find(part), bucket_name=part.bucket, key=part.key, relative=part.key)

@@ -102,10 +102,6 @@ _UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         lambda request: request.get("ResourceConfig", {}).get("InstanceCount", 1) > 1,
         "The local training service runs a training job on one instance.",
     ),
-    (
-        lambda request: "Pipe" in _list_modes(request),
-        "The local training service does not implement Pipe mode.",
-    ),
 )
 _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
     (
@@ -122,11 +118,6 @@ _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         "The local training service does not implement S3DataType Converse, which is for serverless jobs",
     ),
 )
-
-
-def _list_modes(request: _Request) -> list[str]:
-    default = (request.get("AlgorithmSpecification") or {}).get("TrainingInputMode", "File")
-    return [channel.get("InputMode", default) for channel in request.get("InputDataConfig", ())]
 
 
 def _data_type(channel: _Request) -> str | None:

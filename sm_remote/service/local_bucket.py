@@ -16,8 +16,10 @@ from pathlib import Path
 
 from sm_remote.errors import StorageError
 from sm_remote.home import LOCAL_BUCKET, Home, make_private
-from sm_remote.service.objects import ObjectError
+from sm_remote.service.objects import ObjectError, StoredStream
 from sm_remote.storage.embedded import EmbeddedStore
+
+_CHUNK_BYTES = 1 << 20
 
 
 class LocalBucket:
@@ -40,6 +42,12 @@ class LocalBucket:
         """See `Bucket`."""
         with _explained(key):
             return self._store.get(key)
+
+    def stream(self, key: str) -> StoredStream:
+        """See `Bucket`."""
+        with _explained(key):
+            path = self._store.fetch(key)
+            return StoredStream(size_bytes=path.stat().st_size, chunks=_read_chunks(path, key))
 
     def place(self, key: str, target: Path) -> None:
         """See `Bucket`."""
@@ -82,6 +90,12 @@ class LocalBucket:
         with _explained(prefix):
             directory = self._store.local_path(prefix.rstrip("/"))
             return directory if prefix.endswith("/") and directory.is_dir() else None
+
+
+def _read_chunks(path: Path, key: str) -> Iterator[bytes]:
+    with _explained(key), path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -49,6 +49,19 @@ def is_plain_path(key: str) -> bool:
     return not key.startswith("/") and "\0" not in key and not {"..", "."} & set(key.split("/"))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredStream:
+    """An object that is read piece by piece.
+
+    Attributes:
+        size_bytes: All of it.
+        chunks: Its content; may raise `ObjectError`.
+    """
+
+    size_bytes: int
+    chunks: Iterator[bytes]
+
+
 class Bucket(Protocol):
     """The few things that a job's inputs and outputs ask of a place for objects; all raise `ObjectError`."""
 
@@ -61,6 +74,9 @@ class Bucket(Protocol):
 
     def read(self, key: str) -> bytes:
         """An object's whole content."""
+
+    def stream(self, key: str) -> StoredStream:
+        """An object's content, of which little is in memory at a time."""
 
     def place(self, key: str, target: Path) -> None:
         """Makes an object a file that nobody may write; its directory exists, the file does not."""

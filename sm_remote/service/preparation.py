@@ -14,6 +14,7 @@ from sm_remote.service.containers import build_container, find_host_share
 from sm_remote.service.engine import EngineError, ImageMissing
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
+from sm_remote.service.pipes import build_pipes
 from sm_remote.service.records import JobRecord
 from sm_remote.service.usage import USAGE_SUFFIX, UsageCompanion
 from sm_remote.service.working_tree import WorkingTree
@@ -36,7 +37,9 @@ def build_companions(
         checkpoints = build_checkpoints(record.request, tree, shop.buckets, say)
     except ObjectError as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
-    return (*checkpoints, _build_usage(record, host, tree, shop))
+    container = container_name(record.name, record.attempt, host.name)
+    pipes = build_pipes(record.request, host, tree, shop.home, lambda: shop.engine.stop(container, 0.0))
+    return (*checkpoints, *pipes, _build_usage(record, host, tree, shop))
 
 
 def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:

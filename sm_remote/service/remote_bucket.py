@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sm_remote.service.downloads import download
-from sm_remote.service.objects import ObjectError
+from sm_remote.service.downloads import download, open_stream
+from sm_remote.service.objects import ObjectError, StoredStream
 
 _CONNECTIONS = 50
 """Enough for all downloads of two jobs at a time; botocore's own 10 would be opened and closed again and again."""
@@ -37,6 +37,13 @@ class RemoteBucket:
             body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
             return body
 
+    def stream(self, key: str) -> StoredStream:
+        """See `Bucket`."""
+        uri = f"s3://{self._name}/{key}"
+        with translated_errors(uri):
+            size_bytes, chunks = open_stream(self._client, self._name, key)
+        return StoredStream(size_bytes=size_bytes, chunks=_translate(uri, chunks))
+
     def place(self, key: str, target: Path) -> None:
         """See `Bucket`."""
         self.copy(key, target)
@@ -60,6 +67,11 @@ class RemoteBucket:
     def find_directory(self, prefix: str) -> Path | None:
         """See `Bucket`; S3 has no directories."""
         return None
+
+
+def _translate(uri: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    with translated_errors(uri):
+        yield from chunks
 
 
 @contextmanager

@@ -330,7 +330,7 @@ class Attempt:
         if not takes_no_time(record.request):
             return self._record_exits()
         failure = self._finish_companions()
-        failure = publish(record, [self._only_host().tree], self._shop) or failure
+        failure = self._find_broken_input() or publish(record, [self._only_host().tree], self._shop) or failure
         self._shop.reach("publish.before_terminal")
 
         def finish(record: JobRecord, now: float) -> JobRecord:
@@ -344,7 +344,7 @@ class Attempt:
         trees = {name: host.tree for name, host in self._hosts.items()}
         flush_failure = self._finish_companions()
         # What the job did wrong is its reason; that its output could not be written either comes second.
-        reason = find_reason(record, trees, self._shop)
+        reason = self._find_broken_input() or find_reason(record, trees, self._shop)
         upload_failure = publish(record, list(trees.values()), self._shop) or flush_failure
         self._shop.reach("publish.before_terminal")
         return self._change(lambda record, now: with_end(with_artifacts(record), reason or upload_failure, now))
@@ -353,6 +353,10 @@ class Attempt:
         """Has everything flushed that lies beside the containers, or says why that failed."""
         found = [host.finish_companions() for host in self._hosts.values()]
         return next((failure for failure in found if failure), None)
+
+    def _find_broken_input(self) -> str | None:
+        """Why a host did not get all of its input: nothing that the job did afterwards counts."""
+        return next((host.broken_input for host in self._hosts.values() if host.broken_input), None)
 
     def _merge_metrics(self, record: JobRecord) -> tuple[Metric, ...]:
         return merge_metrics(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import os
 import signal
 
@@ -13,15 +12,12 @@ from sm_remote.home import LOCAL_BUCKET, Home, find_home
 from tests.engines import record_interpreter
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, wait_for_end, wait_until
+from tests.user_jobs import build_python_job
 
 BUCKET = "service-checkpoints"
-ROOT = """
-import os, pathlib, time
-ml = pathlib.Path(os.environ.get("SM_REMOTE_ML_ROOT", "/opt/ml"))
-here = ml / "checkpoints"
-"""
+HERE = 'here = ml / "checkpoints"\n'
 TRAIN = (
-    ROOT
+    HERE
     + """
 import json
 assert json.loads((ml / "input/config/checkpointconfig.json").read_text()) == {"LocalPath": "/opt/ml/checkpoints"}
@@ -33,7 +29,7 @@ for epoch in range(done + 1, done + 3):
 """
 )
 WAIT_FOR_UPLOAD = (
-    ROOT
+    HERE
     + """
 (here / "deep").mkdir()
 (here / "deep/1.pt").write_text("one")
@@ -50,17 +46,8 @@ time.sleep(600)
 )
 
 
-def build_job(name: str, code: str, image: str, uri: str, **config: str):
-    packed = bz2.compress(code.encode()).hex()
-    pieces = [packed[start : start + 200] for start in range(0, len(packed), 200)]
-    # An argument holds 256 characters at most.
-    unpack = "import sys, bz2; exec(bz2.decompress(bytes.fromhex(''.join(sys.argv[1:]))))"
-    algorithm = {
-        "TrainingImage": image,
-        "ContainerEntrypoint": ["python3", "-c"],
-        "ContainerArguments": [unpack, *pieces],
-    }
-    return build_request(name, AlgorithmSpecification=algorithm, CheckpointConfig={"S3Uri": uri, **config})
+def build_job(name: str, code: str, image: str, uri: str):
+    return build_python_job(name, code, image, CheckpointConfig={"S3Uri": uri})
 
 
 def list_stored(home, prefix: str) -> dict[str, str]:
@@ -107,7 +94,7 @@ def test_a_service_that_was_killed_goes_on_with_the_checkpoints_of_a_running_job
     client, home, image = user
     name, prefix = f"killed-{engine}", f"killed-{engine}"
     code = (
-        ROOT
+        HERE
         + """
 for name in ("kept", "deleted"):
     (here / name).write_text(name)

@@ -386,7 +386,6 @@ def test_an_empty_prefix_is_refused_in_sagemakers_words(client):
         ({"StoppingCondition": {"MaxWaitTimeInSeconds": 100}}, "It is only supported when EnableManagedSpotTraining"),
         ({"EnableManagedSpotTraining": True}, "It must be present and be greater than or equal to"),
         ({"AlgorithmSpecification": {"AlgorithmName": "xgboost"}}, "Exactly one of TrainingImage and AlgorithmName"),
-        ({"AlgorithmSpecification": {"TrainingInputMode": "Pipe"}, "InputDataConfig": [train_channel()]}, "Pipe mode"),
         ({"InputDataConfig": [train_channel("s3://sm-remote-local/../x")]}, "1.member.dataSource.s3DataSource.s3Uri'"),
         ({"OutputDataConfig": {"S3OutputPath": "s3://sm-remote-local/../../x"}}, "at 'outputDataConfig.s3OutputPath'"),
         ({"OutputDataConfig": {"S3OutputPath": "https://bucket/x"}}, "at 'outputDataConfig.s3OutputPath'"),

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 from botocore.response import StreamingBody
 
-from sm_remote.service.downloads import download
+from sm_remote.service.downloads import download, open_stream
 
 
 class BreakingClient:
@@ -19,13 +19,16 @@ class BreakingClient:
         self.breaks = breaks
         self.in_parts: list[str] = []
         self.size_bytes = len(content)
+        self.ranges: list[str] = []
 
-    def get_object(self, Bucket: str, Key: str):
-        content = self.content
+    def get_object(self, Bucket: str, Key: str, Range: str = "bytes=0-", IfMatch: str = "tag"):
+        self.ranges.append(Range)
+        content = self.content[int(Range.removeprefix("bytes=").removesuffix("-")) :]
+        promised = self.size_bytes if len(content) == len(self.content) else len(content)
         if self.breaks:
             self.breaks -= 1
             content = content[: len(content) // 2]
-        return {"ContentLength": self.size_bytes, "Body": StreamingBody(io.BytesIO(content), self.size_bytes)}
+        return {"ContentLength": promised, "ETag": "tag", "Body": StreamingBody(io.BytesIO(content), promised)}
 
     def download_file(self, bucket: str, key: str, name: str) -> None:
         self.in_parts.append(key)
@@ -46,3 +49,17 @@ def test_a_large_object_is_read_in_parts(tmp_path):
     client.size_bytes = 65 << 20
     download(client, "b", "k", tmp_path / "a")
     assert client.in_parts == ["k"]
+
+
+def test_a_stream_that_breaks_off_goes_on_from_there():
+    client = BreakingClient(b"0123456789", breaks=2)
+    size_bytes, chunks = open_stream(client, "b", "k")
+    assert (size_bytes, b"".join(chunks)) == (10, b"0123456789")
+    assert client.ranges == ["bytes=0-", "bytes=5-", "bytes=7-"]
+
+
+def test_a_stream_that_never_gets_on_is_an_error():
+    client = BreakingClient(b"0", breaks=99)
+    _, chunks = open_stream(client, "b", "k")
+    with pytest.raises(IncompleteReadError):
+        list(chunks)
