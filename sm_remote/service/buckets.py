@@ -24,11 +24,11 @@ class Buckets:
         self._make_client = make_client
         self._client: Any = None
 
-    def find(self, uri: ObjectUri) -> Bucket:
-        """The bucket of a URI."""
+    def find(self, uri: ObjectUri, *, kms_key_id: str | None = None) -> Bucket:
+        """The bucket of a URI; what is put into one of S3 is encrypted with the key, where one is given."""
         if uri.bucket == LOCAL_BUCKET:
             return self._local
         if self._client is None:
             with translated_errors(str(uri)):
                 self._client = self._make_client()
-        return RemoteBucket(self._client, uri.bucket)
+        return RemoteBucket(self._client, uri.bucket, kms_key_id=kms_key_id)

@@ -44,7 +44,7 @@ def publish_outputs(
         ObjectError: They cannot be written, or a link in them leads out.
     """
     output = find_output(request, job_name)
-    bucket = buckets.find(output)
+    bucket = buckets.find(output, kms_key_id=request["OutputDataConfig"].get("KmsKeyId"))
     # Once its outcome was taken, a container may still run: its own directories are not looked at again.
     found = [tree.taken if tree.taken.outcome.exists() else tree for tree in trees]
     for parts in zip(*(list_trees(tree.model, tree.output_data) for tree in found), strict=True):

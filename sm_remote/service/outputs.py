@@ -97,19 +97,23 @@ def publish_files(trees: Sequence[OutputTree], bucket: Bucket, output: ObjectUri
         bucket.publish(source, output.join(tree.prefix, member.relative).key)
 
 
-def _merge(trees: Sequence[OutputTree]) -> Iterator[tuple[OutputTree, Member]]:
-    """What lies below several trees, each path once: the first tree's.
+def _merge(trees: Sequence[OutputTree]) -> list[tuple[OutputTree, Member]]:
+    """What lies below several trees, in order of paths: where two have the same one, the first tree's.
 
-    What lies below a path that is no directory in an earlier tree is left out with it.
+    What lies below a path that is no directory in an earlier tree is left out with it. On SageMaker the last writer
+    wins, in an order that is undefined; here the first host always comes last.
     """
-    taken: dict[PurePosixPath, bool] = {}
+    found: dict[PurePosixPath, tuple[OutputTree, Member]] = {}
     for tree in trees:
         for member in walk_tree(tree):
             path = PurePosixPath(member.relative)
-            if path in taken or any(not taken.get(parent, True) for parent in path.parents):
-                continue
-            taken[path] = stat.S_ISDIR(member.status.st_mode)
-            yield tree, member
+            if path not in found and not any(parent in found and _is_plain(found[parent]) for parent in path.parents):
+                found[path] = (tree, member)
+    return [found[path] for path in sorted(found, key=lambda path: path.parts)]
+
+
+def _is_plain(found: tuple[OutputTree, Member]) -> bool:
+    return not stat.S_ISDIR(found[1].status.st_mode)
 
 
 def walk_tree(tree: OutputTree) -> Iterator[Member]:

@@ -19,9 +19,11 @@ class RemoteBucket:
 
     is_remote = True
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, kms_key_id: str | None = None) -> None:
         self._client = client
         self._name = name
+        # Source: API_OutputDataConfig, KmsKeyId. Without it the bucket's own encryption applies.
+        self._put = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """See `Bucket`."""
@@ -57,7 +59,7 @@ class RemoteBucket:
     def publish(self, source: Path, key: str) -> None:
         """See `Bucket`."""
         with translated_errors(f"s3://{self._name}/{key}"):
-            self._client.upload_file(str(source), self._name, key)
+            self._client.upload_file(str(source), self._name, key, ExtraArgs=self._put)
 
     def delete(self, key: str) -> None:
         """See `Bucket`."""

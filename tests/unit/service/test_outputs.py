@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from sm_remote.service.buckets import Buckets
 from sm_remote.service.local_bucket import LocalBucket
 from sm_remote.service.objects import ObjectError, ObjectUri
 from sm_remote.service.outputs import list_trees, publish_archive, publish_files
@@ -122,3 +123,80 @@ def test_collecting_a_second_time_collects_what_is_left(model, files):
     files()
     (model.directory / "b").write_bytes(b"b")
     assert files() == {"a": b"a", "b": b"b"}
+
+
+class TestSeveralHosts:
+    """The trees of all hosts become one."""
+
+    @pytest.fixture
+    def hosts(self, tmp_path):
+        trees = []
+        for name in ("algo-1", "algo-2"):
+            tree, _ = list_trees(tmp_path / name / "model", tmp_path / name / "data")
+            tree.directory.mkdir(parents=True)
+            trees.append(tree)
+        return trees
+
+    @pytest.fixture
+    def stored(self, bucket_directory):
+        def list_stored() -> dict[str, bytes]:
+            base = bucket_directory / "jobs/fit/output/model"
+            return {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
+
+        return list_stored
+
+    def write(self, tree, relative: str, text: str) -> None:
+        path = tree.directory / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    @pytest.mark.parametrize("archived", [True, False])
+    def test_they_are_merged_and_the_first_one_wins_a_clash(
+        self, hosts, home, bucket_directory, stored, tmp_path, archived
+    ):
+        self.write(hosts[0], "same", "first")
+        self.write(hosts[1], "same", "last")
+        self.write(hosts[0], "only-first/x", "1")
+        self.write(hosts[1], "only-last/y", "2")
+        self.write(hosts[0], "clash", "a file here")
+        self.write(hosts[1], "clash/inner", "a directory there")
+        self.write(hosts[0], "other/inner", "a directory here")
+        self.write(hosts[1], "other", "a file there")
+        wanted = {
+            "same": b"first",
+            "only-first/x": b"1",
+            "only-last/y": b"2",
+            "clash": b"a file here",
+            "other/inner": b"a directory here",
+        }
+        if not archived:
+            publish_files(hosts, LocalBucket(home), OUTPUT, lambda: None)
+            assert stored() == wanted
+            return
+        publish_archive(hosts, LocalBucket(home), OUTPUT, tmp_path)
+        with tarfile.open(bucket_directory / "jobs/fit/output/model.tar.gz") as archive:
+            names = archive.getnames()
+            assert names == sorted(names, key=lambda name: name.split("/"))
+            files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+        assert files == wanted
+
+
+def test_what_is_put_into_s3_is_encrypted_with_the_key_of_the_request(tmp_path, home):
+    class Client:
+        def __init__(self) -> None:
+            self.put: list[tuple] = []
+
+        def upload_file(self, *arguments, ExtraArgs):
+            self.put.append((*arguments, ExtraArgs))
+
+    client = Client()
+    buckets = Buckets(home, lambda: client)
+    (tmp_path / "w").write_text("w")
+    uri = ObjectUri(bucket="b", key="k")
+    buckets.find(uri, kms_key_id="alias/mine").publish(tmp_path / "w", "k")
+    buckets.find(uri).publish(tmp_path / "w", "k")
+    path = str(tmp_path / "w")
+    assert client.put == [
+        (path, "b", "k", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/mine"}),
+        (path, "b", "k", {}),
+    ]
