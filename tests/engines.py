@@ -59,7 +59,6 @@ class Bench:
             mounts=mounts,
             cpus=1,
             memory_bytes=memory_bytes,
-            gpus=0,
             network=network,
             scratch=scratch,
             labels={"sm_remote.instance": self.instance, "sm_remote.job": name, "sm_remote.attempt": "1"},

@@ -34,6 +34,7 @@ class AttemptRecord:
         number: From 1 on.
         started_at: When it got its capacity.
         streams: Each host's log stream, such as ``algo-1-1700000000``.
+        gpus: The numbers of the GPUs that each host has.
         container_started_at: When the containers ran; None before.
         ended_at: When the containers had ended; None before.
         end: Set, durably, before any signal is sent; None for an attempt that ends together with its job.
@@ -43,6 +44,7 @@ class AttemptRecord:
     number: int
     started_at: float
     streams: Mapping[str, str]
+    gpus: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     container_started_at: float | None = None
     ended_at: float | None = None
     end: AttemptEnd | None = None
@@ -65,7 +67,9 @@ def container_name(job_name: str, attempt: int, host: str) -> str:
     return f"smr-{job_name}-a{attempt}-{host}"
 
 
-def plan_attempt(earlier: Sequence[AttemptRecord], hosts: Sequence[str], now: float) -> AttemptRecord:
+def plan_attempt(
+    earlier: Sequence[AttemptRecord], hosts: Sequence[str], gpus: Mapping[str, tuple[int, ...]], now: float
+) -> AttemptRecord:
     """The next attempt, with log streams that no earlier one has."""
     number = len(earlier) + 1
     second = int(now)
@@ -73,14 +77,16 @@ def plan_attempt(earlier: Sequence[AttemptRecord], hosts: Sequence[str], now: fl
         # Streams are named by the second, and an attempt may be over within one.
         used = earlier[-1].streams.values()
         second = max(second, *(int(stream.rpartition("-")[2]) + 1 for stream in used))
-    return AttemptRecord(number=number, started_at=now, streams={host: f"{host}-{second}" for host in hosts})
+    streams = {host: f"{host}-{second}" for host in hosts}
+    return AttemptRecord(number=number, started_at=now, streams=streams, gpus=gpus)
 
 
 def load_attempt(detail: Mapping[str, Any]) -> AttemptRecord:
     """An attempt from its JSON."""
     exits = {host: ContainerExit(**ended) for host, ended in detail["exits"].items()}
+    gpus = {host: tuple(numbers) for host, numbers in detail["gpus"].items()}
     end = AttemptEnd(detail["end"]) if detail["end"] else None
-    return AttemptRecord(**{**detail, "exits": exits, "end": end})
+    return AttemptRecord(**{**detail, "exits": exits, "gpus": gpus, "end": end})
 
 
 def load_only_attempt(detail: dict[str, Any]) -> tuple[AttemptRecord, ...]:

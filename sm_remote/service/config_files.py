@@ -16,12 +16,14 @@ from sm_remote.service.checkpoint_config import find_local_path
 from sm_remote.service.hosts import Host
 
 
-def write_config(directory: Path, request: Mapping[str, Any], *, host: Host, hosts: Sequence[Host]) -> None:
+def write_config(
+    directory: Path, request: Mapping[str, Any], *, host: Host, hosts: Sequence[Host], interface: str = "eth0"
+) -> None:
     """Writes all of a host's configuration files."""
     files = {
         "hyperparameters.json": request.get("HyperParameters", {}),
         "inputdataconfig.json": build_input_data_config(request, host),
-        "resourceconfig.json": build_resource_config(host, hosts),
+        "resourceconfig.json": build_resource_config(host, hosts, interface),
         "metric-definition-regex.json": request["AlgorithmSpecification"].get("MetricDefinitions", []),
     }
     if "CheckpointConfig" in request:
@@ -45,7 +47,7 @@ def build_input_data_config(request: Mapping[str, Any], host: Host) -> dict[str,
     return config
 
 
-def build_resource_config(host: Host, hosts: Sequence[Host]) -> dict[str, Any]:
+def build_resource_config(host: Host, hosts: Sequence[Host], interface: str = "eth0") -> dict[str, Any]:
     """The cluster as one of its hosts sees it; a host's rank is its place in the sorted list."""
     groups = {each.instance_group: each.instance_type for each in hosts}
     return {
@@ -61,5 +63,5 @@ def build_resource_config(host: Host, hosts: Sequence[Host]) -> dict[str, Any]:
             }
             for group, instance_type in groups.items()
         ],
-        "network_interface_name": "eth0",
+        "network_interface_name": interface,
     }

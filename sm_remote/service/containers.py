@@ -13,7 +13,7 @@ from sm_remote.home import LOCAL_REGION
 from sm_remote.service.attempts import container_name
 from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
 from sm_remote.service.companions import Companion
-from sm_remote.service.engine import ContainerSpec, Engine, Mount
+from sm_remote.service.engine import Cluster, ContainerSpec, Engine, Mount
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.job_requests import list_notes
 from sm_remote.service.records import JobRecord
@@ -48,7 +48,8 @@ def build_container(
         mounts=tree.mounts(extra),
         cpus=share.cpus,
         memory_bytes=share.memory_bytes,
-        gpus=share.gpus,
+        gpus=record.current.gpus.get(host.name, ()),
+        cluster=_plan_cluster(record, host),
         network=not request.get("EnableNetworkIsolation", False),
         scratch=tree.scratch,
         labels={
@@ -56,6 +57,23 @@ def build_container(
             "sm_remote.job": record.name,
             "sm_remote.attempt": str(record.attempt),
         },
+    )
+
+
+def network_name(job_name: str, attempt: int) -> str:
+    """The deterministic name of the network that an attempt's hosts share."""
+    return f"smr-{job_name}-a{attempt}"
+
+
+def _plan_cluster(record: JobRecord, host: Host) -> Cluster | None:
+    hosts = list_hosts(record.request)
+    if len(hosts) == 1:
+        return None
+    return Cluster(
+        network=network_name(record.name, record.attempt),
+        host=host.name,
+        hosts=[each.name for each in hosts],
+        isolated=bool(record.request.get("EnableNetworkIsolation", False)),
     )
 
 

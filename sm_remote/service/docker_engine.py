@@ -24,6 +24,7 @@ from sm_remote.service.docker_builds import DockerBuilds
 from sm_remote.service.docker_connection import BROKEN, translated
 from sm_remote.service.docker_images import DockerImages
 from sm_remote.service.docker_logs import join_lines, read_frames
+from sm_remote.service.docker_networks import DockerNetworks
 from sm_remote.service.docker_request import Host, build_create_request, choose_user
 from sm_remote.service.docker_usage import read_docker_usage
 from sm_remote.service.engine import (
@@ -60,6 +61,7 @@ class DockerEngine:
     """
 
     name = "docker"
+    network_interface = "eth0"
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class DockerEngine:
             networks = {network["Name"] for network in client.networks()}
         self._network = next((name for name in ("bridge", "podman") if name in networks), "none")
         self._images = DockerImages(client, home)
+        self._networks = DockerNetworks(client)
         self._user = choose_user(
             self._info, sys.platform, os.getuid() if uid is None else uid, os.getgid() if gid is None else gid
         )
@@ -137,7 +140,8 @@ class DockerEngine:
             user=self._user if local else None,
             trusted_image=local,
         )
-        return build_create_request(spec, host)
+        addresses = {} if spec.cluster is None else self._networks.open(spec.cluster, spec.labels)
+        return build_create_request(spec, host, addresses)
 
     def _adopt(self, spec: ContainerSpec) -> bool:
         """Takes a container that bears the name as ours; tells whether it was never started."""
@@ -228,7 +232,7 @@ class DockerEngine:
         """See the protocol."""
         with translated():
             try:
-                self._api.kill(name, "SIGTERM")
+                self._api.kill(name, "SIGTERM" if grace_s > 0 else "SIGKILL")
             except APIError:
                 return  # it has ended, or never was
         threading.Thread(target=self._kill_after, args=(name, grace_s), name=f"stop {name}", daemon=True).start()
@@ -269,6 +273,16 @@ class DockerEngine:
         with translated():
             found = self._api.containers(all=True, filters={"label": f"sm_remote.instance={instance}"})
         return {item["Names"][0].lstrip("/"): item["State"] == "running" for item in found}
+
+    def remove_network(self, name: str) -> None:
+        """See the protocol."""
+        with translated():
+            self._networks.remove(name)
+
+    def list_networks(self, instance: str) -> list[str]:
+        """See the protocol."""
+        with translated():
+            return self._networks.list_names(instance)
 
 
 class _Patience:

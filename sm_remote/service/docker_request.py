@@ -5,7 +5,7 @@ Source: Docker Engine API v1.41, ContainerCreate; the hardening follows the CIS 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,14 @@ class Host:
     trusted_image: bool
 
 
-def build_create_request(spec: ContainerSpec, host: Host) -> dict[str, Any]:
-    """Builds the body of ContainerCreate."""
+def build_create_request(spec: ContainerSpec, host: Host, addresses: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Builds the body of ContainerCreate.
+
+    Args:
+        spec: The container.
+        host: What it runs on.
+        addresses: Of all hosts of its cluster, by name.
+    """
     return {
         "Image": spec.image,
         **({"Entrypoint": list(spec.entrypoint)} if spec.entrypoint else {}),
@@ -49,7 +55,8 @@ def build_create_request(spec: ContainerSpec, host: Host) -> dict[str, Any]:
         # Both are the defaults of the API but not of podman's compatible socket.
         "AttachStdin": False,
         "OpenStdin": False,
-        "HostConfig": _build_host_config(spec, host),
+        "HostConfig": _build_host_config(spec, host, addresses or {}),
+        **_build_membership(spec, addresses or {}),
     }
 
 
@@ -68,12 +75,29 @@ def _build_environment(spec: ContainerSpec, host: Host) -> Mapping[str, str]:
     if host.user:
         # No line of /etc/passwd speaks of this user, and getpass.getuser() and "~" ask for one.
         environment |= {"HOME": "/tmp", "USER": "sm_remote", "LOGNAME": "sm_remote"}  # noqa: S108
-    if spec.gpus == 0:
+    if not spec.gpus:
         environment["NVIDIA_VISIBLE_DEVICES"] = "void"
     return environment | dict(spec.environment)
 
 
-def _build_host_config(spec: ContainerSpec, host: Host) -> dict[str, Any]:
+def _build_membership(spec: ContainerSpec, addresses: Mapping[str, str]) -> dict[str, Any]:
+    """The container's place in its cluster. Its host name is the one under which the others know it."""
+    if spec.cluster is None:
+        return {}
+    endpoint = {"IPAMConfig": {"IPv4Address": addresses[spec.cluster.host]}, "Aliases": [spec.cluster.host]}
+    return {
+        "Hostname": spec.cluster.host,
+        "NetworkingConfig": {"EndpointsConfig": {spec.cluster.network: endpoint}},
+    }
+
+
+def _choose_network(spec: ContainerSpec, host: Host) -> str:
+    if spec.cluster is not None:
+        return spec.cluster.network
+    return host.network if spec.network else "none"
+
+
+def _build_host_config(spec: ContainerSpec, host: Host, addresses: Mapping[str, str]) -> dict[str, Any]:
     memory = min(spec.memory_bytes or host.memory_bytes, host.memory_bytes)
     return {
         "Init": True,  # a process 1 without a handler ignores SIGTERM, and leaves zombies
@@ -86,7 +110,8 @@ def _build_host_config(spec: ContainerSpec, host: Host) -> dict[str, Any]:
         "MemorySwap": memory,
         "ShmSize": memory // 2,
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
-        "NetworkMode": host.network if spec.network else "none",
+        "NetworkMode": _choose_network(spec, host),
+        "ExtraHosts": [f"{name}:{address}" for name, address in addresses.items()],
         "Mounts": [_build_mount(mount) for mount in spec.mounts],
         "LogConfig": {"Type": "json-file", "Config": {"max-size": LOG_BYTES, "max-file": "2"}},
         "DeviceRequests": _build_device_requests(spec.gpus),
@@ -98,7 +123,7 @@ def _build_mount(mount: Mount) -> dict[str, Any]:
     return {"Type": "bind", "Source": str(mount.source), "Target": mount.target, "ReadOnly": mount.read_only}
 
 
-def _build_device_requests(gpus: int) -> list[dict[str, Any]]:
-    if gpus == 0:
+def _build_device_requests(gpus: Sequence[int]) -> list[dict[str, Any]]:
+    if not gpus:
         return []
-    return [{"Driver": "nvidia", "Count": gpus, "Capabilities": [["gpu"]]}]
+    return [{"Driver": "nvidia", "DeviceIDs": [str(number) for number in gpus], "Capabilities": [["gpu"]]}]

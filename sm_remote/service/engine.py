@@ -26,6 +26,23 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """The network that the hosts of a job with several share.
+
+    Attributes:
+        network: Its name: ``smr-<job>-a<attempt>``.
+        host: Which host the container is.
+        hosts: All of them, by the names under which they find each other.
+        isolated: Whether they reach nothing but each other.
+    """
+
+    network: str
+    host: str
+    hosts: Sequence[str]
+    isolated: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerSpec:
     """One host of a training job.
 
@@ -38,8 +55,9 @@ class ContainerSpec:
         mounts: In the order in which they are to be made: parents first.
         cpus: Whole or part of a core.
         memory_bytes: Hard limit, swap included; None for the host's own.
-        gpus: Whole GPUs; 0 for none.
-        network: False means no network at all (EnableNetworkIsolation).
+        gpus: The numbers of the machine's GPUs that are this container's alone.
+        network: False means no network at all (EnableNetworkIsolation), or none but the cluster's.
+        cluster: What it shares with the job's other hosts; None for a job on one host.
         labels: Ownership: ``sm_remote.instance``, ``sm_remote.job``, ``sm_remote.attempt``.
         scratch: A directory of this container alone, which the engine may use for its own files.
     """
@@ -52,9 +70,10 @@ class ContainerSpec:
     mounts: Sequence[Mount]
     cpus: float
     memory_bytes: int | None
-    gpus: int
     network: bool
     scratch: Path
+    gpus: Sequence[int] = ()
+    cluster: Cluster | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -120,6 +139,8 @@ class Engine(Protocol):
     """Runs containers. Called from the scheduler's threads, several at a time, each with its own container."""
 
     name: str
+    network_interface: str
+    """By which containers of one job reach each other: resourceconfig.json tells it."""
 
     @property
     def built_images(self) -> BuiltImages | None:
@@ -179,3 +200,9 @@ class Engine(Protocol):
 
     def list_containers(self, instance: str) -> dict[str, bool]:
         """Names of all containers labelled with this service instance, and whether each still runs."""
+
+    def remove_network(self, name: str) -> None:
+        """Removes what a cluster shared, after its containers; no error if nothing is left."""
+
+    def list_networks(self, instance: str) -> list[str]:
+        """Names of all clusters' networks of this service instance."""

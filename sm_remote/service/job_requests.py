@@ -94,14 +94,6 @@ _UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         _has("ResourceConfig", "InstancePreferences"),
         "The local training service does not implement ResourceConfig.InstancePreferences.",
     ),
-    (
-        _has("ResourceConfig", "InstanceGroups"),
-        "The local training service does not implement ResourceConfig.InstanceGroups.",
-    ),
-    (
-        lambda request: request.get("ResourceConfig", {}).get("InstanceCount", 1) > 1,
-        "The local training service runs a training job on one instance.",
-    ),
 )
 _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
     (

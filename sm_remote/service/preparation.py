@@ -70,7 +70,13 @@ def stage_inputs(
     """
     try:
         tree.create()
-        write_config(tree.config, record.request, host=host, hosts=list_hosts(record.request))
+        write_config(
+            tree.config,
+            record.request,
+            host=host,
+            hosts=list_hosts(record.request),
+            interface=shop.engine.network_interface,
+        )
         stage_channels(record.request, host, tree.data, shop.buckets, go_on, say)
         for companion in companions:
             companion.prepare(go_on)

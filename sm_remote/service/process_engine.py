@@ -61,6 +61,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    network_interface = "lo"
     built_images = None
 
     def __init__(self, home: Home, *, bubblewrap: str | None, note: str = "") -> None:
@@ -151,6 +152,12 @@ class ProcessEngine:
     def _plan(self, spec: ContainerSpec, files: ProcessFiles) -> Plan:
         interpreter, _, visible = self._find_interpreter(spec.image)
         command = _build_command(spec, interpreter)
+        if spec.cluster is not None and not (self._bubblewrap and spec.network):
+            raise EngineError(
+                "several hosts of a job cannot be kept apart from everything but each other without Docker"
+                if self._bubblewrap
+                else "a job on several hosts needs Docker or bubblewrap: plain processes all have this machine's name"
+            )
         if not self._bubblewrap:
             return plan_plain(spec, command, files.scratch)
         make_mount_points(spec.mounts)
@@ -238,6 +245,13 @@ class ProcessEngine:
                 if record["labels"].get(_INSTANCE) == instance:
                     found[path.stem] = _read_record(path).is_alive()
         return found
+
+    def remove_network(self, name: str) -> None:
+        """See the protocol: hosts share this machine's network."""
+
+    def list_networks(self, instance: str) -> list[str]:
+        """See the protocol."""
+        return []
 
 
 def _read_record(path: Path) -> ProcessFiles:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from sm_remote.service import failures, states
 from sm_remote.service.attempts import AttemptEnd, plan_attempt
 from sm_remote.service.collecting import takes_no_time
+from sm_remote.service.containers import network_name
 from sm_remote.service.early_outcome import build_value_test, take_outcome
 from sm_remote.service.endings import (
     find_reason,
@@ -30,6 +31,7 @@ from sm_remote.service.endings import (
 )
 from sm_remote.service.engine import ContainerExit, EngineError
 from sm_remote.service.follower import ContainerEnded, ContainerGone, IntentCommitted, Mail, ValueSeen
+from sm_remote.service.gpus import Deal
 from sm_remote.service.host_run import HostRun, merge_metrics
 from sm_remote.service.hosts import list_hosts
 from sm_remote.service.interruptions import find_interruption, parse_plan, with_interruption
@@ -63,15 +65,23 @@ class Attempt:
         name: The job's.
         release: Called once the attempt has ended for everybody else, before it is cleared up: from then on its share
             of the machine may be given away.
+        gpus: Which of them each host is to have.
         refusal: Why the job is not to run at all, and fails; None for none.
     """
 
     def __init__(
-        self, workshop: Workshop, name: str, release: Callable[[], None] = lambda: None, refusal: str | None = None
+        self,
+        workshop: Workshop,
+        name: str,
+        *,
+        release: Callable[[], None],
+        gpus: Deal,
+        refusal: str | None = None,
     ) -> None:
         self._shop = workshop
         self._name = name
         self._release = release
+        self._gpus = gpus
         self._refusal = refusal
         self._mailbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
         self._stop_wanted = threading.Event()
@@ -139,7 +149,8 @@ class Attempt:
                 raise _StoppedEarlyError
             if self._refusal is not None:
                 raise JobFailedError(self._refusal)
-            attempt = plan_attempt(record.attempts, [host.name for host in list_hosts(record.request)], now)
+            hosts = [host.name for host in list_hosts(record.request)]
+            attempt = plan_attempt(record.attempts, hosts, self._gpus, now)
             record = replace(
                 record,
                 phase=Phase.PREPARING,
@@ -391,6 +402,13 @@ class Attempt:
             host.say("the attempt has failed, for no fault of the job's; there will be another")
         self._finish_companions()
 
+    def _remove_network(self, record: JobRecord) -> None:
+        try:
+            self._shop.engine.remove_network(network_name(record.name, record.attempt))
+        except EngineError:
+            # The scheduler's sweep finds what is left.
+            logger.exception("The network of %s could not be removed", record.name)
+
     def _end(self, reason: str | None) -> JobRecord:
         """Ends a job of which nothing is uploaded; one that has ended already stays as it is."""
 
@@ -405,6 +423,8 @@ class Attempt:
         for name, host in self._hosts.items():
             # A value is there a moment before its container has ended.
             host.remove_container(_LAST_MOMENTS_S if name in self._exits else 0.0)
+        if len(self._hosts) > 1:
+            self._remove_network(record)
         self._finish_companions()
         for host in self._hosts.values():
             host.close_log()

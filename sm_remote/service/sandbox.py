@@ -1,11 +1,12 @@
 """How a job's command is run on this machine itself: in a bubblewrap sandbox, or as it is.
 
 Both turn a container's specification into a command, an environment and a working directory. Pure but for
-`probe_bubblewrap`, and for the links that `plan_plain` makes.
+`probe_bubblewrap`, for the links that `plan_plain` makes, and for a cluster's hosts file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sm_remote.service.engine import ContainerSpec, EngineError, Mount
+from sm_remote.service.engine import Cluster, ContainerSpec, EngineError, Mount
 from sm_remote.wire.layout import ML_ROOT_VARIABLE
 
 STATUS_DESCRIPTOR = 3
@@ -77,6 +78,10 @@ def plan_sandbox(
         arguments += ["--dev-bind", str(device), str(device)]
     if gpus:
         arguments += ["--ro-bind", "/sys", "/sys"]
+    if spec.cluster is not None:
+        hosts = spec.scratch / "hosts"
+        hosts.write_text(render_hosts(spec.cluster))
+        arguments += ["--hostname", spec.cluster.host, "--ro-bind", str(hosts), "/etc/hosts"]
     for mount in spec.mounts:
         arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.target]
     environment = {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/tmp"}  # noqa: S108 - the sandbox's own
@@ -134,9 +139,21 @@ def _link_mount(root: Path, mount: Mount) -> None:
     link.symlink_to(mount.source)
 
 
-def _choose_devices(gpus: int) -> dict[str, str]:
+def render_hosts(cluster: Cluster) -> str:
+    """The hosts file of a cluster's hosts, which share this machine's network: each has a loopback address of its own.
+
+    The addresses of two clusters differ, so that both may listen on the same port.
+    """
+    digest = hashlib.sha256(cluster.network.encode()).digest()
+    network = f"127.{1 + digest[0] % 254}.{digest[1]}"
+    lines = [f"{network}.{number} {name}" for number, name in enumerate(cluster.hosts, 1)]
+    return "\n".join(["127.0.0.1 localhost", *lines, ""])
+
+
+def _choose_devices(gpus: Sequence[int]) -> dict[str, str]:
     """Source: CUDA C++ Programming Guide, "CUDA Environment Variables"; an empty list hides every GPU."""
-    if gpus == 0:
+    if not gpus:
         return {"CUDA_VISIBLE_DEVICES": "", "NVIDIA_VISIBLE_DEVICES": "void"}
-    numbers = ",".join(str(number) for number in range(gpus))
-    return {"CUDA_VISIBLE_DEVICES": numbers, "NVIDIA_VISIBLE_DEVICES": numbers}
+    numbers = ",".join(str(number) for number in gpus)
+    # By default CUDA counts the fastest first.
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers, "NVIDIA_VISIBLE_DEVICES": numbers}

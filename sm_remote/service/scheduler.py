@@ -7,6 +7,7 @@ containers are adopted, ended ones collected, vanished ones end with that as the
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from sm_remote.service import failures, states
 from sm_remote.service.attempts import container_name
 from sm_remote.service.capacity import Capacity
-from sm_remote.service.containers import find_share
+from sm_remote.service.containers import find_host_share, find_share, network_name
 from sm_remote.service.deletion import purge_job
 from sm_remote.service.endings import with_stop
 from sm_remote.service.engine import EngineError
+from sm_remote.service.gpus import Deal, deal_gpus
 from sm_remote.service.hosts import list_hosts
 from sm_remote.service.limits import find_waiting_limit
 from sm_remote.service.records import JobRecord, Phase
@@ -36,6 +38,7 @@ logger = logging.getLogger("sm_remote.service")
 _SWEEP_S = 60.0
 _RETRY_S = 2.0
 NOTHING = Capacity(cpus=0, memory_bytes=0, gpus=0)
+NO_GPUS: Deal = {}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,6 +47,7 @@ class _Running:
 
     attempt: Attempt
     share: Capacity
+    gpus: Deal
     holds_place: bool = True
 
 
@@ -183,7 +187,7 @@ class Scheduler:
             if effect is Effect.ERROR:
                 self._launch(waiting.name, NOTHING, refusal=failures.CAPACITY)
             else:
-                self._launch(waiting.name, waiting.share)
+                self._launch(waiting.name, waiting.share, gpus=self._deal_gpus(waiting.record))
             return True
         return False
 
@@ -203,20 +207,35 @@ class Scheduler:
         return free
 
     def _launch(
-        self, name: str, share: Capacity, *, containers: Collection[str] = (), refusal: str | None = None
+        self,
+        name: str,
+        share: Capacity,
+        *,
+        gpus: Deal = NO_GPUS,
+        containers: Collection[str] = (),
+        refusal: str | None = None,
     ) -> None:
-        attempt = Attempt(self._shop, name, release=lambda: self._release(name), refusal=refusal)
-        self._running[name] = _Running(attempt=attempt, share=share)
+        attempt = self._make_attempt(name, gpus, refusal)
+        self._running[name] = _Running(attempt=attempt, share=share, gpus=gpus)
         # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
         threading.Thread(
             target=self._run_attempt, args=(attempt, name, containers), name=f"job {name}", daemon=True
         ).start()
 
+    def _make_attempt(self, name: str, gpus: Deal, refusal: str | None = None) -> Attempt:
+        return Attempt(self._shop, name, release=lambda: self._release(name), gpus=gpus, refusal=refusal)
+
+    def _deal_gpus(self, record: JobRecord) -> Deal:
+        machine = self._shop.host
+        wanted = {host.name: find_host_share(host, machine).gpus for host in list_hosts(record.request)}
+        deals = [deal for running in self._running.values() for deal in running.gpus.values()]
+        return deal_gpus(wanted, taken=itertools.chain(*deals), total=machine.gpus)
+
     def _release(self, name: str) -> None:
         with self._changed:
             running = self._running.get(name)
             if running is not None:
-                running.share, running.holds_place = NOTHING, False
+                running.share, running.gpus, running.holds_place = NOTHING, NO_GPUS, False
             self._changed.notify_all()
 
     def _run_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> None:
@@ -225,7 +244,7 @@ class Scheduler:
                 self._changed.wait(_RETRY_S)
                 if self._closed:
                     return
-                attempt = Attempt(self._shop, name, release=lambda: self._release(name))
+                attempt = self._make_attempt(name, self._running[name].gpus)
                 self._running[name].attempt = attempt
             containers = None
         with self._changed:
@@ -323,7 +342,9 @@ class Scheduler:
                 if record.phase is Phase.QUEUED and record.stop_cause is None:
                     self._queue_up(record)
                     continue
-                self._launch(record.name, find_share(record.request, self._shop.host), containers=containers)
+                share = find_share(record.request, self._shop.host)
+                gpus = record.current.gpus if record.attempts else NO_GPUS
+                self._launch(record.name, share, gpus=gpus, containers=containers)
         for name in self._shop.store.list_deleting():
             self._purge_if_deleted(name)
         self._sweep()
@@ -343,12 +364,17 @@ class Scheduler:
         """Removes containers of ours that belong to no job that runs."""
         try:
             containers = self._shop.engine.list_containers(self._shop.owner)
+            networks = self._shop.engine.list_networks(self._shop.owner)
             # Listed first: a container that is started meanwhile is not in the list.
-            wanted = {name for record in self._shop.store.list_unfinished() for name in _list_names(record)}
+            unfinished = self._shop.store.list_unfinished()
+            wanted = {name for record in unfinished for name in _list_names(record)}
             for name in containers.keys() - wanted:
                 logger.warning("Removing the container %s, which belongs to no unfinished job", name)
                 self._shop.engine.stop(name, 0.0)
                 self._shop.engine.remove(name)
+            known = {network_name(record.name, record.attempt) for record in unfinished if record.may_have_containers}
+            for name in set(networks) - known:
+                self._shop.engine.remove_network(name)
         except EngineError as error:
             logger.warning("Containers could not be swept: %s", error)
 

@@ -24,6 +24,7 @@ class DetachedEngine:
     """Containers as directories below one."""
 
     name = "detached"
+    network_interface = "lo"
     built_images = None
 
     def __init__(self, directory: Path) -> None:
@@ -121,6 +122,12 @@ class DetachedEngine:
             if json.loads((place / "labels").read_text())["sm_remote.instance"] == instance:
                 found[place.name] = not (place / "exit").exists()
         return found
+
+    def remove_network(self, name: str) -> None:
+        return
+
+    def list_networks(self, instance: str) -> list[str]:
+        return []
 
     def _find(self, name: str) -> Path:
         place = self._directory / name

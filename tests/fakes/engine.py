@@ -71,6 +71,7 @@ class FakeEngine:
     """
 
     name = "fake"
+    network_interface = "eth0"
     built_images = None
 
     def __init__(self, play: Play = succeed) -> None:
@@ -81,6 +82,7 @@ class FakeEngine:
         self.stops: list[tuple[str, float]] = []
         self.removing: list[str] = []
         self.removed: list[str] = []
+        self.removed_networks: list[str] = []
         self.images: set[str] | None = None
         self.slow_step: str | None = None
         self.refusal: EngineError | None = None
@@ -171,6 +173,16 @@ class FakeEngine:
             and name not in self.removed
             and not container.lost
         }
+
+    def remove_network(self, name: str) -> None:
+        self.removed_networks.append(name)
+
+    def list_networks(self, instance: str) -> list[str]:
+        labelled = [
+            each.spec for each in self.containers.values() if each.spec.labels["sm_remote.instance"] == instance
+        ]
+        names = dict.fromkeys(spec.cluster.network for spec in labelled if spec.cluster is not None)
+        return [name for name in names if name not in self.removed_networks]
 
     def _find(self, name: str) -> FakeContainer:
         container = self.containers.get(name)

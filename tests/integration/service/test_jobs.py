@@ -193,7 +193,7 @@ def test_a_container_gets_its_share_its_environment_and_its_labels(client, engin
     (container,) = engine.containers.values()
     spec = container.spec
     assert (spec.name, spec.image) == ("smr-fit-1-a1-algo-1", "my-image")
-    assert (spec.cpus, spec.memory_bytes, spec.gpus, spec.network) == (2.0, 8 << 30, 0, False)
+    assert (spec.cpus, spec.memory_bytes, spec.gpus, spec.network) == (2.0, 8 << 30, (), False)
     assert spec.environment == {
         "A": "b",
         "TRAINING_JOB_NAME": "fit-1",
@@ -369,7 +369,7 @@ def test_a_gpu_type_on_a_machine_with_gpus_gets_them(home, engine):
     with serve(home, engine, host=Capacity(cpus=8, memory_bytes=64 << 30, gpus=2)) as found:
         run(make_client(found), engine, lambda container: 0, ResourceConfig={"InstanceType": "ml.g5.12xlarge"})
     (container,) = engine.containers.values()
-    assert container.spec.gpus == 2
+    assert container.spec.gpus == (0, 1)
 
 
 def test_an_empty_prefix_is_refused_in_sagemakers_words(client):

@@ -19,7 +19,6 @@ SPEC = ContainerSpec(
     mounts=(Mount(source=Path("/x:y, z"), target="/opt/ml/model", read_only=True),),
     cpus=2.5,
     memory_bytes=2 * GIB,
-    gpus=0,
     network=True,
     scratch=Path("/scratch"),
     labels={"sm_remote.job": "a"},
@@ -66,8 +65,10 @@ def test_an_images_own_entrypoint_stays_when_none_is_given():
 
 
 def test_gpus_are_asked_for_by_number_and_hidden_when_there_are_none():
-    request = build_create_request(replace(SPEC, gpus=2), HOST)
-    assert request["HostConfig"]["DeviceRequests"] == [{"Driver": "nvidia", "Count": 2, "Capabilities": [["gpu"]]}]
+    request = build_create_request(replace(SPEC, gpus=(1, 3)), HOST)
+    assert request["HostConfig"]["DeviceRequests"] == [
+        {"Driver": "nvidia", "DeviceIDs": ["1", "3"], "Capabilities": [["gpu"]]}
+    ]
     assert not any(item.startswith("NVIDIA") for item in request["Env"])
     assert build_create_request(SPEC, HOST)["Env"] == ["NVIDIA_VISIBLE_DEVICES=void", "A=b=c"]
 

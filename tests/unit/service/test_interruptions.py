@@ -125,7 +125,7 @@ def test_pending_time_bounds_only_the_wait_for_the_first_attempt():
 
 
 def test_two_attempts_within_one_second_have_streams_of_their_own():
-    first = plan_attempt((), ["algo-1", "algo-2"], 1700000000.2)
-    second = plan_attempt((first,), ["algo-1", "algo-2"], 1700000000.9)
+    first = plan_attempt((), ["algo-1", "algo-2"], {}, 1700000000.2)
+    second = plan_attempt((first,), ["algo-1", "algo-2"], {}, 1700000000.9)
     assert first.streams == {"algo-1": "algo-1-1700000000", "algo-2": "algo-2-1700000000"}
     assert second.streams == {"algo-1": "algo-1-1700000001", "algo-2": "algo-2-1700000001"}

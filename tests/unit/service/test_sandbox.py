@@ -9,7 +9,7 @@ from sm_remote.service.sandbox import plan_plain, plan_sandbox
 
 
 def make_spec(
-    tmp_path: Path, *mounts: Mount, gpus: int = 0, network: bool = False, **environment: str
+    tmp_path: Path, *mounts: Mount, gpus: tuple[int, ...] = (), network: bool = False, **environment: str
 ) -> ContainerSpec:
     return ContainerSpec(
         name="smr-a-a1-algo-1",
@@ -71,7 +71,7 @@ def test_a_sandbox_mounts_in_order_and_shares_the_network_only_when_asked(tmp_pa
     assert "--share-net" in plan_sandbox(make_spec(tmp_path, network=True), ["x"], **options).command
 
 
-@pytest.mark.parametrize(("gpus", "visible"), [(0, ""), (1, "0"), (2, "0,1")])
+@pytest.mark.parametrize(("gpus", "visible"), [((), ""), ((0,), "0"), ((1, 3), "1,3")])
 def test_a_process_sees_as_many_gpus_as_it_is_given(tmp_path, gpus, visible):
     plan = plan_plain(make_spec(tmp_path, gpus=gpus), ["true"], tmp_path / "s")
     assert plan.environment["CUDA_VISIBLE_DEVICES"] == visible
