@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine demo lab test test-unit check bench clean
+.PHONY: help setup engine panel browser demo lab test test-unit test-panel screenshots check bench clean
 
 # Another Python than python3, or than the one that .venv has: make setup PYTHON=python3.12
 PYTHON ?=
@@ -17,14 +17,26 @@ setup: ## Make .venv with everything that the other commands need
 engine: ## Have a container engine answer (installs one when run as root)
 	@scripts/setup-engine.sh
 
+panel: setup ## Build the JupyterLab panel and put it into .venv
+	@scripts/setup-panel.sh
+
+browser:
+	@scripts/setup-browser.sh
+
 demo: setup engine ## Run the quickstart notebook from its first cell to its last
 	$(BIN)/python examples/run_notebook.py examples/quickstart.ipynb
 
-lab: setup engine ## Open JupyterLab with the examples
-	$(BIN)/jupyter lab --notebook-dir=examples $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: setup engine panel ## Open JupyterLab with the quickstart, and the panel beside it
+	$(BIN)/python examples/open_lab.py $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: setup engine ## Run all tests
+test: setup engine panel browser test-panel ## Run all tests
 	$(BIN)/python -m pytest
+
+test-panel: panel ## Run the tests of the panel's TypeScript, in seconds
+	@cd labextension && PATH=$(CURDIR)/$(BIN):$$PATH npm test --silent
+
+screenshots: setup engine panel browser ## Take the pictures in docs/img
+	$(BIN)/python scripts/take_screenshots.py
 
 test-unit: setup ## Run the tests that need neither containers nor servers, in seconds
 	$(BIN)/python -m pytest -q -p no:anyio tests/unit -m "not docker and not s3 and not service and not slow"
@@ -40,5 +52,5 @@ bench: setup engine ## Measure what the README promises
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove what can be made again, .venv too
-	rm -rf .venv .make dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .make dist build sm_remote/labextension labextension/node_modules labextension/lib labextension/build-tests .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find sm_remote tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

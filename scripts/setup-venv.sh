@@ -39,7 +39,7 @@ fi
 # As pip does, trust what the machine trusts: a company's proxy has a certificate that uv does not bring along.
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS-true}; fi
 "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" \
-  --editable '.[lab]' --group test --group check --group demo
+  --editable '.[lab]' --group test --group check --group demo --group panel
 mkdir -p "$(dirname "$stamp")"
 echo "$key" >"$stamp"
 echo "$venv is ready (Python $version)"

@@ -26,6 +26,7 @@ from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
+from sm_remote.settings.panel_comm import connect_panel
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -211,6 +212,7 @@ def remote(func: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
         ConfigError: A setting's name is unknown.
         TypeError: The function cannot be run in a job (a generator function).
     """
+    connect_panel()
     decorate = _Decorator(settings)
     return decorate if func is None else decorate(func)
 

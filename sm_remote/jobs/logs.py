@@ -83,7 +83,7 @@ def follow_output(
                 closed.add(stream)
             prefix = f"[{_find_host(stream)}] " if several else ""
             for line in page.lines:
-                for entry in _read_line(line, manifest_digest):
+                for entry in read_line(line, manifest_digest):
                     yield prefix + entry if isinstance(entry, str) else entry
         everything_read = bool(tokens) and closed == set(tokens)
         if not follow:
@@ -117,7 +117,7 @@ def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:
     return api.read_log(first[-1], from_head=False, limit=lines).lines
 
 
-def _read_line(line: str, manifest_digest: str | None) -> Iterator[str | DisplayMark]:
+def read_line(line: str, manifest_digest: str | None) -> Iterator[str | DisplayMark]:
     """The line without our own marks, which may stand behind a text that had no newline."""
     if manifest_digest is None:
         yield line

@@ -40,7 +40,8 @@ def find_origin() -> dict[str, str]:
     # Jupyter names the notebook in the kernel's environment, VS Code in the notebook's own variables.
     notebook = os.environ.get("JPY_SESSION_NAME", "")
     if shell is not None:
-        origin["cell"] = str(shell.execution_count)
+        # Not execution_count: since IPython 9 it is the next cell's already while one runs.
+        origin["cell"] = str(len(shell.user_ns.get("In", ())) - 1)
         notebook = notebook or shell.user_ns.get("__vsc_ipynb_file__", "")
     if notebook:
         origin["notebook"] = os.path.basename(notebook)

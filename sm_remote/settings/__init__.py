@@ -5,7 +5,7 @@ own argument.
 """
 
 from sm_remote.settings.files import find_project_file, find_user_file
-from sm_remote.settings.notebook import read_notebook_settings, set_notebook_settings
+from sm_remote.settings.notebook import forget_notebook_settings, read_notebook_settings, set_notebook_settings
 from sm_remote.settings.resolve import resolve_settings
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import SettingDescription, Settings, check_names, describe_settings
@@ -19,6 +19,7 @@ __all__ = [
     "describe_settings",
     "find_project_file",
     "find_user_file",
+    "forget_notebook_settings",
     "read_notebook_settings",
     "read_session_settings",
     "resolve_settings",

@@ -101,7 +101,7 @@ class Whole(Kind):
         self, *, least: int, most: int | None = None, default: int | None, help: str, allow_none: bool = False
     ) -> None:
         super().__init__(default, allow_none=allow_none, help=help)
-        self._least, self._most = least, most
+        self.least, self.most = least, most
         if least == most:
             self.accepts = f"{least}: others are not built yet"
         else:
@@ -114,9 +114,9 @@ class Whole(Kind):
             number = operator.index(value)
         except TypeError as error:
             raise TraitError(f"It is a {type(value).__name__}") from error
-        if number < self._least:
+        if number < self.least:
             raise TraitError("It is too small")
-        if self._most is not None and number > self._most:
+        if self.most is not None and number > self.most:
             raise TraitError("It is too large")
         return number
 

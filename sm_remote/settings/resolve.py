@@ -43,7 +43,7 @@ def resolve_settings(
     """
     env = os.environ if environ is None else environ
     chosen: Chosen = {name: (value, "default", 0) for name, value in read_defaults().items()}
-    for rank, (origin, values) in enumerate(_read_sources(arguments or {}, env, cwd, notebook), 1):
+    for rank, (origin, values) in enumerate(_read_sources(arguments or {}, env, cwd, notebook, chosen), 1):
         for name, value in values.items():
             chosen[name] = (value, origin or environment_variable(name), rank)
     return _build(chosen)
@@ -54,15 +54,20 @@ def _read_sources(
     environ: Mapping[str, str],
     cwd: str | os.PathLike[str] | None,
     notebook: Mapping[str, Any] | None,
+    chosen: Chosen,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Gives each source's origin and values, lowest first; the environment's origin is a variable for each."""
+    """Gives each source's origin and values, lowest first; the environment's origin is a variable for each.
+
+    ``chosen`` is what the sources before one have decided, by the time that this one is read.
+    """
     user_file = find_user_file(environ)
     yield str(user_file), read_user_file(user_file)
     project_file = find_project_file(cwd)
     yield str(project_file), read_project_file(project_file)
     yield "", read_environment(environ)
     if notebook is None:
-        yield "notebook", read_notebook_settings()
+        usual = chosen["instance_type"][0] or DEFAULT_LOCAL_INSTANCE_TYPE
+        yield "notebook", read_notebook_settings(usual_instance_type=usual)
     else:
         yield "notebook", check_values(notebook, origin="The notebook")
     yield "session", read_session_settings()

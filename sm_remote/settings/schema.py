@@ -202,6 +202,11 @@ def describe_settings() -> tuple[SettingDescription, ...]:
     return tuple(_describe(name, _KINDS[name]) for name in NAMES)
 
 
+def find_kind(name: str) -> Kind:
+    """The kind of a setting's values."""
+    return _KINDS[name]
+
+
 def check_names(names: Iterable[str], *, origin: str) -> None:
     """Refuses names that are no settings.
 

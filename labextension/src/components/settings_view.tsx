@@ -1,0 +1,167 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
+
+import { formatDuration, formatUsd } from '../model/format';
+import { NotebookSettings } from '../model/notebook_settings';
+import { IEstimate, IInstanceType, IJudgement } from '../tokens';
+import { ProblemMessage } from './problem_message';
+import { Section } from './section';
+import { SettingField } from './setting_field';
+import { nameGroup, nameSetting } from './texts';
+import { useSignal } from './use_signal';
+
+interface IProps {
+  settings: NotebookSettings;
+  types: readonly IInstanceType[];
+  trans: TranslationBundle;
+  onCopy: () => void;
+}
+
+/** What only jobs on SageMaker need. */
+const FOR_SAGEMAKER: ReadonlySet<string> = new Set(['region', 'role']);
+const OPEN_AT_FIRST: ReadonlySet<string> = new Set(['where', 'machine', 'spot']);
+
+/** The settings of a notebook's training jobs. */
+export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.Element {
+  useSignal(settings.changed);
+  const judgement = settings.judgement;
+  if (judgement === null) {
+    return settings.problem ? (
+      <ProblemMessage problem={settings.problem} trans={trans} />
+    ) : (
+      <p className="sm-Hint">{trans.__('Looking at the settings …')}</p>
+    );
+  }
+  return (
+    <form className="sm-Settings" onSubmit={event => event.preventDefault()}>
+      <Notices settings={settings} judgement={judgement} trans={trans} />
+      <Estimate estimate={judgement.estimate} trans={trans} />
+      {judgement.groups.map(group => (
+        <Section key={group.name} title={nameGroup(group.name, trans)} folded={!OPEN_AT_FIRST.has(group.name)}>
+          {isWarmPoolAndSpot(group.name, settings.values) && (
+            <p className="sm-Hint" role="note">
+              {trans.__('A warm pool and spot capacity exclude each other: choose one of them.')}
+            </p>
+          )}
+          <Fields names={group.settings} settings={settings} judgement={judgement} types={types} trans={trans} />
+        </Section>
+      ))}
+      <div className="sm-Actions">
+        <button type="button" className="sm-Button" onClick={onCopy}>
+          {trans.__('Copy as decorator')}
+        </button>
+        <button
+          type="button"
+          className="sm-Button"
+          disabled={Object.keys(settings.values).length === 0}
+          onClick={() => void settings.reset()}
+        >
+          {trans.__('Reset all')}
+        </button>
+      </div>
+      <p className="sm-Hint" role="status">
+        {settings.connected
+          ? trans.__('The next call in this notebook uses these settings.')
+          : trans.__('The next call in this notebook reads these settings from its file.')}
+      </p>
+    </form>
+  );
+}
+
+interface IFieldsProps {
+  names: readonly string[];
+  settings: NotebookSettings;
+  judgement: IJudgement;
+  types: readonly IInstanceType[];
+  trans: TranslationBundle;
+}
+
+function Fields({ names, settings, judgement, types, trans }: IFieldsProps): JSX.Element {
+  const known = new Map(judgement.settings.map(setting => [setting.name, setting]));
+  const isLocal = known.get('target')?.value === 'local';
+  const shown = names.filter(name => !isLocal || !FOR_SAGEMAKER.has(name) || name in settings.values);
+  return (
+    <>
+      {shown.map(name => {
+        const setting = known.get(name);
+        return setting === undefined ? null : (
+          <SettingField
+            key={name}
+            setting={setting}
+            own={settings.values[name]}
+            usual={judgement.usual[name]}
+            problem={judgement.problems[name]}
+            private={judgement.private[name]}
+            types={types}
+            trans={trans}
+            onChange={value => void settings.set(name, value)}
+            onKeepForUser={value => void settings.keepForUser(name, value)}
+          />
+        );
+      })}
+    </>
+  );
+}
+
+function Notices(props: { settings: NotebookSettings; judgement: IJudgement; trans: TranslationBundle }): JSX.Element {
+  const { settings, judgement, trans } = props;
+  const held = Object.entries(judgement.held);
+  return (
+    <>
+      {settings.problem && <ProblemMessage problem={settings.problem} trans={trans} />}
+      {settings.refusal && <ProblemMessage problem={settings.refusal} trans={trans} />}
+      {judgement.conflict && <ProblemMessage problem={judgement.conflict} trans={trans} />}
+      {held.length > 0 && (
+        <div className="sm-Held" role="alertdialog" aria-label={trans.__('This notebook asks for settings')}>
+          <strong>{trans.__('This notebook, which you have not trusted, asks for:')}</strong>
+          <ul>
+            {held.map(([name, value]) => (
+              <li key={name}>
+                {nameSetting(name, trans)}: <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>
+              </li>
+            ))}
+          </ul>
+          <p>{trans.__('Until you confirm it, its jobs run without.')}</p>
+          <button type="button" className="sm-Button" onClick={() => void settings.confirm()}>
+            {trans.__('Confirm')}
+          </button>
+          <button type="button" className="sm-Button" onClick={() => void settings.drop(Object.keys(judgement.held))}>
+            {trans.__('Remove from the notebook')}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Estimate({ estimate, trans }: { estimate: IEstimate; trans: TranslationBundle }): JSX.Element {
+  return (
+    <p className="sm-Estimate" role="status">
+      {describeEstimate(estimate, trans)}
+    </p>
+  );
+}
+
+function describeEstimate(estimate: IEstimate, trans: TranslationBundle): string {
+  const { priceUsdPerHour: price, mostUsd, free } = estimate;
+  if (free) {
+    return price === null
+      ? trans.__('No charge on this computer.')
+      : trans.__('No charge on this computer. On SageMaker: about %1/h (%2).', formatUsd(price), estimate.region);
+  }
+  if (price === null || mostUsd === null) {
+    return trans.__('The price of this instance type is not known here.');
+  }
+  return trans.__(
+    'About %1/h on demand (%2); at most %3 in the %4 that a job may run.',
+    formatUsd(price),
+    estimate.region,
+    formatUsd(mostUsd),
+    formatDuration(estimate.maxRuntimeS)
+  );
+}
+
+function isWarmPoolAndSpot(group: string, values: Readonly<Record<string, unknown>>): boolean {
+  const both = values.use_spot_instances === true && !!values.keep_alive_period_in_seconds;
+  return both && (group === 'spot' || group === 'warm_pool');
+}

@@ -1,0 +1,89 @@
+/**
+ * The lines of a log as they are shown: bounded in number, a progress bar on one line however it came. Pure.
+ */
+import { ILogLine } from '../tokens';
+import { ISpan, reduceLine } from './ansi';
+
+export interface IShownLine {
+  /** Grows by one for each line; stays with a line for its life. */
+  id: number;
+  timeMs: number;
+  host: string;
+  spans: ISpan[];
+  /** The text without styles: what is searched and copied. */
+  text: string;
+  /** Grows when the line is drawn over. */
+  version: number;
+}
+
+const BAR = /^(?<label>[^%|]*?)\s*(?<percent>\d{1,3})%\|/;
+
+export class LogLines {
+  private _lines: IShownLine[] = [];
+  private _nextId = 0;
+  private _firstId = 0;
+  private _dropped = 0;
+
+  constructor(private readonly _most: number) {}
+
+  /** Oldest first; the same array until something changes. */
+  get lines(): readonly IShownLine[] {
+    return this._lines;
+  }
+
+  /** How many lines were shown and are no longer kept. */
+  get dropped(): number {
+    return this._dropped;
+  }
+
+  append(lines: readonly ILogLine[]): void {
+    const kept = this._lines.slice();
+    for (const line of lines) {
+      this._addLast(kept, line);
+    }
+    const excess = kept.length - this._most;
+    if (excess > 0) {
+      kept.splice(0, excess);
+      this._dropped += excess;
+    }
+    this._lines = kept;
+  }
+
+  /** Puts older lines before the others; asked for by the reader, so they are kept whatever their number. */
+  prepend(lines: readonly ILogLine[]): void {
+    const older: IShownLine[] = [];
+    for (const line of lines) {
+      this._addLast(older, line);
+    }
+    this._firstId -= older.length;
+    older.forEach((line, index) => (line.id = this._firstId + index));
+    this._lines = [...older, ...this._lines];
+  }
+
+  private _addLast(kept: IShownLine[], line: ILogLine): void {
+    const spans = reduceLine(line.text);
+    const text = spans.map(span => span.text).join('');
+    const last = kept[kept.length - 1];
+    if (last !== undefined && last.host === line.host && continuesBar(last.text, text)) {
+      kept[kept.length - 1] = { ...last, timeMs: line.timeMs, spans, text, version: last.version + 1 };
+    } else {
+      kept.push({ id: this._nextId++, timeMs: line.timeMs, host: line.host, spans, text, version: 0 });
+    }
+  }
+}
+
+/** Whether a line is a later state of the progress bar that the line before it shows. */
+function continuesBar(before: string, after: string): boolean {
+  const one = BAR.exec(before)?.groups;
+  const other = BAR.exec(after)?.groups;
+  if (one === undefined || other === undefined) {
+    return false;
+  }
+  return one.label === other.label && Number(one.percent) <= Number(other.percent);
+}
+
+/** The lines that hold a text, whatever its case; all, for an empty one. */
+export function searchLines(lines: readonly IShownLine[], wanted: string): readonly IShownLine[] {
+  const text = wanted.trim().toLowerCase();
+  return text === '' ? lines : lines.filter(line => line.text.toLowerCase().includes(text));
+}

@@ -1,0 +1,32 @@
+"""Tells every browser tab, over Jupyter's own event socket, that there is something new to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SCHEMA_ID = "urn:sm-remote:events:jobs-changed:v1"
+SCHEMA_FILE = Path(__file__).with_name("jobs_changed.yaml")
+
+Announce = Callable[[str, int], None]
+"""Called with a target and the number of its newest change, from any thread."""
+
+
+def announce_through(event_logger: Any, find_loop: Callable[[], Any]) -> Announce:
+    """Emits on the server's event loop: the event bus belongs to it, and pollers are threads.
+
+    Args:
+        event_logger: Jupyter's.
+        find_loop: The loop, asked for now: this is called on the thread that will run it.
+    """
+    loop = find_loop()
+
+    def announce(target: str, seq: int) -> None:
+        def emit() -> None:
+            event_logger.emit(schema_id=SCHEMA_ID, data={"target": target, "seq": seq})
+
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(emit)
+
+    return announce

@@ -1,0 +1,125 @@
+"""The settings of one notebook as the panel shows them: each with its value, its origin and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sm_remote.catalogue import PRICE_REGION, InstanceType, find_instance_type, list_instance_types
+from sm_remote.errors import ConfigError
+from sm_remote.home import Home
+from sm_remote.image.definition import Image
+from sm_remote.server.problems import explain
+from sm_remote.settings import ResolvedSettings
+from sm_remote.settings.json_schema import build_json_schemas
+from sm_remote.settings.portable import PRIVATE, explain_private
+from sm_remote.settings.schema import NAMES, check_names, check_value
+from sm_remote.settings.trust import list_guarded, list_unconfirmed
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("where", ("target", "region", "role")),
+    ("machine", ("instance_type", "instance_count", "volume_size", "max_runtime_in_seconds")),
+    ("spot", ("use_spot_instances", "max_wait_time_in_seconds", "checkpoint_s3_uri", "checkpoint_local_path")),
+    ("warm_pool", ("keep_alive_period_in_seconds",)),
+    ("environment", ("image_uri", "dependencies", "environment_variables", "pre_execution_commands")),
+    ("network", ("enable_network_isolation", "subnets", "security_group_ids", "inputs")),
+    ("labels", ("job_name_prefix", "tags", "hyperparameters")),
+)
+"""What the form shows, in its order; a name that is no setting of this version is left out."""
+_ORIGIN = "The notebook"
+
+
+def check_each(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Checks each value by itself: (those that are accepted, the problems of the others by name)."""
+    accepted: dict[str, Any] = {}
+    problems: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        try:
+            check_names([name], origin=_ORIGIN)
+            accepted[name] = check_value(name, value, origin=_ORIGIN)
+        except ConfigError as error:
+            problems[name] = asdict(explain(error))
+    return accepted, problems
+
+
+def list_settings(settings: ResolvedSettings) -> list[dict[str, Any]]:
+    """Every setting with its value and origin; the values of environment variables stay here."""
+    schemas = build_json_schemas()
+    return [
+        {
+            "name": name,
+            "value": _show(name, settings.value(name)),
+            "origin": settings.origin(name),
+            "private": PRIVATE.get(name),
+            "schema": schemas[name],
+        }
+        for name in NAMES
+    ]
+
+
+def list_groups() -> list[dict[str, Any]]:
+    """The form's groups with the settings that there are."""
+    return [
+        {"name": group, "settings": [name for name in names if name in NAMES]}
+        for group, names in GROUPS
+        if any(name in NAMES for name in names)
+    ]
+
+
+def find_held(home: Home, accepted: Mapping[str, Any], usual: ResolvedSettings, *, trusted: bool) -> dict[str, Any]:
+    """What a notebook asks for and does not get before a person has confirmed it; nothing in one that is trusted."""
+    if trusted:
+        return {}
+    guarded = list_guarded(accepted, usual_instance_type=usual.chosen_instance_type)
+    return list_unconfirmed(home, guarded)
+
+
+def find_private(accepted: Mapping[str, Any]) -> dict[str, str]:
+    """Those values that may not be written into a notebook, each with the reason."""
+    reasons = {name: explain_private(name, value) for name, value in accepted.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def estimate(settings: ResolvedSettings) -> dict[str, Any]:
+    """What a job would cost; None where a price is not known."""
+    name = settings.chosen_instance_type
+    price = None
+    if name is not None and not settings.whole_host:
+        price = find_instance_type(name).price_usd_per_hour(PRICE_REGION)
+    per_hour = None if price is None else price * settings.instance_count
+    return {
+        "free": settings.target == "local",
+        "price_usd_per_hour": per_hour,
+        "region": PRICE_REGION,
+        "most_usd": None if per_hour is None else per_hour * settings.max_runtime_in_seconds / 3600,
+        "max_runtime_s": settings.max_runtime_in_seconds,
+    }
+
+
+def list_types() -> list[dict[str, Any]]:
+    """Every instance type that can be chosen."""
+    return [_render_type(found) for found in list_instance_types()]
+
+
+def _render_type(found: InstanceType) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "vcpu": found.vcpu,
+        "memory_gib": found.memory_gib,
+        "accelerator": found.accelerator,
+        "accelerator_count": found.accelerator_count,
+        "price_usd_per_hour": found.price_usd_per_hour(PRICE_REGION),
+    }
+
+
+def _show(name: str, value: Any) -> Any:
+    if name == "environment_variables":
+        return dict.fromkeys(value, "")
+    if isinstance(value, Image) or callable(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _show("", item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_show("", item) for item in value]
+    return value

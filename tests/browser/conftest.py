@@ -1,0 +1,71 @@
+"""A browser and a JupyterLab for the tests that need them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.lab_page import LabPage
+from tests.conftest import ROOT, skip_or_fail
+from tests.lab_server import LabServer, serve_lab
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here drives a browser."""
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        skip_or_fail("There is no Chromium: make browser")
+    if not (ROOT / "sm_remote" / "labextension" / "package.json").exists():
+        skip_or_fail("The panel is not built: make panel")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=program, headless=True, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[LabServer]:
+    """A JupyterLab server for all tests that do not mind each other's jobs."""
+    with serve_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_lab(tmp_path: Path, browser: Any) -> Iterator[LabServer]:
+    """A JupyterLab server that nobody has used."""
+    with serve_lab(tmp_path / "lab") as server:
+        yield server
+
+
+@pytest.fixture
+def open_lab(browser: Any) -> Iterator[Callable[..., LabPage]]:
+    """Opens tabs, which are closed at the end."""
+    contexts = []
+
+    def open_page(server: LabServer, notebook: str = "", **options: Any) -> LabPage:
+        context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+        contexts.append(context)
+        return LabPage(context.new_page(), server).open(notebook, **options)
+
+    yield open_page
+    for context in contexts:
+        context.close()

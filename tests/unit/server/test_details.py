@@ -1,0 +1,78 @@
+"""A job as the panel shows it: why it failed in words first, and no value of an environment variable."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sm_remote.aws.responses import parse_description
+from sm_remote.server.details import build_details, explain_failure
+from sm_remote.server.rows import build_row, detail_row, update_row
+from tests.fakes.cli_world import NOW
+
+
+@pytest.mark.parametrize(
+    ("reason", "headline", "text", "exit_code", "kind"),
+    [
+        ("AlgorithmError: ValueError: bad\n at a.py:3, exit code: 1", "ValueError: bad", "at a.py:3", "1", "own code"),
+        ("ClientError: Unable to download training image: x", "Unable to download training image: x", "", "", "asked"),
+        ("InternalServerError: We encountered an internal error.", "We encountered an internal error.", "", "", "serv"),
+        ("something else: entirely", "something else: entirely", "", "", ""),
+        ("AlgorithmError: , exit code: 137", "", "", "137", "own code"),
+    ],
+)
+def test_a_failure_is_said_in_words_first(reason, headline, text, exit_code, kind):
+    found = explain_failure(reason)
+    assert found is not None
+    assert (found["headline"], found["text"], found["exit_code"]) == (headline, text, exit_code)
+    assert kind in found["kind"]
+    assert found["reason"] == reason
+
+
+def test_a_job_that_did_not_fail_has_no_failure():
+    assert explain_failure(None) is None
+
+
+def test_values_of_environment_variables_stay_in_the_server(answer):
+    described = parse_description(answer("fit-1", Environment={"TOKEN": "s3cret"}, HyperParameters={"lr": "0.1"}))
+    details = build_details(described, {"sm_remote:function": "fit"}, "local")
+    assert details["environment_names"] == ["TOKEN"]
+    assert "s3cret" not in json.dumps(details)
+
+
+def test_our_own_channels_are_not_listed_as_inputs(answer):
+    channel = {"DataSource": {"S3DataSource": {"S3Uri": "s3://bucket/train"}}}
+    channels = [{"ChannelName": "sm_remote", **channel}, {"ChannelName": "train", **channel}]
+    details = build_details(parse_description(answer("fit-1", InputDataConfig=channels)), {}, "local")
+    assert details["inputs"] == [{"channel": "train", "uri": "s3://bucket/train"}]
+
+
+def test_a_row_tells_spot_interruptions_price_and_origin(answer):
+    transitions = [
+        {"Status": status, "StartTime": NOW, "EndTime": NOW, "StatusMessage": ""}
+        for status in ("Starting", "Training", "Interrupted", "Starting", "Training", "Interrupted")
+    ]
+    resources = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 2}
+    described = parse_description(
+        answer(
+            "fit-1", EnableManagedSpotTraining=True, SecondaryStatusTransitions=transitions, ResourceConfig=resources
+        )
+    )
+    row = detail_row(described, {"sm_remote:notebook": "a.ipynb", "sm_remote:cell": "3"}, "sagemaker")
+    assert (row.spot, row.interruptions, row.notebook, row.cell, row.ours) == (True, 2, "a.ipynb", "3", False)
+    assert row.price_usd_per_hour == pytest.approx(2 * 1.408)
+
+
+def test_an_unknown_price_is_unknown(answer):
+    described = parse_description(answer("fit-1", ResourceConfig={"InstanceType": "ml.nope.large"}))
+    assert detail_row(described, {}, "local").price_usd_per_hour is None
+
+
+def test_what_only_a_description_knows_survives_a_list_that_says_nothing_new(answer):
+    described = parse_description(answer("fit-1"))
+    row = detail_row(described, {"sm_remote:function": "fit"}, "local")
+    assert update_row(row, described) is row
+    live = detail_row(parse_description(answer("fit-1", "InProgress")), {}, "local")
+    assert not update_row(live, described).detailed
+    assert build_row(described, "local").ours is None

@@ -1,0 +1,117 @@
+"""One thread a target, which looks while somebody does and asks for no more than it must."""
+
+from __future__ import annotations
+
+import pytest
+
+from sm_remote.errors import ServiceUnavailable, SubmitError
+from sm_remote.server.poller import LEASE_S, Poller
+from tests.fakes.cli_world import FakeTrainingJobs, build_answer
+from tests.fakes.service import wait_until
+
+
+class ListedJobs(FakeTrainingJobs):
+    """The fake API, with pages, and counting what it is asked."""
+
+    described = 0
+    tagged = 0
+    error: Exception | None = None
+
+    def list_page(self, *, size: int = 100, wait_s: float = 0.0, seen: int = 0, **_):
+        if self.error is not None:
+            raise self.error
+        return list(self.list_all())[:size], None, len(self.answers)
+
+    def describe(self, name, *, wait_s=0.0, seen=0):
+        self.described += 1
+        return super().describe(name)
+
+    def list_tags(self, arn):
+        self.tagged += 1
+        return super().list_tags(arn)
+
+
+@pytest.fixture
+def time():
+    return [0.0]
+
+
+@pytest.fixture
+def start(time):
+    """A poller over some answers; its lease is over at the end of the test."""
+    made = []
+
+    def build(api):
+        told = []
+        poller = Poller("local", lambda panel: api, lambda target, seq: told.append(seq), clock=lambda: time[0])
+        made.append(poller)
+        poller.look(panel=True)
+        return poller, told
+
+    yield build
+    time[0] += 10 * LEASE_S
+    for poller in made:
+        poller._woken.set()
+        wait_until(lambda poller=poller: not poller.is_running)
+
+
+def test_rows_are_listed_first_and_described_then(start):
+    api = ListedJobs([build_answer("a"), build_answer("b", "InProgress")], tags={"sm_remote:function": "fit"})
+    poller, told = start(api)
+    wait_until(lambda: all(row.detailed for row in poller.table.rows()) and poller.table.rows())
+    assert {row.name: row.function for row in poller.table.rows()} == {"a": "fit", "b": "fit"}
+    wait_until(lambda: told)
+    assert all(row.ours for row in poller.table.rows())
+
+
+def test_an_ended_job_is_described_once_and_tags_are_asked_for_once(start):
+    api = ListedJobs([build_answer("a"), build_answer("b", "InProgress")], tags={"sm_remote:function": "fit"})
+    _, _ = start(api)
+    wait_until(lambda: api.described >= 5)  # the live one is looked at again and again
+    assert api.tagged == 2
+
+
+def test_a_job_that_is_gone_disappears_at_the_next_whole_look(start):
+    api = ListedJobs([build_answer("a"), build_answer("b")])
+    poller, _ = start(api)
+    wait_until(lambda: len(poller.table.rows()) == 2)
+    api.answers = api.answers[:1]
+    poller.look(panel=True, refresh=True)
+    wait_until(lambda: [row.name for row in poller.table.rows()] == ["a"])
+
+
+def test_nobody_looks_so_the_thread_ends_and_starts_again_when_somebody_does(start, time):
+    poller, _ = start(ListedJobs([build_answer("a")]))
+    wait_until(lambda: poller.table.rows())
+    time[0] += LEASE_S + 1
+    poller._woken.set()
+    wait_until(lambda: not poller.is_running)
+    poller.look(panel=False)
+    assert poller.is_running
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ServiceUnavailable("The training-job API could not be reached."), "no_service"),
+        (SubmitError("Refused.", code="AccessDeniedException"), "no_permission"),
+        (SubmitError("Refused.", code="ThrottlingException"), "throttled"),
+        (RuntimeError("a bug"), "unexpected"),
+    ],
+)
+def test_what_keeps_it_from_looking_is_a_problem_until_it_is_mended(start, error, code):
+    api = ListedJobs([build_answer("a")])
+    api.error = error
+    poller, told = start(api)
+    wait_until(lambda: poller.table.since(0).problem)
+    assert poller.table.since(0).problem.code == code
+    wait_until(lambda: told)
+    api.error = None
+    poller.look(panel=True, refresh=True)
+    wait_until(lambda: poller.table.since(0).problem is None)
+
+
+def test_without_a_service_there_are_no_jobs_and_no_problem(start):
+    poller, _ = start(None)
+    wait_until(lambda: poller.table.since(0).as_of_ms)
+    assert poller.table.since(0).problem is None
