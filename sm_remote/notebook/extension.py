@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sm_remote.notebook.magics import RemoteMagics
+from sm_remote.settings.panel_comm import connect_panel
 
 
 def load(shell: Any) -> None:
-    """Registers the magics in an IPython shell."""
+    """Registers the magics in an IPython shell, and connects it to the panel, where there is one."""
     shell.register_magics(RemoteMagics)
+    connect_panel()
 
 
 def unload(shell: Any) -> None:
