@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,14 +26,15 @@ from sm_remote.capture.alterations import forget_findings
 from sm_remote.capture.bytecode import BYTECODE, compile_now
 from sm_remote.capture.call import capture_call
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
+from sm_remote.capture.pip_settings import read_pip_settings
 from sm_remote.capture.runtime_zip import build_runtime_zip
-from sm_remote.capture.uv_program import build_uv_environment, find_uv, read_pip_settings
+from sm_remote.capture.uv_program import build_uv_environment, find_uv
 from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.storage.embedded import EmbeddedStore
 from sm_remote.wire.layout import LAYERS
 
 ROUNDS = 9
-COLD_ROUNDS = 5
+COLD_ROUNDS = 7
 NEW = ["sympy", "networkx", "beautifulsoup4", "sqlalchemy"]
 IMPORTED = "pandas, sklearn.linear_model"
 HERE = TargetPython(version=platform.python_version(), same_as_host=True)
@@ -97,12 +97,12 @@ def measure_cold(root: Path) -> None:
         command = [find_uv(), "pip", "install", "--quiet", "--target", str(target), "--python", sys.executable]
         environ = build_uv_environment(os.environ, read_pip_settings())
         subprocess.run([*command, *options, *NEW], check=True, env=environ)
-        shutil.rmtree(target)
+        put_aside(target)
 
     def ours() -> None:
         home = root / f"ours{next(_numbers)}"
         capture(nothing, home, NEW)
-        shutil.rmtree(home, ignore_errors=True)  # which also ends the process that compiles it
+        put_aside(home)  # which also ends the process that compiles it
 
     candidates = {
         "uv pip install": install,
@@ -129,9 +129,14 @@ def _with_empty_cache(root: Path, run: Callable[[], None]) -> Callable[[], None]
             run()
         finally:
             del os.environ["UV_CACHE_DIR"]
-            shutil.rmtree(cache, ignore_errors=True)
+            put_aside(cache)
 
     return run_cold
+
+
+def put_aside(path: Path) -> None:
+    """Has a directory gone for everybody at once; removing its files would be measured too."""
+    path.rename(path.with_name(f"gone-{path.name}"))
 
 
 def measure_imports(root: Path) -> None:

@@ -21,9 +21,10 @@ from sm_remote.capture.environment import collect_environment
 from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.frameworks import FRAMEWORKS, public
 from sm_remote.capture.interpreter import TargetPython
+from sm_remote.capture.pip_settings import read_pip_settings
 from sm_remote.capture.requirements import Requirements
 from sm_remote.capture.resolver import Answer, Question, compile_pins, drop_below
-from sm_remote.capture.uv_program import list_indexes, read_pip_settings
+from sm_remote.capture.uv_program import list_indexes
 from sm_remote.capture.wheels import Wheel, build_tree, is_tree
 from sm_remote.errors import ConfigError
 from sm_remote.home import make_private, write_private

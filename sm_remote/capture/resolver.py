@@ -15,7 +15,8 @@ from sm_remote.capture.choice import Pin
 from sm_remote.capture.credentials import redact
 from sm_remote.capture.distributions import normalise
 from sm_remote.capture.fitting import TargetPlatform
-from sm_remote.capture.uv_program import LIMIT_S, has_own_main_index, index_arguments, read_pip_settings, run_uv
+from sm_remote.capture.pip_settings import read_pip_settings
+from sm_remote.capture.uv_program import LIMIT_S, has_own_main_index, index_arguments, run_uv
 from sm_remote.errors import DependencyInstallFailed
 
 _logger = logging.getLogger("sm_remote")

@@ -7,14 +7,11 @@ passed on, with pip's meaning: the best version of all indexes counts.
 
 from __future__ import annotations
 
-import ast
-import functools
 import logging
 import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -24,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.capture.credentials import redact
+from sm_remote.capture.pip_settings import read_pip_settings
 from sm_remote.errors import DependencyInstallFailed
 
 _logger = logging.getLogger("sm_remote")
@@ -33,7 +31,6 @@ _QUIET_S = 1.0
 """A run that is over by then is not worth a line."""
 _TICK_S = 0.2
 _TAIL_LINES = 25
-_PIP_LINE = re.compile(r"^(?P<section>[^.=]+)\.(?P<key>[^=]+)=(?P<value>.*)$")
 _FROM_PIP = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -195,35 +192,6 @@ def find_uv() -> str:
             fix="Run `pip install uv`.",
         )
     return found
-
-
-def read_pip_settings() -> dict[str, str]:
-    """What pip has been told, by files and variables, about where packages are."""
-    told = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("PIP_")))
-    return _read_pip_settings(told)
-
-
-@functools.lru_cache(maxsize=4)
-def _read_pip_settings(_: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], text=True, capture_output=True, check=False
-    )
-    return parse_pip_settings(answer.stdout)
-
-
-def parse_pip_settings(text: str) -> dict[str, str]:
-    """Reads the output of ``pip config list``: ``install`` outranks ``global``, and variables outrank both."""
-    ranked: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
-    for line in text.splitlines():
-        match = _PIP_LINE.match(line)
-        if match is None or match["section"] not in ranked:
-            continue
-        try:
-            value = ast.literal_eval(match["value"])
-        except (ValueError, SyntaxError):
-            continue
-        ranked[match["section"]][match["key"]] = " ".join(str(value).split())
-    return {**ranked["global"], **ranked["install"], **ranked[":env:"]}
 
 
 def build_uv_environment(environ: Mapping[str, str], pip: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sysconfig
 
 from sm_remote.capture.distributions import normalise, providers_of, read_index
 from sm_remote.capture.modules import locate
@@ -60,6 +61,22 @@ def test_a_distribution_without_record_is_its_top_level_folders(install):
     assert {file.name for file in one.files} >= {"recordless/__init__.py", "recordless/d/x.txt"}
     assert any(file.name.endswith("METADATA") for file in one.files)
     assert one.folder == site
+
+
+def test_what_conda_installed_without_a_record_is_known_from_condas_own(install, tmp_path, monkeypatch):
+    site = install("Conda-Made", files={"conda_made/__init__.py": "", "oddly_named.py": ""}, record=False)
+    prefix = tmp_path / "env"
+    (prefix / "conda-meta").mkdir()
+    inside = site.relative_to(prefix).as_posix()
+    files = [f"{inside}/conda_made/__init__.py", f"{inside}/oddly_named.py", "bin/conda-made", "lib/libthing.so"]
+    (prefix / "conda-meta" / "conda-made-extra-9-0.json").write_text(json.dumps({"name": "conda-made-extra"}))
+    record = {"name": "conda_made", "version": "1.0", "files": files}
+    (prefix / "conda-meta" / "conda-made-1.0-py311_0.json").write_text(json.dumps(record))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(prefix))
+    one = read_index().by_name["conda-made"]
+    assert [file.name for file in one.files] == ["conda_made/__init__.py", "oddly_named.py"]
+    assert one.top_modules == {"conda_made", "oddly_named"}
+    assert read_index().by_module["oddly_named"] == ("conda-made",)
 
 
 def test_editable_installs_name_their_source_tree(install):

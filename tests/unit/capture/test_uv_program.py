@@ -13,30 +13,25 @@ from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.installer import fill_layer
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.resolver import Question, compile_pins
-from sm_remote.capture.uv_program import build_uv_environment, index_arguments, list_indexes, parse_pip_settings, run_uv
+from sm_remote.capture.uv_program import (
+    build_uv_environment,
+    index_arguments,
+    list_indexes,
+    run_uv,
+)
 from sm_remote.errors import DependencyInstallFailed
 
-PIP = """global.extra-index-url='file:///a/simple file:///b/simple'
-global.index-url='https://global/simple'
-install.index-url='https://install/simple'
-install.find-links='/wheels\\n/more'
-:env:.cert='/ca.crt'
-user.name='x'
-not a line
-"""
 
-
-def test_pips_settings_are_read_in_pips_order():
-    assert parse_pip_settings(PIP) == {
-        "extra-index-url": "file:///a/simple file:///b/simple",
-        "index-url": "https://install/simple",
-        "find-links": "/wheels /more",
-        "cert": "/ca.crt",
-    }
+PIP = {
+    "extra-index-url": "file:///a/simple file:///b/simple",
+    "index-url": "https://install/simple",
+    "find-links": "/wheels /more",
+    "cert": "/ca.crt",
+}
 
 
 def test_pips_settings_are_passed_on_with_pips_meaning():
-    made = build_uv_environment({"PATH": "/bin"}, parse_pip_settings(PIP))
+    made = build_uv_environment({"PATH": "/bin"}, PIP)
     assert made == {
         "PATH": "/bin",
         "UV_DEFAULT_INDEX": "https://install/simple",
@@ -49,7 +44,7 @@ def test_pips_settings_are_passed_on_with_pips_meaning():
 
 def test_uvs_own_settings_come_first():
     own = {"UV_INDEX_URL": "https://mine", "UV_INDEX": "https://also", "UV_FIND_LINKS": "/x"}
-    made = build_uv_environment(own, parse_pip_settings(PIP))
+    made = build_uv_environment(own, PIP)
     assert {key: made[key] for key in own} == own
     assert "UV_DEFAULT_INDEX" not in made
     assert "UV_INDEX_STRATEGY" not in made
