@@ -21,7 +21,6 @@ from sm_remote.capture.uv_program import (
 )
 from sm_remote.errors import DependencyInstallFailed
 
-
 PIP = {
     "extra-index-url": "file:///a/simple file:///b/simple",
     "index-url": "https://install/simple",
