@@ -7,6 +7,7 @@ from sm_remote.catalogue.choices import (
     list_choices,
     suggest_cpu_type,
 )
+from sm_remote.catalogue.cost import estimate_usd, render_usd
 from sm_remote.catalogue.instance_type import InstanceType, render_memory, render_price, render_vcpu
 from sm_remote.catalogue.reader import PRICE_REGION, find_instance_type, list_instance_types
 
@@ -14,6 +15,7 @@ __all__ = [
     "InstanceType",
     "PRICE_REGION",
     "close_matches",
+    "estimate_usd",
     "find_instance_type",
     "largest_cpu_type",
     "largest_gpu_type",
@@ -21,6 +23,7 @@ __all__ = [
     "list_instance_types",
     "render_memory",
     "render_price",
+    "render_usd",
     "render_vcpu",
     "suggest_cpu_type",
 ]

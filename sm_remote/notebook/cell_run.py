@@ -20,6 +20,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.notebook.assign import assign_names
 from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
+from sm_remote.notebook.dry_run import describe_cost, describe_return, explain_cell
 from sm_remote.notebook.flags import Flags, parse_flags
 from sm_remote.notebook.output import CellOutput
 from sm_remote.notebook.report import render_returned, render_sent, render_withheld
@@ -56,8 +57,12 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
     settings = _choose_settings(flags, cell)
     choice = choose_names(cell.names, flags, shell.user_ns)
     _say(*render_sent(choice.names, choice.doubts))
+    if flags.dry_run:
+        _show_dry_run(cell, choice.names, flags, settings, shell)
+        return None
     _check_size(choice.names, flags, settings)
-    job = _create_job(cell, choice.names, flags, settings, shell)
+    call = _build_call(cell, choice.names, flags, shell)
+    job = create_job(call[0], call[1:], {}, settings, conclude=_conclude(flags, settings))
     if flags.detach:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
@@ -129,9 +134,19 @@ def _check_size(names: MeasuredNames, flags: Flags, settings: ResolvedSettings) 
     )
 
 
-def _create_job(
-    cell: CellBody, names: MeasuredNames, flags: Flags, settings: ResolvedSettings, shell: Any
-) -> Job[CellEnding]:
+def _show_dry_run(cell: CellBody, names: MeasuredNames, flags: Flags, settings: ResolvedSettings, shell: Any) -> None:
+    explained = explain_cell(_build_call(cell, names, flags, shell), names, cell.names, settings)
+    if hasattr(shell, "kernel"):
+        from IPython.display import display
+
+        display(explained)  # type: ignore[no-untyped-call]
+    else:
+        _say(str(explained))
+    _say(describe_return(cell.names, flags, names), describe_cost(settings))
+
+
+def _build_call(cell: CellBody, names: MeasuredNames, flags: Flags, shell: Any) -> tuple[Any, Any]:
+    """What is called in the job, and with what: unpickled, a namespace is the dictionary that the cell takes."""
     code = Cell(
         cell.source,
         text=cell.text,
@@ -142,8 +157,7 @@ def _create_job(
         left_out=names.refused,
         has_shell=cell.has_shell,
     )
-    travelling: Any = Namespace(names.values, shell.user_ns)  # unpickled it is the dictionary that the cell takes
-    return create_job(code, (travelling,), {}, settings, conclude=_conclude(flags, settings))  # type: ignore[arg-type]
+    return code, Namespace(names.values, shell.user_ns)
 
 
 def _conclude(flags: Flags, settings: ResolvedSettings) -> functools.partial[CellEnding]:

@@ -1,0 +1,78 @@
+"""`%%remote --dry-run`: what would travel and come back, and what the job would cost. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sm_remote.capture.explain import Explanation, Item, explain_call
+from sm_remote.capture.names import MeasuredNames
+from sm_remote.catalogue import PRICE_REGION, estimate_usd, render_usd
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.image_choice import choose_image
+from sm_remote.jobs.submit import describe_workspace
+from sm_remote.notebook.analysis import CellNames
+from sm_remote.notebook.flags import Flags
+from sm_remote.settings import ResolvedSettings
+
+_HIDDEN = ("arguments", "buffer")
+"""The names themselves are listed instead."""
+
+
+def explain_cell(call: tuple[Any, Any], names: MeasuredNames, found: CellNames, settings: ResolvedSettings) -> Any:
+    """Lists what a cell would send.
+
+    Args:
+        call: The cell's code and its names, as they would travel.
+        names: The names, measured.
+        found: What the cell does with names.
+        settings: Of the cell.
+
+    Raises:
+        CaptureError: Something cannot be pickled.
+        ConfigError: A setting cannot hold.
+    """
+    code, namespace = call
+    connection = connect_with(settings)
+    _, python = choose_image(settings, connection)
+    explained = explain_call(
+        code,
+        (namespace,),
+        {},
+        home=connection.home,
+        dependencies=settings.dependencies,
+        python=python,
+        workspace=describe_workspace(settings),
+    )
+    items = [item for item in explained if item.kind not in _HIDDEN]
+    return Explanation(function_name=explained.function_name, items=(*_list_names(names, found), *items))
+
+
+def _list_names(names: MeasuredNames, found: CellNames) -> Iterator[Item]:
+    for name, size_bytes in names.sizes_bytes.items():
+        line = found.reads.get(name)
+        why = names.because.get(name) or ("--in" if line is None else f"line {line} of the cell")
+        yield Item(kind="name", name=name, why=why, size_bytes=size_bytes)
+
+
+def describe_return(found: CellNames, flags: Flags, names: MeasuredNames) -> str:
+    """What would come back, as far as the cell's code tells."""
+    if flags.wants is not None:
+        return f"sm_remote: would get {', '.join(flags.wants)}"
+    assigned = ", ".join(found.assigns) or "no new names"
+    return f"sm_remote: would get {assigned}" + (", and what it changes in place" if names.values else "")
+
+
+def describe_cost(settings: ResolvedSettings) -> str:
+    """What the job would cost, by list prices."""
+    count, limit_s = settings.instance_count, settings.max_runtime_in_seconds
+    hour, most = (estimate_usd(settings.instance_type, seconds, count=count) for seconds in (3600, limit_s))
+    machine = settings.instance_type if count == 1 else f"{count} x {settings.instance_type}"
+    if hour is None or most is None:
+        price = "a price that is not known here"
+    else:
+        price = f"{render_usd(hour)} an hour ({PRICE_REGION}, on demand), at most {render_usd(most)} in {limit_s:,} s"
+    if settings.target == "local":
+        return f"sm_remote: {machine} on this machine: no charge; on SageMaker {price}"
+    spot = "; on spot capacity less" if settings.use_spot_instances else ""
+    return f"sm_remote: {machine} on SageMaker: {price}{spot}"
