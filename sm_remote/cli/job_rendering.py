@@ -6,6 +6,13 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sm_remote.cli.attempt_rendering import (
+    describe_newest,
+    list_attempt_facts,
+    render_attempts,
+    render_checkpoints,
+    render_savings,
+)
 from sm_remote.cli.inert import make_inert, make_lines_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.table import STATUS_COLOURS, paint, render_table, render_tabs
@@ -87,6 +94,7 @@ def render_job(details: JobDetails, *, now: datetime, width: int, colours: bool)
     sections = [
         f"{make_inert(job.name)}\n" + render_table((), _list_facts(details, now, colours=colours), indent="  "),
         _render_phases(details),
+        render_attempts(details.attempts),
         _render_failure(job, width, colours=colours),
         _render_tags(details.tags),
         _render_ways_back(details),
@@ -109,6 +117,8 @@ def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tu
         ("created", f"{render_moment(job.creation_time)} ({render_age(job.creation_time, now)})"),
         ("duration", "" if duration_s is None else render_duration(duration_s)),
         ("billable", "" if job.billable_s is None else render_duration(job.billable_s)),
+        ("savings", render_savings(job)),
+        ("checkpoints", render_checkpoints(job, details.stored, now)),
     ]
     return [(name, value if name == "status" else make_inert(value)) for name, value in facts if value]
 
@@ -192,6 +202,8 @@ def render_job_json(details: JobDetails, *, now: datetime) -> str:
                 {"name": phase.name, "start": _spell(phase.start), "duration_s": phase.duration_s}
                 for phase in details.phases
             ],
+            "attempts": list_attempt_facts(details.attempts),
+            "last_durable_checkpoint": describe_newest(job, details.stored),
             "tags": details.tags,
             "model_uri": job.model_uri,
             "output_uri": find_output_uri(job),

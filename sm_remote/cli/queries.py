@@ -8,8 +8,10 @@ from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.jobs.attach import resolve_name
+from sm_remote.jobs.attempts import Attempt, list_attempts
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.job import Job, Phase
+from sm_remote.jobs.stored_checkpoints import StoredGeneration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +37,8 @@ class JobDetails:
     description: TrainingJobDescription
     phases: Sequence[Phase]
     tags: dict[str, str]
+    attempts: Sequence[Attempt] = ()
+    stored: Sequence[StoredGeneration] = ()
 
 
 def fetch_jobs(
@@ -57,10 +61,13 @@ def fetch_details(connection: Connection, name: str) -> JobDetails:
     full = resolve_name(connection, name)
     description = connection.training_jobs.describe(full)
     job: Job[object] = Job(full, connection)
+    stored = job._list_checkpoints(description)
     return JobDetails(
         target=connection.target,
         # The API names a model's place whether there is one or not; a person is told of a model.
         description=replace(description, model_uri=job.model_uri if description.status.is_terminal else None),
         phases=job.timeline(),
         tags=connection.training_jobs.list_tags(description.arn),
+        attempts=list_attempts(description, [each.manifest for each in stored]),
+        stored=stored,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sm_remote.errors import RemoteError
+from sm_remote.jobs.attempts import describe_cost
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs import follow_output
 from sm_remote.jobs.spot import describe_spot
@@ -49,7 +50,20 @@ def see_through(
         if settings.target == "sagemaker":
             take(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
         stream_output(job, given_up or threading.Event(), take)
-    return super(Job, job).exception()
+    error = super(Job, job).exception()
+    if settings.stream_logs and settings.use_spot_instances:
+        _tell_cost(job, take)
+    return error
+
+
+def _tell_cost(job: Job[Any], take: Take) -> None:
+    try:
+        lines = describe_cost(job._look())
+    except RemoteError as error:
+        logger.warning("What %s has cost cannot be asked: %s", job.name, error)
+    else:
+        for line in lines:
+            take(line)
 
 
 def stream_output(job: Job[Any], given_up: threading.Event, take: Take) -> None:

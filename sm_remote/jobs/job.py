@@ -19,12 +19,14 @@ from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import CorruptBlob, JobError, RemoteError, StorageError
 from sm_remote.jobs.artifacts import Kind, download_artifacts, is_there
+from sm_remote.jobs.attempts import Attempt, list_attempts
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.lock import JobLock, send_lock
 from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, add_note, conclude, discard_corrupt, reaching
+from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
 from sm_remote.wire.layout import JOBS
 
@@ -235,6 +237,25 @@ class Job(Future[T]):
             duration_s = max(0.0, (end - start).total_seconds())
             phases.append(Phase(name=transition.status, start=start, duration_s=duration_s, message=message))
         return phases
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """How often the job's function was started, why each attempt ended, and how much work that cost."""
+        if not self._submitted:
+            return ()
+        description = self._look()
+        return list_attempts(description, [each.manifest for each in self._list_checkpoints(description)])
+
+    def _list_checkpoints(self, description: TrainingJobDescription) -> list[StoredGeneration]:
+        """What has arrived at the job's place for checkpoints; nothing where it has none or it cannot be read."""
+        config = description.raw.get("CheckpointConfig")
+        if not config:
+            return []
+        try:
+            return list_stored(self._connection.open_store(config["S3Uri"]))
+        except RemoteError as error:
+            logger.warning("The checkpoints of %s cannot be looked at: %s", self.name, error)
+            return []
 
     def logs(self, follow: bool = False) -> Iterator[str]:
         """Yields the log's lines without newlines: all hosts, each once, also after the end.

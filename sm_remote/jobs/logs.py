@@ -1,4 +1,4 @@
-"""The log of a job as lines: all hosts, each line once, while it runs or after."""
+"""The log of a job as lines: all hosts, each line once, attempts one after the other, while it runs or after."""
 
 from __future__ import annotations
 
@@ -57,41 +57,40 @@ def follow_output(
         Lines, and between them the places at which a cell displayed something.
     """
     holds = api.session.holds_requests
-    tokens: dict[str, str | None] = {}
-    closed: set[str] = set()
     description = api.describe(name)
     manifest_digest = read_manifest_digest(description.arguments)
+    may_restart = any(description.raw.get(member) for member in ("EnableManagedSpotTraining", "RetryStrategy"))
+    hosts: dict[str, _HostLog] = {}
     ended_at: float | None = None
     waited = False
     while True:
         if description.secondary_status is SecondaryStatus.PENDING and not waited:
             waited = True
             on_wait()
+        if not description.status.is_terminal or not hosts or (may_restart and ended_at is None):
+            for stream in api.list_log_streams(name):
+                hosts.setdefault(_find_host(stream), _HostLog()).add(stream)
         if description.status.is_terminal and ended_at is None:
             ended_at = clock()
-        if not description.status.is_terminal or not tokens:
-            for stream in api.list_log_streams(name):
-                tokens.setdefault(stream, None)
-        several = len({_find_host(stream) for stream in tokens}) > 1
+        several = len(hosts) > 1
         got_any = False
-        for stream in sorted(set(tokens) - closed):
+        for host, log in sorted(hosts.items()):
+            if log.is_read:
+                continue
             hold_s = (SHARED_HOLD_S if several else HOLD_S) if follow and holds else 0.0
-            page = api.read_log(stream, token=tokens[stream], wait_s=hold_s)
-            tokens[stream] = page.forward
-            got_any = got_any or bool(page.lines)
-            if page.closed:
-                closed.add(stream)
-            prefix = f"[{_find_host(stream)}] " if several else ""
-            for line in page.lines:
+            lines = log.read(api, hold_s)
+            got_any = got_any or bool(lines)
+            prefix = f"[{host}] " if several else ""
+            for line in lines:
                 for entry in read_line(line, manifest_digest):
                     yield prefix + entry if isinstance(entry, str) else entry
-        everything_read = bool(tokens) and closed == set(tokens)
+        everything_read = bool(hosts) and all(log.is_read for log in hosts.values())
         if not follow:
             if not got_any:
                 return
             continue
         if ended_at is not None:
-            if everything_read or (holds and not tokens):
+            if everything_read or (holds and not hosts):
                 return
             if not got_any:
                 if clock() - ended_at > SETTLE_S:
@@ -100,12 +99,46 @@ def follow_output(
             continue
         if holds:
             # With nothing to read yet, a change of the job's state is what to wait for; else only look.
-            idle = not tokens or everything_read
+            idle = not hosts or everything_read
             description = api.describe(name, wait_s=HOLD_S if idle else 0.0, seen=description.version)
         else:
             if not got_any:
                 sleep(POLL_S)
             description = api.describe(name)
+
+
+class _HostLog:
+    """One host's log: a stream for each attempt, read one after the other."""
+
+    def __init__(self) -> None:
+        self._streams: list[str] = []
+        self._position = 0
+        self._token: str | None = None
+        self._closed = False
+        self._told = 0
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing can come any more, as far as is known."""
+        return self._closed and self._position == len(self._streams) - 1
+
+    def add(self, stream: str) -> None:
+        """Takes up a stream; they come in the order of the attempts."""
+        if stream not in self._streams:
+            self._streams.append(stream)
+
+    def read(self, api: TrainingJobs, hold_s: float) -> list[str]:
+        """The next lines, of one attempt; the first of a later attempt come behind a line that says so."""
+        while True:
+            is_last = self._position == len(self._streams) - 1
+            page = api.read_log(self._streams[self._position], token=self._token, wait_s=hold_s if is_last else 0.0)
+            self._token, self._closed = page.forward, page.closed
+            if page.lines and self._told < self._position:
+                self._told = self._position
+                return [f"---- attempt {self._position + 1} ----", *page.lines]
+            if page.lines or is_last:
+                return page.lines
+            self._position, self._token, self._closed = self._position + 1, None, False
 
 
 def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
+from sm_remote.runtime.checkpoint_watch import watch_checkpoints
 from sm_remote.runtime.environment import is_publisher, set_environment
 from sm_remote.runtime.memory import ControlGroup
 from sm_remote.runtime.report import Report
@@ -110,6 +111,7 @@ def _run_child(job: Job, *, publishes: bool) -> Ending:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     os.close(writer)
+    watch_checkpoints(lambda text: _say(text + "\n", to=2))
     _, status = os.waitpid(child, 0)
     for number in _FORWARDED:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to stop, and publishing must not be cut short

@@ -85,7 +85,7 @@ class LogOperations:
 
         def look() -> tuple[bool, tuple[LogPage, bool]]:
             # In this order: what is written between the two looks is then not taken for the end.
-            ended = self._has_ended(job_name)
+            ended = self._has_ended(job_name, path.stem)
             page = _read_page(path, request)
             closed = ended and page.end >= path.stat().st_size
             return bool(page.events) or closed, (page, closed)
@@ -108,11 +108,13 @@ class LogOperations:
             headers={LOG_CLOSED_HEADER: "1"} if closed else {},
         )
 
-    def _has_ended(self, job_name: str) -> bool:
+    def _has_ended(self, job_name: str, stream: str) -> bool:
+        """Whether nothing writes to a stream any more: its job, or the attempt that it is of, is over."""
         try:
-            return self._shop.store.find(job_name).is_terminal
+            record = self._shop.store.find(job_name)
         except NoSuchJobError:
             return True
+        return record.is_terminal or stream not in record.current.streams.values()
 
 
 def _describe_stream(name: str, path: Path) -> dict[str, Any]:

@@ -150,7 +150,7 @@ class JobTree:
         entrypoint, launch_arguments = build_launch(runtime, ref)
         return Launch(entrypoint=entrypoint, arguments=launch_arguments, manifest=made, manifest_digest=ref.digest)
 
-    def start(self, launch: Launch) -> subprocess.Popen[str]:
+    def start(self, launch: Launch, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             launch.command,
             env={
@@ -158,6 +158,7 @@ class JobTree:
                 "TMPDIR": str(self.temporary),
                 "PATH": os.environ["PATH"],
                 "TRAINING_JOB_NAME": "train-1",
+                **environment,
             },
             cwd=self.root,
             stdout=subprocess.PIPE,

@@ -91,3 +91,22 @@ def test_the_names_of_checkpoints_can_be_globals_of_the_function(tree):
             return str(ckpt.directory.parent) == os.fspath(location)
 
     assert tree.run(train, CheckpointLocation("s3://bucket/prefix")).value is True
+
+
+def test_a_job_on_spot_capacity_without_a_checkpoint_says_so_once(tree):
+    def wait(path):
+        import pathlib
+        import time
+
+        while not pathlib.Path(path).exists():
+            time.sleep(0.01)
+
+    go_on = tree.root / "go-on"
+    launch = tree.prepare(wait, str(go_on))
+    process = tree.start(launch, SM_REMOTE_CHECKPOINT_WATCH="0.1,0.1")
+    line = process.stderr.readline()
+    go_on.touch()
+    ended = tree.finish(launch, process)
+    assert line.startswith("sm_remote: no checkpoint yet after 0 s on spot capacity")
+    assert ended.exit_code == 0
+    assert "no checkpoint" not in ended.stderr

@@ -43,3 +43,46 @@ def test_that_a_job_waits_is_told_once_and_before_its_first_line(states: list[st
     for line in follow_log(api, "fit-1", follow=True, on_wait=lambda: seen.append("waits")):
         seen.append(line)
     assert seen == ["waits"] * told + ["step 1"]
+
+
+class RestartedJob:
+    """`TrainingJobs` for a job on spot capacity whose second attempt starts when the first one's log has been read."""
+
+    def __init__(self, *, holds: bool, hosts: int = 1) -> None:
+        self.session = SimpleNamespace(holds_requests=holds)
+        self._hosts = hosts
+        self._looks = 0
+
+    def describe(self, name: str, *, wait_s: float = 0.0, seen: int = 0) -> TrainingJobDescription:
+        self._looks += 1
+        status = "InProgress" if self._looks < 4 else "Completed"
+        return parse_description(build_answer(name, status) | {"EnableManagedSpotTraining": True})
+
+    def list_log_streams(self, job_name: str) -> list[str]:
+        seconds = (10, 20) if self._looks > 2 else (10,)
+        return [f"{job_name}/algo-{host}-{second}" for host in range(1, self._hosts + 1) for second in seconds]
+
+    def read_log(self, stream: str, *, token: str | None = None, **_: Any) -> LogPage:
+        """Each stream has two lines, a page each."""
+        number = int(token or 0)
+        lines = [f"{stream[-2:]}: line {number}"] if number < 2 else []
+        forward = str(min(number + 1, 2))
+        return LogPage(lines=lines, times_ms=[0] * len(lines), forward=forward, backward="b", closed=number >= 1)
+
+
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("follow", [True, False])
+def test_attempts_are_kept_apart_and_each_is_read_to_its_end(holds: bool, follow: bool) -> None:
+    api: Any = RestartedJob(holds=holds)
+    if not follow:
+        api._looks = 5
+    lines = list(follow_log(api, "fit-1", follow=follow, sleep=lambda _: None))
+    assert lines == ["10: line 0", "10: line 1", "---- attempt 2 ----", "20: line 0", "20: line 1"]
+
+
+def test_attempts_of_several_hosts_are_told_for_each() -> None:
+    api: Any = RestartedJob(holds=True, hosts=2)
+    lines = list(follow_log(api, "fit-1", follow=True, sleep=lambda _: None))
+    for host in ("[algo-1] ", "[algo-2] "):
+        own = [line.removeprefix(host) for line in lines if line.startswith(host)]
+        assert own == ["10: line 0", "10: line 1", "---- attempt 2 ----", "20: line 0", "20: line 1"]
