@@ -1,0 +1,155 @@
+"""A decorated function on spot capacity: it is taken away, and the value is the one of an uninterrupted run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sm_remote import CheckpointLocation, checkpoint, remote
+from sm_remote.errors import ConfigError, JobFailed
+from tests.cells import run_cell
+
+pytestmark = pytest.mark.service
+
+# The first attempt is interrupted once it has saved half; with SIGTERM ignored it is killed.
+SOURCE = """
+@remote(use_spot_instances=True, max_runtime_in_seconds=120, **settings)
+def train(steps, mark):
+    import pathlib
+    import signal
+    import time
+
+    with checkpoint("state") as ckpt:
+        done = ckpt.load(default=[])
+        print("begins at", len(done))
+        if not done and {deaf}:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for step in range(len(done), steps):
+            time.sleep(0.05)
+            done.append(step)
+            ckpt.save(done, step=step, metric=1 / (1 + step))
+            if ckpt.interrupted:
+                break
+    return done
+"""
+
+
+def define(deaf: bool = False, **settings: Any) -> Any:
+    names = {"__name__": "__main__", "remote": remote, "checkpoint": checkpoint, "settings": settings}
+    return run_cell(SOURCE.replace("{deaf}", str(deaf)), names)["train"]
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_an_interrupted_job_gives_the_value_of_an_uninterrupted_one(
+    engine: str, deaf: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tags = {"sm_remote:interrupt-at": "1.5", "sm_remote:interrupt-grace": "3"}
+    train = define(deaf, tags=tags)
+    job = train.submit(80, f"{engine} {deaf}")
+    assert job.result(60) == list(range(80))
+    first, second = job.attempts
+    assert (first.cause, second.cause) == ("Interrupted", "Completed")
+    assert second.resumed_step is not None
+    assert second.resumed_step >= 5
+    assert first.lost_s is not None
+    assert first.lost_s < 1.5
+    lines = list(job.logs())
+    boundary = lines.index("---- attempt 2 ----")
+    assert "begins at 0" in lines[:boundary]
+    assert f"begins at {second.resumed_step + 1}" in lines[boundary:]
+    assert [phase.name for phase in job.timeline()].count("Interrupted") == 1
+
+
+def test_what_is_filled_in_and_what_it_cost_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert define()(3, "said") == [0, 1, 2]
+    lines = capsys.readouterr().out.splitlines()
+    assert "at most 180 s with the waiting" in lines[0]
+    assert lines[1].startswith("sm_remote: checkpoints are kept in s3://sm-remote-local/sm_remote/checkpoints/train/")
+    assert lines[-1].startswith("Managed Spot Training savings: ")
+
+
+def test_a_call_with_other_arguments_begins_anew_and_a_failed_one_is_taken_up(engine: str) -> None:
+    @remote(use_spot_instances=True, max_runtime_in_seconds=60)
+    def train(key: str, fails: CheckpointLocation | None = None) -> int:
+        with checkpoint("state") as ckpt:
+            step = ckpt.load(default=0) + 1
+            ckpt.save(step, step=step)
+            if step < 3:
+                raise RuntimeError(f"step {step}")
+        return step
+
+    for step in (1, 2):
+        with pytest.raises(RuntimeError, match=f"step {step}"):
+            train(engine)
+    with pytest.raises(RuntimeError, match="step 1"):
+        train(engine + "other")
+    assert train(engine) == 3
+    with pytest.raises(RuntimeError, match="step 1"):  # the third came to its end: this one begins anew
+        train(engine)
+
+
+def test_a_location_is_a_directory_that_is_kept(engine: str) -> None:
+    @remote(max_runtime_in_seconds=60)
+    def count(location: os.PathLike[str]) -> int:
+        file = Path(location) / "count"
+        number = int(file.read_text()) + 1 if file.exists() else 1
+        file.write_text(str(number))
+        return number
+
+    location = CheckpointLocation(f"s3://sm-remote-local/counts/{engine}")
+    assert [count(location), count(location), count(CheckpointLocation(location.s3_uri + "-2"))] == [1, 2, 1]
+
+
+def test_a_place_with_another_functions_checkpoints_is_refused_before_anything_is_sent() -> None:
+    place = {"checkpoint_s3_uri": "s3://sm-remote-local/foreign", "max_runtime_in_seconds": 60}
+
+    @remote(**place)
+    def first() -> None:
+        with checkpoint("state") as ckpt:
+            ckpt.save(1, step=1)
+            raise KeyError("stop")
+
+    @remote(**place)
+    def second() -> int:
+        with checkpoint("state") as ckpt:
+            began: int = ckpt.load(default=0)
+            return began
+
+    with pytest.raises(KeyError):
+        first()
+    with pytest.raises(ConfigError, match="another function, first; this is second"):
+        second()
+    assert second.options(resume=False)() == 0
+
+
+def test_a_function_that_runs_here_goes_on_too() -> None:
+    @remote
+    def count() -> int:
+        with checkpoint("state") as ckpt:
+            step: int = ckpt.load(default=0) + 1
+            ckpt.save(step)
+            if step < 3:
+                raise RuntimeError
+        return step
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            count.local()
+    assert count.local() == 3
+    with pytest.raises(RuntimeError):
+        count.local()
+
+
+def test_a_job_that_is_stopped_has_no_value_though_its_function_returns() -> None:
+    train = define()
+    job = train.submit(10_000, "stopped")
+    for line in job.logs(follow=True):
+        if line.startswith("begins"):
+            break
+    job.stop()
+    with pytest.raises(Exception, match="was stopped"):
+        job.result(60)
+    assert not isinstance(job.exception(), JobFailed)
