@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has a Docker daemon answer, and bubblewrap for the case without one; does nothing where both are there.
+# Has a Docker daemon answer, bubblewrap for the case without one, and FUSE; does nothing where all are there.
 # As root it installs what is missing (Debian, Ubuntu) and starts the daemon. As another user it only says what to do.
 # Exits 0 without a daemon too, since jobs can run as processes; with SM_REMOTE_REQUIRE_ENGINE=1 it exits 1 then.
 set -euo pipefail
@@ -41,6 +41,8 @@ install_missing() {
   local packages=()
   if [ -z "${DOCKER_HOST:-}" ] && ! answers && ! command -v dockerd >/dev/null; then packages+=(docker.io iptables); fi
   command -v bwrap >/dev/null || packages+=(bubblewrap)
+  # For FastFile views of S3.
+  if [ -e /dev/fuse ] && ! command -v fusermount3 >/dev/null; then packages+=(fuse3); fi
   if [ ${#packages[@]} = 0 ]; then return; fi
   if ! command -v apt-get >/dev/null; then
     echo "Install these with this system's package manager: ${packages[*]}" >&2

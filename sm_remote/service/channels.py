@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sm_remote.home import LOCAL_BUCKET
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.engine import Mount
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.inputs import Input, list_inputs
 from sm_remote.service.objects import ObjectError, is_plain_path, parse_uri
-from sm_remote.service.shards import find_shard, reaches
+from sm_remote.service.shards import Shard, find_shard, reaches
 from sm_remote.service.target_paths import make_room
 from sm_remote.service.transfers import Transfer, run_transfers
 from sm_remote.wire.layout import LAYERS
@@ -28,6 +29,13 @@ DATA = "/opt/ml/input/data"
 def find_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
     """File, FastFile or Pipe: the channel's own, or else the job's."""
     return str(channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]))
+
+
+def is_viewed(channel: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether a channel is to be shown as it is read, and not downloaded: see `fast_file`."""
+    source = channel["DataSource"]["S3DataSource"]
+    is_remote = parse_uri(source["S3Uri"]).bucket != LOCAL_BUCKET
+    return find_mode(channel, request) == "FastFile" and is_remote and source["S3DataType"] == "S3Prefix"
 
 
 def list_channels(request: Mapping[str, Any], host: Host) -> list[Mapping[str, Any]]:
@@ -43,7 +51,7 @@ def stage_channels(
     go_on: Callable[[], None],
     say: Callable[[str], None],
 ) -> None:
-    """Fills a host's input/data directory with all channels but layers and pipes.
+    """Fills a host's input/data directory with all channels but layers, pipes and views.
 
     Args:
         request: CreateTrainingJob.
@@ -58,21 +66,41 @@ def stage_channels(
     """
     hosts = list_hosts(request)
     for channel in list_channels(request, host):
-        source = channel["DataSource"]["S3DataSource"]
-        if find_mode(channel, request) == "Pipe":
-            continue
-        name = channel["ChannelName"]
-        target = directory / name
-        target.mkdir()
-        target.chmod(0o755)
-        if find_layer(source, buckets) is not None:
-            continue
-        chosen: Iterable[Input] = list_inputs(source, buckets)
-        if source.get("S3DataDistributionType") == "ShardedByS3Key":
-            chosen = find_shard(channel, host, hosts).select(list(chosen))
-        names: list[str] = []
-        run_transfers(_plan_transfers(chosen, target, names), go_on, partial(_say_of, name, say))
-        _write_manifest(directory / f"{name}-manifest", f"{DATA}/{name}/", names)
+        if find_mode(channel, request) != "Pipe" and not is_viewed(channel, request):
+            names = stage_channel(channel, find_shard(channel, host, hosts), directory, buckets, go_on, say)
+            if names and find_mode(channel, request) == "File":
+                _write_manifest(directory, channel["ChannelName"], names)
+
+
+def stage_channel(
+    channel: Mapping[str, Any],
+    shard: Shard,
+    directory: Path,
+    buckets: Buckets,
+    go_on: Callable[[], None],
+    say: Callable[[str], None],
+) -> list[str]:
+    """Fills the directory of one channel; that of a layer stays empty, to be mounted over.
+
+    Returns:
+        The paths of its files.
+
+    Raises:
+        ObjectError: An input is not to be had.
+    """
+    source = channel["DataSource"]["S3DataSource"]
+    name = channel["ChannelName"]
+    target = directory / name
+    target.mkdir()
+    target.chmod(0o755)
+    names: list[str] = []
+    if find_layer(source, buckets) is not None:
+        return names
+    chosen: Iterable[Input] = list_inputs(source, buckets)
+    if shard.count > 1:
+        chosen = shard.select(list(chosen))
+    run_transfers(_plan_transfers(chosen, target, names), go_on, partial(_say_of, name, say))
+    return names
 
 
 def _say_of(name: str, say: Callable[[str], None], text: str) -> None:
@@ -89,12 +117,13 @@ def _plan_transfers(chosen: Iterable[Input], directory: Path, names: list[str]) 
         yield Transfer(run=partial(item.bucket.place, item.key, target), is_remote=item.bucket.is_remote)
 
 
-def _write_manifest(path: Path, prefix: str, names: list[str]) -> None:
+def _write_manifest(directory: Path, channel: str, names: list[str]) -> None:
     """Lists what was downloaded, beside the channel's directory.
 
     The file has been seen on SageMaker; that it has the form of a ManifestFile is our choice.
     """
-    path.write_text(json.dumps([{"prefix": prefix}, *names]))
+    path = directory / f"{channel}-manifest"
+    path.write_text(json.dumps([{"prefix": f"{DATA}/{channel}/"}, *names]))
     path.chmod(0o644)
 
 

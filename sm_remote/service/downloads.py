@@ -6,10 +6,14 @@ it broke off, of the very same object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from sm_remote.service.object_tree import StoredObject
+
+T = TypeVar("T")
 
 _IN_PARTS_BYTES = 64 << 20
 """From here on boto3's own transfer, which reads several ranges at a time, is faster than one stream."""
@@ -26,15 +30,34 @@ def download(client: Any, bucket: str, key: str, target: Path) -> None:
         BotoCoreError: The connection broke off again and again.
         OSError: The file cannot be written.
     """
+    _try_again(lambda: _download_once(client, bucket, key, target))
+
+
+def read_range(client: Any, bucket: str, stored: StoredObject, offset: int, size_bytes: int) -> bytes:
+    """Reads a part of an object that is still the one that was listed.
+
+    Raises:
+        ClientError: It is not, or S3 refuses.
+        BotoCoreError: The connection broke off again and again.
+    """
+    place = {"Range": f"bytes={offset}-{offset + size_bytes - 1}", "IfMatch": stored.etag}
+
+    def read() -> bytes:
+        content: bytes = client.get_object(Bucket=bucket, Key=stored.key, **place)["Body"].read()
+        return content
+
+    return _try_again(read)
+
+
+def _try_again(work: Callable[[], T]) -> T:
     broken = _find_broken()
     for left in reversed(range(_TRIES)):
         try:
-            _download_once(client, bucket, key, target)
+            return work()
         except broken:
             if not left:
                 raise
-        else:
-            return
+    raise AssertionError("the last try returns or raises")
 
 
 def _find_broken() -> tuple[type[Exception], ...]:

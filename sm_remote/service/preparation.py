@@ -12,6 +12,7 @@ from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
 from sm_remote.service.containers import build_container, find_host_share
 from sm_remote.service.engine import EngineError, ImageMissing
+from sm_remote.service.fast_file import build_views
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.pipes import build_pipes
@@ -39,7 +40,8 @@ def build_companions(
         raise JobFailedError(failures.render_download_failure(str(error))) from error
     container = container_name(record.name, record.attempt, host.name)
     pipes = build_pipes(record.request, host, tree, shop.home, lambda: shop.engine.stop(container, 0.0))
-    return (*checkpoints, *pipes, _build_usage(record, host, tree, shop))
+    views = build_views(record.request, host, tree, shop.home, shop.buckets, say)
+    return (*checkpoints, *pipes, *views, _build_usage(record, host, tree, shop))
 
 
 def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sm_remote.service.downloads import download, open_stream
+from sm_remote.service.downloads import download, open_stream, read_range
+from sm_remote.service.object_tree import StoredObject
 from sm_remote.service.objects import ObjectError, StoredStream
 
 _CONNECTIONS = 50
@@ -27,11 +28,33 @@ class RemoteBucket:
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """See `Bucket`."""
+        return (stored.key for stored in self.list_objects(prefix))
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object whose key begins with a string, in order of keys.
+
+        Raises:
+            ObjectError: S3 refuses.
+        """
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
         with translated_errors(f"s3://{self._name}/{prefix}"):
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield item["Key"]
+                    yield StoredObject(
+                        key=item["Key"],
+                        size_bytes=item["Size"],
+                        etag=item["ETag"],
+                        modified_at=item["LastModified"].timestamp(),
+                    )
+
+    def read_range(self, stored: StoredObject, offset: int, size_bytes: int) -> bytes:
+        """Reads a part of an object that is still the one that was listed.
+
+        Raises:
+            ObjectError: It is not, or S3 refuses.
+        """
+        with translated_errors(f"s3://{self._name}/{stored.key}"):
+            return read_range(self._client, self._name, stored, offset, size_bytes)
 
     def read(self, key: str) -> bytes:
         """See `Bucket`."""
