@@ -63,6 +63,9 @@ def resources(draw: st.DrawFn, spot: bool) -> dict[str, Any]:
         ]
         return {"InstanceGroups": groups, "VolumeSizeInGB": draw(st.integers(1, 1000))}
     built: dict[str, Any] = {"InstanceCount": draw(st.integers(1, 9))}
+    if not spot and draw(st.booleans()):
+        types = draw(st.lists(EBS_TYPES, min_size=1, max_size=5, unique=True))
+        return {**built, "VolumeSizeInGB": 1, "InstancePreferences": [{"InstanceType": name} for name in types]}
     if draw(st.booleans()):
         built |= {"InstanceType": draw(EBS_TYPES), "VolumeSizeInGB": draw(st.integers(1, 1000))}
         built |= draw(optional(VolumeKmsKeyId=st.just("1234abcd-12ab-34cd-56ef-1234567890ab")))

@@ -35,8 +35,8 @@ def list_hosts(request: Mapping[str, Any]) -> tuple[Host, ...]:
     groups = resources.get("InstanceGroups") or (
         {
             "InstanceGroupName": HOMOGENEOUS_GROUP,
-            "InstanceType": resources["InstanceType"],
-            "InstanceCount": resources["InstanceCount"],
+            "InstanceType": resources.get("SelectedInstanceType") or resources["InstanceType"],
+            "InstanceCount": resources.get("SelectedInstanceCount") or resources["InstanceCount"],
         },
     )
     members = [group for group in groups for _ in range(group["InstanceCount"])]

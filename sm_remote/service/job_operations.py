@@ -10,8 +10,9 @@ from sm_remote.service import api_errors
 from sm_remote.service.deletion import purge_job
 from sm_remote.service.endings import with_stop
 from sm_remote.service.job_descriptions import describe_job
-from sm_remote.service.job_requests import check_job_request
+from sm_remote.service.job_requests import check_job_request, find_lack
 from sm_remote.service.logs import read_backward
+from sm_remote.service.preferences import select_instance
 from sm_remote.service.records import JobRecord, StopCause
 from sm_remote.service.replies import OUTCOME_HEADER, VERSION_HEADER, Patience, Reply
 from sm_remote.service.scheduler import Scheduler
@@ -42,7 +43,7 @@ class JobOperations:
         self._refuse_taken(name)
         check_job_request(request, self._shop.host, self._shop.buckets)
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
-        rest = {key: value for key, value in request.items() if key != "Tags"}
+        rest = select_instance({key: value for key, value in request.items() if key != "Tags"}, self._is_available)
         self._shop.reach("insert.before_commit")
         try:
             record = self._shop.store.insert(name, rest, tags, self._shop.clock())
@@ -51,6 +52,9 @@ class JobOperations:
         self._shop.reach("insert.after_commit")
         self._scheduler.enqueue(record)
         return Reply(body={"TrainingJobArn": record.arn})
+
+    def _is_available(self, request: Mapping[str, Any]) -> bool:
+        return find_lack(request, self._shop.host) is None and not self._scheduler.is_short(request)
 
     def _refuse_taken(self, name: str) -> None:
         """A name that is taken is said before anything else is wrong; the insertion decides who is first."""

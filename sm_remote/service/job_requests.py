@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sm_remote.catalogue import InstanceType, find_instance_type, suggest_cpu_type
+from sm_remote.catalogue import find_instance_type, suggest_cpu_type
 from sm_remote.home import LOCAL_REGION
 from sm_remote.service.api_errors import invalid, violated
 from sm_remote.service.buckets import Buckets
@@ -30,7 +30,8 @@ def check_job_request(request: _Request, host: Capacity, buckets: Buckets) -> No
     Raises:
         ApiError: ``ValidationException``, with all reasons but those of inputs, which are looked for last.
     """
-    reasons = [*_find_unserved(request), *_find_lacking(request, host), *_find_bad_script(request)]
+    lack = find_lack(request, host)
+    reasons = [*_find_unserved(request), *([lack] if lack else []), *_find_bad_script(request)]
     if reasons:
         raise violated(reasons)
     for channel in request.get("InputDataConfig", ()):
@@ -89,11 +90,6 @@ _UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
         _has("ResourceConfig", "InstancePlacementConfig"),
         "The local training service has no UltraServers: leave out ResourceConfig.InstancePlacementConfig.",
     ),
-    # Each of these goes as soon as the service can do it.
-    (
-        _has("ResourceConfig", "InstancePreferences"),
-        "The local training service does not implement ResourceConfig.InstancePreferences.",
-    ),
 )
 _UNSERVED_IN_CHANNELS: tuple[tuple[Callable[[_Request], bool], str], ...] = (
     (
@@ -118,25 +114,31 @@ def _data_type(channel: _Request) -> str | None:
     return found
 
 
-def _find_lacking(request: _Request, host: Capacity) -> Iterator[str]:
-    """Instance types that nothing on this machine can stand for."""
-    for name in _list_instance_types(request.get("ResourceConfig") or {}):
-        try:
-            reason = _find_lack(find_instance_type(name), host)
-        except KeyError:
-            reason = f"The local training service does not know how large {name} is."
-        if reason:
-            yield reason
+def find_lack(request: _Request, host: Capacity) -> str | None:
+    """What this machine has not got of a job's instances; None where it has all. Any of preferred types is enough."""
+    resources = request.get("ResourceConfig") or {}
+    preferred = [] if "SelectedInstanceType" in resources else resources.get("InstancePreferences", ())
+    lacks = [_find_type_lack(preference["InstanceType"], host) for preference in preferred]
+    if lacks:
+        return None if None in lacks else lacks[0]
+    for name in _list_instance_types(resources):
+        lack = _find_type_lack(name, host)
+        if lack is not None:
+            return lack
+    return None
 
 
 def _list_instance_types(resources: _Request) -> list[str]:
-    """Every instance type that a job asks for, once."""
-    groups = resources.get("InstanceGroups", ())
-    names = [resources.get("InstanceType"), *(group["InstanceType"] for group in groups)]
-    return list(dict.fromkeys(name for name in names if name))
+    names = [resources.get("SelectedInstanceType") or resources.get("InstanceType")]
+    names += [group["InstanceType"] for group in resources.get("InstanceGroups", ())]
+    return [name for name in names if name]
 
 
-def _find_lack(instance: InstanceType, host: Capacity) -> str | None:
+def _find_type_lack(name: str, host: Capacity) -> str | None:
+    try:
+        instance = find_instance_type(name)
+    except KeyError:
+        return f"The local training service does not know how large {name} is."
     if not instance.accelerator_count or (instance.is_gpu and host.gpus):
         return None
     return (

@@ -229,6 +229,12 @@ _RESOURCES = (
         "EnableManagedSpotTraining",
     ),
     Rule(
+        "InstanceCount",
+        lambda preference: not (preference.has("InstanceCount") or preference.of_job("ResourceConfig.InstanceCount")),
+        "Member must not be null or 0 where ResourceConfig has no InstanceCount",
+        each="ResourceConfig.InstancePreferences",
+    ),
+    Rule(
         "ResourceConfig.SelectedInstanceType",
         lambda job: job.has("ResourceConfig.SelectedInstanceType"),
         "Member is read-only",

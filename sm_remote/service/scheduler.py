@@ -12,8 +12,9 @@ import logging
 import threading
 import time
 from bisect import insort
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sm_remote.service import failures, states
 from sm_remote.service.attempts import container_name
@@ -114,6 +115,10 @@ class Scheduler:
                 lambda: all(running.holds_place for running in self._running.values()), deadline - time.monotonic()
             )
         return cleared and not self._thread.is_alive()
+
+    def is_short(self, request: Mapping[str, Any]) -> bool:
+        """Whether capacity for a job that is requested so has been scripted away."""
+        return self._shortages.find_effect(request) is not None
 
     def enqueue(self, record: JobRecord) -> None:
         """Takes in a job that has just been committed."""

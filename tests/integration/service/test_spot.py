@@ -266,6 +266,17 @@ def test_a_shortage_that_fails_jobs_gives_the_reason_that_clients_look_for(disco
     assert engine.starts == []
 
 
+def test_the_first_preferred_type_with_capacity_is_selected(discovery, client):
+    call(discovery, "SetCapacity", InstanceType="ml.c5.xlarge", Capacity="error")
+    preferences = [{"InstanceType": name} for name in ("ml.c5.xlarge", "ml.m5.large", "ml.m5.xlarge")]
+    resources = {"InstanceCount": 1, "VolumeSizeInGB": 30, "InstancePreferences": preferences}
+    client.create_training_job(**build_request() | {"ResourceConfig": resources})
+    description = wait_for_end(client, "fit-1")
+    assert description["TrainingJobStatus"] == "Completed"
+    selected = {"SelectedInstanceType": "ml.m5.large", "SelectedInstanceCount": 1}
+    assert description["ResourceConfig"] == {**resources, **selected}
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

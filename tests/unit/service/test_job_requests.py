@@ -79,3 +79,11 @@ def test_a_long_keep_alive_period_is_accepted_and_said():
     assert "3600" in note
     assert list_notes(build_request(ResourceConfig={"KeepAlivePeriodInSeconds": 3600})) == []
     assert list_notes(build_request()) == []
+
+
+def test_one_of_the_preferred_types_that_is_here_is_enough():
+    resources = {"InstancePreferences": [{"InstanceType": "ml.g5.xlarge"}, {"InstanceType": "ml.m5.large"}]}
+    check_job_request({**build_request(), "ResourceConfig": resources}, MACHINE, NoBuckets())  # type: ignore[arg-type]
+    resources = {"InstancePreferences": [{"InstanceType": "ml.g5.xlarge"}, {"InstanceType": "ml.trn1.2xlarge"}]}
+    with pytest.raises(ApiError, match=r"^ValidationException: ml\.g5\.xlarge has 1 x NVIDIA A10G"):
+        check_job_request({**build_request(), "ResourceConfig": resources}, MACHINE, NoBuckets())  # type: ignore[arg-type]

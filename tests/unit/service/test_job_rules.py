@@ -192,6 +192,12 @@ MUTATIONS: list[tuple[dict[str, Any], str, Any, str]] = [
         [{"InstanceType": "ml.m5.large"}],
         "'resourceConfig.instancePreferences'",
     ),
+    (
+        {},
+        "ResourceConfig",
+        {"InstancePreferences": [{"InstanceType": "ml.m5.large"}], "VolumeSizeInGB": 1},
+        "'resourceConfig.instancePreferences.1.member.instanceCount'",
+    ),
     ({}, "ResourceConfig.SelectedInstanceType", "ml.m5.large", "'resourceConfig.selectedInstanceType'"),
     (
         {"ResourceConfig": {"InstanceType": "ml.g5.xlarge"}},
