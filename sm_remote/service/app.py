@@ -152,6 +152,8 @@ class LocalService:
         write_discovery(self._home, discovery)
         logger.info("Serving on port %d with the engine %s", discovery.port, self._workshop.engine.name)
         ready(discovery)
+        # The start is no part of the time in which nobody asks: on a busy machine it takes long.
+        self._touch()
         try:
             await self._wait_for_end()
         finally:

@@ -44,9 +44,9 @@ def test_it_ends_by_itself_when_nobody_needs_it(service):
 
 
 def test_it_does_not_end_while_a_job_lives(service):
-    client = make_client(service.start(SM_REMOTE_SERVICE_IDLE_S="0.3"))
-    client.create_training_job(**sleep_job(1.5))
-    time.sleep(1.0)
+    client = make_client(service.start(SM_REMOTE_SERVICE_IDLE_S="1"))
+    client.create_training_job(**sleep_job(2.5))
+    time.sleep(2.0)
     assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "InProgress"
     assert service.wait_for_death() == 0
 
