@@ -22,6 +22,8 @@ LOCAL_BUCKET = "sm-remote-local"
 """The reserved bucket of the embedded store: never a bucket of AWS."""
 LOCAL_ACCOUNT = "000000000000"
 LOCAL_REGION = "us-east-1"
+LOCAL_KEY_PREFIX = "SMRL"
+"""What the access key of a local training service begins with."""
 LOCAL_ROLE_ARN = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/sm-remote-local"
 
 
@@ -65,6 +67,11 @@ class Home:
     def jobs(self) -> Path:
         """Working trees of jobs: ``<job>/<attempt>/<host>/...``."""
         return self.data / "jobs"
+
+    @property
+    def s3(self) -> Path:
+        """Data, configuration and log of the S3 server that may run beside the service."""
+        return self.data / "s3"
 
     @property
     def leftovers(self) -> Path:
@@ -139,6 +146,7 @@ class Discovery:
         instance: Random, new at each start; sent back in every response.
         access_key: For SigV4.
         secret_key: For SigV4. The file is readable by its owner alone.
+        s3_endpoint_url: Of the S3 server beside it, where it was started with one.
     """
 
     pid: int
@@ -147,6 +155,7 @@ class Discovery:
     instance: str
     access_key: str
     secret_key: str
+    s3_endpoint_url: str | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -175,3 +184,31 @@ def read_discovery(home: Home) -> Discovery | None:
         return Discovery(**json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandingOptions:
+    """How this user's service is to be started each time, until `sm-remote service stop`.
+
+    Attributes:
+        with_s3: Whether an S3 server runs beside it.
+        container_credentials: What code in containers gets; None for what the setting says.
+    """
+
+    with_s3: bool = False
+    container_credentials: str | None = None
+
+
+def read_standing_options(home: Home) -> StandingOptions:
+    """Reads them; the defaults where none were written."""
+    try:
+        return StandingOptions(**json.loads((home.service / "options.json").read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return StandingOptions()
+
+
+def write_standing_options(home: Home, options: StandingOptions) -> None:
+    """Writes them for every service that is started from now on."""
+    make_private(home.data)
+    make_private(home.service)
+    write_private(home.service / "options.json", json.dumps(asdict(options)))

@@ -16,7 +16,15 @@ from typing import Any
 
 from sm_remote import __version__
 from sm_remote.errors import EngineUnavailable, ServiceUnavailable, StorageError
-from sm_remote.home import LOCAL_REGION, Discovery, Home, build_home_environment, make_private, read_discovery
+from sm_remote.home import (
+    LOCAL_KEY_PREFIX,
+    LOCAL_REGION,
+    Discovery,
+    Home,
+    build_home_environment,
+    make_private,
+    read_discovery,
+)
 
 logger = logging.getLogger("sm_remote")
 
@@ -26,11 +34,16 @@ BETWEEN_STARTS_S = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceOptions:
-    """How a service is to be started, where one has to be. None leaves it to the service."""
+    """How a service is to be started, where one has to be. None leaves it to the service.
+
+    What is started with an S3 server is decided in `home.StandingOptions`; ``with_s3`` says that one is needed.
+    """
 
     engine: str = "auto"
     idle_s: float | None = None
     max_parallel_jobs: int | None = None
+    container_credentials: str | None = None
+    with_s3: bool | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The variables that `python -m sm_remote.service` reads."""
@@ -38,6 +51,7 @@ class ServiceOptions:
             "SM_REMOTE_ENGINE": self.engine,
             "SM_REMOTE_SERVICE_IDLE_S": self.idle_s,
             "SM_REMOTE_SERVICE_MAX_PARALLEL_JOBS": self.max_parallel_jobs,
+            "SM_REMOTE_CONTAINER_CREDENTIALS": self.container_credentials,
         }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
@@ -120,6 +134,11 @@ def _describe_mismatch(status: Mapping[str, Any], options: ServiceOptions) -> st
         return f"it is of version {status['Version']}, this is {__version__}"
     if options.engine not in ("auto", status["Engine"]):
         return f"it runs the engine {status['Engine']!r}, and {options.engine!r} is wanted"
+    credentials = status.get("ContainerCredentials")
+    if options.container_credentials not in (None, credentials):
+        return f"it gives containers the credentials {credentials!r}, and {options.container_credentials!r} is wanted"
+    if options.with_s3 not in (None, status.get("S3EndpointUrl") is not None):
+        return f"it runs {'without' if options.with_s3 else 'with'} an S3 server"
     return None
 
 
@@ -212,12 +231,23 @@ def _spawn(home: Home, options: ServiceOptions, log_path: Path) -> subprocess.Po
             stderr=log,
             cwd="/",
             # Not the variable as it is now: it may be relative, and it may name another home than ours by now.
-            env={**build_home_environment(home, os.environ), **options.to_environment()},
+            env={**build_home_environment(home, without_own_variables(os.environ)), **options.to_environment()},
             start_new_session=True,
         )
     # It outlives us as a rule; where it does not, somebody must collect its exit.
     threading.Thread(target=process.wait, name="sm_remote-service-exit", daemon=True).start()
     return process
+
+
+def without_own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what `sm-remote service env` put there.
+
+    A service that was started from such a shell would look for the user's buckets at its predecessor.
+    """
+    if not environ.get("AWS_ACCESS_KEY_ID", "").startswith(LOCAL_KEY_PREFIX):
+        return dict(environ)
+    own = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    return {name: value for name, value in environ.items() if not name.startswith(own)}
 
 
 def _explain_start_failure(options: ServiceOptions, tail: str, log_path: str) -> Exception:

@@ -22,7 +22,7 @@ from sm_remote.cli.service_rendering import (
 )
 from sm_remote.cli.world import World
 from sm_remote.errors import ServiceUnavailable
-from sm_remote.home import Discovery
+from sm_remote.home import Discovery, StandingOptions
 
 
 @click.group()
@@ -34,11 +34,28 @@ def service() -> None:
 
 
 @service.command()
+@click.option("--with-s3", is_flag=True, help="With an S3 server of its own (needs: pip install 'sm-remote[s3]').")
+@click.option(
+    "--container-credentials",
+    metavar="WHICH",
+    help="The AWS credentials of code in containers: none, s3 (of that server), or profile:NAME.",
+)
 @json_option
 @click.pass_obj
-def start(world: World, as_json: bool) -> None:
-    """Start it, unless it runs."""
-    world.service.start()
+def start(world: World, with_s3: bool, container_credentials: str | None, as_json: bool) -> None:
+    """Start it, unless it runs.
+
+    With an option, one that runs otherwise is replaced, and every later start is the same until `sm-remote service
+    stop`. With --with-s3 it does not end when it is idle; data and address of the S3 server stay.
+    """
+    if with_s3 or container_credentials:
+        if container_credentials is not None:
+            from sm_remote.settings.schema import check_value
+
+            check_value("container_credentials", container_credentials, origin="--container-credentials")
+        world.service.start(StandingOptions(with_s3=with_s3, container_credentials=container_credentials))
+    else:
+        world.service.start()
     _tell(world, _find(world), as_json)
 
 
@@ -95,7 +112,7 @@ def read_tail(path: Path, lines: int, *, most_bytes: int = 4 * 2**20) -> list[st
 @json_option
 @click.pass_obj
 def env(world: World, as_json: bool) -> None:
-    """Print the variables that point any AWS client at it.
+    """Print the variables that point any AWS client at it, and at its S3 server where it has one.
 
     For a shell: eval "$(sm-remote service env)". Starts the service when it does not run; its port changes with each
     start.

@@ -6,13 +6,22 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sm_remote.home import Discovery, Home, find_home
+from sm_remote.errors import ConfigError, RemoteError
+from sm_remote.home import (
+    Discovery,
+    Home,
+    StandingOptions,
+    find_home,
+    read_standing_options,
+    write_standing_options,
+)
 
 if TYPE_CHECKING:
+    from sm_remote.aws.local_service import ServiceOptions
     from sm_remote.jobs.connection import Connection
     from sm_remote.settings import ResolvedSettings
 
@@ -36,15 +45,19 @@ class ServiceControl(Protocol):
     def find(self) -> tuple[Discovery, dict[str, Any]] | None:
         """The running service and its own status, or None; never starts one."""
 
-    def start(self) -> Discovery:
+    def start(self, options: StandingOptions | None = None) -> Discovery:
         """The running service, started if there was none.
 
+        Args:
+            options: How it is to be started from now on; one that runs otherwise is replaced. None: as it is.
+
         Raises:
-            ServiceUnavailable: It cannot be started.
+            ServiceUnavailable: It cannot be started, or one that runs otherwise has live jobs.
+            ConfigError: The options cannot be met.
         """
 
     def stop(self, discovery: Discovery) -> None:
-        """Ends it and waits until it is gone.
+        """Ends it, waits until it is gone, and forgets how it was started.
 
         Raises:
             ServiceUnavailable: It does not end.
@@ -103,26 +116,49 @@ class LocalServiceControl:
 
         return find_service(self._home)
 
-    def start(self) -> Discovery:
+    def start(self, options: StandingOptions | None = None) -> Discovery:
         """See the protocol."""
-        from sm_remote.errors import ServiceUnavailable
+        from sm_remote.aws.local_service import ensure_service
+        from sm_remote.jobs.attach import choose_service
 
-        discovery = _connect("local").training_jobs.session.discovery
-        if discovery is None:
-            raise ServiceUnavailable("The local training service was started, but did not say where it is.")
-        return discovery
+        wanted = choose_service(_resolve())
+        if options is None:
+            return ensure_service(self._home, wanted)
+        before = read_standing_options(self._home)
+        write_standing_options(self._home, options)
+        try:
+            return ensure_service(self._home, adapt_options(wanted, options))
+        except RemoteError:
+            write_standing_options(self._home, before)
+            raise
 
     def stop(self, discovery: Discovery) -> None:
         """See the protocol."""
         from sm_remote.aws.local_service import stop_service
 
         stop_service(self._home, discovery)
+        write_standing_options(self._home, StandingOptions())
 
     def call(self, discovery: Discovery, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """See the protocol."""
         from sm_remote.aws.local_service import call_service
 
         return call_service(discovery, operation, body)
+
+
+def adapt_options(wanted: ServiceOptions, standing: StandingOptions) -> ServiceOptions:
+    """What a command asks for, over what the settings say."""
+    credentials = standing.container_credentials or wanted.container_credentials
+    if credentials == "s3" and not standing.with_s3:
+        raise ConfigError(
+            "There is no S3 server of which containers could have the credentials.",
+            fix="Add --with-s3, or name a profile: --container-credentials profile:NAME.",
+        )
+    if standing.with_s3:
+        from sm_remote.service.s3_server import find_program
+
+        find_program(os.environ)
+    return replace(wanted, with_s3=standing.with_s3, container_credentials=credentials)
 
 
 def build_world() -> World:

@@ -24,10 +24,17 @@ SEARCHED = 500
 
 def connect_with(settings: ResolvedSettings) -> Connection:
     """The connection that settings ask for, made once."""
-    options = ServiceOptions(
-        engine=settings.engine, idle_s=settings.service_idle_s, max_parallel_jobs=settings.service_max_parallel_jobs
+    return connect(target=settings.target, home=find_home(), region=settings.region, options=choose_service(settings))
+
+
+def choose_service(settings: ResolvedSettings) -> ServiceOptions:
+    """What the settings say of the local service."""
+    return ServiceOptions(
+        engine=settings.engine,
+        idle_s=settings.service_idle_s,
+        max_parallel_jobs=settings.service_max_parallel_jobs,
+        container_credentials=settings.container_credentials,
     )
-    return connect(target=settings.target, home=find_home(), region=settings.region, options=options)
 
 
 @raise_plainly

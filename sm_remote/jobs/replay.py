@@ -34,7 +34,7 @@ _MEMBERS = {
     "role": "role_arn",
 }
 CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags")
-_WHERE = ("target", "region", "engine", "service_idle_s", "service_max_parallel_jobs")
+_WHERE = ("target", "region", "engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs")
 
 
 def replay(job: Job[Any] | str, **options: Any) -> Job[Any]:

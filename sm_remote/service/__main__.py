@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from sm_remote.errors import ConfigError, RemoteError
-from sm_remote.home import Discovery, Home, find_home, make_private
+from sm_remote.home import Discovery, Home, find_home, make_private, read_standing_options
 from sm_remote.service.app import LocalService, ServiceConfig
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.engine import Engine
@@ -28,6 +28,7 @@ ENGINE_VARIABLE = "SM_REMOTE_ENGINE"
 PARALLEL_VARIABLE = "SM_REMOTE_SERVICE_MAX_PARALLEL_JOBS"
 GRACE_VARIABLE = "SM_REMOTE_STOP_GRACE_S"
 INTERRUPTION_GRACE_VARIABLE = "SM_REMOTE_INTERRUPTION_GRACE_S"
+CREDENTIALS_VARIABLE = "SM_REMOTE_CONTAINER_CREDENTIALS"
 
 
 def main(
@@ -62,7 +63,9 @@ def main(
         return 0
     try:
         engine = (open_engine or _open_real_engine)(environ.get(ENGINE_VARIABLE, "auto"), home)
-        service = asyncio.run(_serve(home, engine, (measure_host or _measure_host)(), _read_config(environ), reach))
+        service = asyncio.run(
+            _serve(home, engine, (measure_host or _measure_host)(), _read_config(environ, home), reach)
+        )
     except RemoteError as error:
         logger.error("%s: %s", type(error).__name__, error)
         return 1
@@ -84,13 +87,16 @@ def _take_lock(home: Home) -> int | None:
     return lock
 
 
-def _read_config(environ: Mapping[str, str]) -> ServiceConfig:
+def _read_config(environ: Mapping[str, str], home: Home) -> ServiceConfig:
     parallel = _read_number(environ, PARALLEL_VARIABLE, 0.0)
+    standing = read_standing_options(home)
     return ServiceConfig(
         idle_s=_read_number(environ, IDLE_VARIABLE, 900.0),
         max_parallel_jobs=int(parallel) or None,
         stop_grace_s=_read_number(environ, GRACE_VARIABLE, 120.0),
         interruption_grace_s=_read_number(environ, INTERRUPTION_GRACE_VARIABLE, 120.0),
+        with_s3=standing.with_s3,
+        container_credentials=environ.get(CREDENTIALS_VARIABLE) or standing.container_credentials or "none",
     )
 
 

@@ -14,11 +14,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from sm_remote import __version__
-from sm_remote.home import Discovery, Home, discovery_path, make_private, read_discovery, write_discovery, write_private
+from sm_remote.home import (
+    LOCAL_KEY_PREFIX,
+    Discovery,
+    Home,
+    discovery_path,
+    make_private,
+    read_discovery,
+    write_discovery,
+    write_private,
+)
 from sm_remote.service.authentication import Keys, Verifier
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
 from sm_remote.service.capacity_operations import CapacityOperations
+from sm_remote.service.container_access import ContainerAccess, find_s3_endpoint, open_grant
 from sm_remote.service.engine import Engine
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
@@ -32,6 +42,7 @@ from sm_remote.service.operations import list_operations
 from sm_remote.service.own_operations import OwnOperations
 from sm_remote.service.records import JobRecord
 from sm_remote.service.remote_bucket import make_s3_client
+from sm_remote.service.s3_server import S3Server, find_program
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.search_operations import SearchOperations
 from sm_remote.service.server import Edge, Server
@@ -56,12 +67,16 @@ class ServiceConfig:
         max_parallel_jobs: An upper bound besides the machine's capacity.
         stop_grace_s: From SIGTERM to SIGKILL.
         interruption_grace_s: The same where spot capacity is taken away; 0 for SIGKILL alone.
+        with_s3: Whether an S3 server runs beside it. Then it does not end by itself: it cannot tell who uses that.
+        container_credentials: What code in containers gets: ``none``, ``s3`` or ``profile:NAME``.
     """
 
     idle_s: float | None = 900.0
     max_parallel_jobs: int | None = None
     stop_grace_s: float = 120.0
     interruption_grace_s: float = 120.0
+    with_s3: bool = False
+    container_credentials: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +101,7 @@ class LocalService:
 
     Raises:
         StorageError: The database is damaged, or of a newer version.
+        ConfigError: The S3 server or the containers' credentials that are wanted cannot be had.
     """
 
     def __init__(
@@ -105,12 +121,20 @@ class LocalService:
         self._home = home
         self._config = config
         self._notifier = Notifier()
+        self._s3 = S3Server(home.s3, identity.keys, find_program(os.environ)) if config.with_s3 else None
+        self._access = ContainerAccess(
+            home=home,
+            engine=engine,
+            grant=open_grant(config.container_credentials, self._s3.address.container_keys if self._s3 else None),
+            find_endpoint=self._find_s3_endpoint,
+        )
         self._store = JobStore(home.service / "jobs.sqlite", self._announce)
         self._workshop = Workshop(
             home=home,
             store=self._store,
             engine=engine,
-            buckets=Buckets(home, make_client),
+            buckets=Buckets(home, self._s3.make_client) if self._s3 else Buckets(home, make_client),
+            access=self._access,
             notifier=self._notifier,
             host=host,
             owner=identity.owner,
@@ -146,6 +170,8 @@ class LocalService:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._notifier.attach(loop)
+        if self._s3 is not None:
+            await loop.run_in_executor(self._executor, self._s3.start)
         self._server.start()
         self._scheduler.start()
         discovery = self._discovery(self._server.port)
@@ -174,6 +200,9 @@ class LocalService:
     def _close(self) -> None:
         self._workshop.sampler.close()
         self._executor.shutdown(wait=False)
+        self._access.close()
+        if self._s3 is not None:
+            self._s3.stop()
         # While jobs run their threads need the store; the process's end closes it.
         if self._scheduler.join(_LAST_WORK_S) and not any(self._scheduler.count_jobs()):
             self._store.close()
@@ -186,7 +215,11 @@ class LocalService:
             instance=self._instance,
             access_key=self._keys.access_key,
             secret_key=self._keys.secret_key,
+            s3_endpoint_url=self._s3.address.endpoint_url if self._s3 else None,
         )
+
+    def _find_s3_endpoint(self) -> str | None:
+        return self._s3.address.endpoint_url if self._s3 else find_s3_endpoint()
 
     async def _wait_for_end(self) -> None:
         while not self._ended.is_set():
@@ -200,7 +233,7 @@ class LocalService:
                 continue
 
     def _remaining_idle_s(self) -> float | None:
-        if self._config.idle_s is None:
+        if self._config.idle_s is None or self._s3 is not None:
             return None
         if any(self._scheduler.count_jobs()) or self._images.is_working():
             return self._config.idle_s
@@ -220,6 +253,8 @@ class LocalService:
             version=__version__,
             instance=self._instance,
             max_parallel_jobs=self._config.max_parallel_jobs,
+            container_credentials=self._config.container_credentials,
+            s3_endpoint_url=self._s3.address.endpoint_url if self._s3 else None,
             shut_down=self._end_from_thread,
         )
         operations = list_operations(
@@ -254,7 +289,7 @@ def load_identity(home: Home) -> Identity:
     if not path.exists():
         content = {
             "owner": secrets.token_hex(8),
-            "access_key": "SMRL" + secrets.token_hex(8).upper(),
+            "access_key": LOCAL_KEY_PREFIX + secrets.token_hex(8).upper(),
             "secret_key": secrets.token_urlsafe(30),
         }
         write_private(path, json.dumps(content))

@@ -127,14 +127,25 @@ def _write_manifest(directory: Path, channel: str, names: list[str]) -> None:
     path.chmod(0o644)
 
 
-def find_layer_mounts(request: Mapping[str, Any], buckets: Buckets) -> list[Mount]:
-    """What is mounted over the channels that are layers."""
+def find_channel_mounts(request: Mapping[str, Any], host: Host, directory: Path, buckets: Buckets) -> list[Mount]:
+    """What is mounted at channels: layers, and all that may be hard links into the store, which no job may change.
+
+    Other channels are copies, which a job may write to as on SageMaker: the SDK v3 makes its own driver executable.
+    """
     mounts = []
-    for channel in request.get("InputDataConfig", ()):
-        layer = find_layer(channel["DataSource"]["S3DataSource"], buckets)
-        if layer is not None:
-            mounts.append(Mount(source=layer, target=f"{DATA}/{channel['ChannelName']}", read_only=True))
+    for channel in list_channels(request, host):
+        source = channel["DataSource"]["S3DataSource"]
+        name = channel["ChannelName"]
+        layer = find_layer(source, buckets)
+        if layer is None and (find_mode(channel, request) == "Pipe" or _is_copied(source)):
+            continue
+        mounts.append(Mount(source=layer or directory / name, target=f"{DATA}/{name}", read_only=True))
     return mounts
+
+
+def _is_copied(source: Mapping[str, Any]) -> bool:
+    """Whether all of an input is surely a copy; a manifest may name objects of any bucket."""
+    return source["S3DataType"] == "S3Prefix" and parse_uri(source["S3Uri"]).bucket != LOCAL_BUCKET
 
 
 def find_layer(source: Mapping[str, Any], buckets: Buckets) -> Path | None:

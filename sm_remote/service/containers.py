@@ -24,7 +24,7 @@ def build_container(
     record: JobRecord,
     host: Host,
     tree: WorkingTree,
-    layers: Iterable[Mount],
+    channels: Iterable[Mount],
     companions: Iterable[Companion],
     *,
     machine: Capacity,
@@ -32,7 +32,7 @@ def build_container(
 ) -> ContainerSpec:
     """Says how the container of one host is made."""
     companions = tuple(companions)
-    extra = [*layers, *(mount for companion in companions for mount in companion.mounts)]
+    extra = [*channels, *(mount for companion in companions for mount in companion.mounts)]
     beside = {key: value for companion in companions for key, value in companion.environment.items()}
     request = record.request
     algorithm = request["AlgorithmSpecification"]

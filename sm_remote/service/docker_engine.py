@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import docker
@@ -33,6 +33,7 @@ from sm_remote.service.engine import (
     ContainerSpec,
     ContainerUsage,
     EngineError,
+    Gateway,
     ImagePython,
 )
 from sm_remote.service.interpreter import is_local_image
@@ -268,6 +269,23 @@ class DockerEngine:
         except BROKEN as error:
             raise EngineError(f"container {name} cannot be removed: {error}") from error
 
+    def find_gateway(self) -> Gateway | None:
+        """See the protocol. Source: Docker docs, "Networking on Docker Desktop" (host.docker.internal)."""
+        if "Docker Desktop" in str(self._info.get("OperatingSystem")):
+            return Gateway(address="host.docker.internal", forwards_loopback=True)
+        if self._network == "none":
+            return None
+        with translated():
+            found = self._api.inspect_network(self._network)
+        addresses = [config["Gateway"] for config in _list_subnets(found) if config.get("Gateway")]
+        return Gateway(address=addresses[0], forwards_loopback=False) if addresses else None
+
+    def list_subnets(self) -> list[str]:
+        """See the protocol."""
+        with translated():
+            found = self._api.networks()
+        return [config["Subnet"] for network in found for config in _list_subnets(network) if config.get("Subnet")]
+
     def list_containers(self, instance: str) -> dict[str, bool]:
         """See the protocol."""
         with translated():
@@ -283,6 +301,10 @@ class DockerEngine:
         """See the protocol."""
         with translated():
             return self._networks.list_names(instance)
+
+
+def _list_subnets(network: Mapping[str, Any]) -> list[dict[str, str]]:
+    return (network.get("IPAM") or {}).get("Config") or []
 
 
 class _Patience:

@@ -111,11 +111,18 @@ def _build_host_config(spec: ContainerSpec, host: Host, addresses: Mapping[str, 
         "ShmSize": memory // 2,
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "NetworkMode": _choose_network(spec, host),
-        "ExtraHosts": [f"{name}:{address}" for name, address in addresses.items()],
+        # A lone host too knows its own name: AWS's training toolkit waits for that, to its last minute.
+        "ExtraHosts": [f"{name}:{address}" for name, address in (addresses or _find_own_address(spec)).items()],
         "Mounts": [_build_mount(mount) for mount in spec.mounts],
         "LogConfig": {"Type": "json-file", "Config": {"max-size": LOG_BYTES, "max-file": "2"}},
         "DeviceRequests": _build_device_requests(spec.gpus),
     }
+
+
+def _find_own_address(spec: ContainerSpec) -> Mapping[str, str]:
+    """A container's name ends with its host's."""
+    _, found, number = spec.name.rpartition("-algo-")
+    return {f"algo-{number}": "127.0.0.1"} if found else {}
 
 
 def _build_mount(mount: Mount) -> dict[str, Any]:

@@ -100,6 +100,19 @@ class ContainerUsage:
     memory_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """How containers reach this machine, where its loopback is not theirs.
+
+    Attributes:
+        address: By which containers, and no other machine, reach it.
+        forwards_loopback: Whether a port at that address is this machine's loopback itself, as on Docker Desktop.
+    """
+
+    address: str
+    forwards_loopback: bool
+
+
 class EngineError(Exception):
     """The engine refused or failed; the text says what, and becomes a ClientError or InternalServerError."""
 
@@ -197,6 +210,12 @@ class Engine(Protocol):
 
     def remove(self, name: str) -> None:
         """Removes what is left of an ended container; no error if nothing is."""
+
+    def find_gateway(self) -> Gateway | None:
+        """How containers reach this machine; None where they share its loopback, or have no network at all."""
+
+    def list_subnets(self) -> Sequence[str]:
+        """The subnets that containers are in, in CIDR notation."""
 
     def list_containers(self, instance: str) -> dict[str, bool]:
         """Names of all containers labelled with this service instance, and whether each still runs."""

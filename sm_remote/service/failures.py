@@ -44,6 +44,11 @@ def render_download_failure(why: str) -> str:
     return _fit("ClientError: Data download failed:", why, "")
 
 
+def render_credentials_failure(why: str) -> str:
+    """The credentials that the job's code was to have are not to be had."""
+    return _fit("ClientError: No credentials for the training container: ", why, "")
+
+
 def render_image_failure(why: str) -> str:
     """The image cannot be had."""
     return _fit("ClientError: Unable to download training image: ", why, "")

@@ -15,6 +15,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from sm_remote.service.block_cache import BlockCache
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.object_tree import Directory, StoredObject, build_tree, find_entry
 from sm_remote.service.objects import ObjectError, parse_uri
-from sm_remote.service.remote_bucket import RemoteBucket, make_s3_client
+from sm_remote.service.remote_bucket import RemoteBucket
+from sm_remote.service.s3_server import open_s3_client
 from sm_remote.service.shards import Shard
 
 _FOREVER_S = 86400
@@ -114,7 +116,9 @@ def main(order: Mapping[str, Any]) -> None:
     channel = order["channel"]
     home = Home(data=Path(order["data"]), cache=Path(order["cache"]))
     try:
-        bucket = Buckets(home, make_s3_client).find(parse_uri(channel["DataSource"]["S3DataSource"]["S3Uri"]))
+        bucket = Buckets(home, partial(open_s3_client, home)).find(
+            parse_uri(channel["DataSource"]["S3DataSource"]["S3Uri"])
+        )
         if not isinstance(bucket, RemoteBucket):
             raise SystemExit("the embedded store needs no view")
         if not os.path.exists("/dev/fuse"):

@@ -71,7 +71,8 @@ class HostRun:
         if self._log is None:
             path = self._log_path(record)
             topic = log_topic(record.name)
-            self._log = LogSpool(path, lambda: self._shop.notifier.announce(topic))
+            advise = self._shop.access.find_advice(record.request)
+            self._log = LogSpool(path, lambda: self._shop.notifier.announce(topic), advise=advise)
             if self._log.is_new:
                 self._log.say(self._now_ms(), render_first_lines(record, self.host, self._shop.engine, self._shop.host))
         return self._log

@@ -31,6 +31,17 @@ class Input:
     relative: str
 
 
+def find_path(prefix: str, key: str) -> str:
+    """Where below its channel's directory an object lies.
+
+    A prefix that names a folder stands for the folder, with or without its last slash: the SageMaker SDKs count on
+    that (``s3://bucket/job/sm_drivers`` has its files in ``<channel>/``). Otherwise the path begins after the prefix's
+    last slash, which is our choice.
+    """
+    folder = prefix if prefix.endswith("/") else f"{prefix}/"
+    return key[len(folder) :] if key.startswith(folder) else key[prefix.rfind("/") + 1 :]
+
+
 def list_inputs(source: Mapping[str, Any], buckets: Buckets) -> Iterator[Input]:
     """Yields each object of an S3DataSource, in the order of the source.
 
@@ -47,10 +58,9 @@ def list_inputs(source: Mapping[str, Any], buckets: Buckets) -> Iterator[Input]:
     elif source["S3DataType"] == "AugmentedManifestFile":
         yield from _list_augmented(uri, source.get("AttributeNames", ()), buckets)
     else:
-        base = uri.key[: uri.key.rfind("/") + 1]
         for key in bucket.list_keys(uri.key):
             if not key.endswith("/"):
-                yield Input(bucket=bucket, bucket_name=uri.bucket, key=key, relative=key[len(base) :])
+                yield Input(bucket=bucket, bucket_name=uri.bucket, key=key, relative=find_path(uri.key, key))
 
 
 def _list_augmented(uri: ObjectUri, attribute_names: Any, buckets: Buckets) -> Iterator[Input]:

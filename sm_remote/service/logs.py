@@ -57,17 +57,31 @@ def show_text(text: str) -> str:
 class LogSpool:
     """Appends to one stream; opened again after a restart, it goes on where it was.
 
+    Args:
+        path: Of its file.
+        announce: Called when there is something new.
+        max_bytes: What it may hold.
+        advise: What the service has to say to a line of the job, if anything; said once.
+
     Attributes:
         job_lines: How many lines of the job it holds.
         is_new: Whether it was empty when it was opened.
     """
 
-    def __init__(self, path: Path, announce: Callable[[], None], *, max_bytes: int = MAX_STREAM_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        announce: Callable[[], None],
+        *,
+        max_bytes: int = MAX_STREAM_BYTES,
+        advise: Callable[[bytes], str | None] | None = None,
+    ) -> None:
         make_private(path.parent)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o600)
         self._announce = announce
         self._max_bytes = max_bytes
+        self._advise = advise
         self._lock = threading.Lock()
         self.job_lines = 0
         self._bytes = self._recover()
@@ -89,6 +103,9 @@ class LogSpool:
         """Appends a line of the job."""
         self._write(timestamp_ms, b"j", line)
         self.job_lines += 1
+        if self._advise is not None and (advice := self._advise(line)) is not None:
+            self._advise = None
+            self.say(timestamp_ms, advice)
 
     def _write(self, timestamp_ms: int, kind: bytes, line: bytes) -> None:
         with self._lock:

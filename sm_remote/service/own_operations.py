@@ -1,4 +1,4 @@
-"""Operations that AWS does not have (``SmRemote.*``), and STS GetCallerIdentity, which clients ask first."""
+"""Operations that AWS does not have (``SmRemote.*``)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
-from sm_remote.home import LOCAL_ACCOUNT
-from sm_remote.service.api_errors import ApiError, invalid
+from sm_remote.service.api_errors import invalid
 from sm_remote.service.engine import EngineError
 from sm_remote.service.replies import Reply
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.workshop import Workshop
 
 _CONDA_ENV = re.compile(r"[a-zA-Z0-9_-]{1,100}")
-_IDENTITY = f"""\
-<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-  <GetCallerIdentityResult>
-    <Arn>arn:aws:iam::{LOCAL_ACCOUNT}:user/sm-remote-local</Arn>
-    <UserId>AIDASMREMOTELOCAL</UserId>
-    <Account>{LOCAL_ACCOUNT}</Account>
-  </GetCallerIdentityResult>
-  <ResponseMetadata><RequestId>{{request_id}}</RequestId></ResponseMetadata>
-</GetCallerIdentityResponse>
-"""
-_REFUSAL = """\
-<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-  <Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>
-  <RequestId>{request_id}</RequestId>
-</ErrorResponse>
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +27,8 @@ class OwnOperations:
         version: Of sm_remote.
         instance: Of this process.
         max_parallel_jobs: As configured.
+        container_credentials: As configured.
+        s3_endpoint_url: Of the S3 server beside the service, where there is one.
         shut_down: Ends the service, after the answer has gone out.
     """
 
@@ -53,6 +37,8 @@ class OwnOperations:
     version: str
     instance: str
     max_parallel_jobs: int | None
+    container_credentials: str
+    s3_endpoint_url: str | None
     shut_down: Callable[[], None]
 
     def status(self, _: Mapping[str, Any]) -> Reply:
@@ -69,6 +55,8 @@ class OwnOperations:
                 "RunningJobs": running,
                 "QueuedJobs": queued,
                 "MaxParallelJobs": self.max_parallel_jobs,
+                "ContainerCredentials": self.container_credentials,
+                "S3EndpointUrl": self.s3_endpoint_url,
                 "HostCpus": host.cpus,
                 "HostMemoryBytes": host.memory_bytes,
                 "HostGpus": host.gpus,
@@ -104,15 +92,3 @@ class OwnOperations:
                 "Digest": python.digest,
             }
         )
-
-
-def render_caller_identity(form: Mapping[str, str], request_id: str) -> str:
-    """STS GetCallerIdentity. Source: API_GetCallerIdentity; the query protocol answers in XML."""
-    if form.get("Action") != "GetCallerIdentity":
-        raise ApiError("InvalidAction", f"Could not find operation {form.get('Action')}.")
-    return _IDENTITY.format(request_id=request_id)
-
-
-def render_query_refusal(error: ApiError, request_id: str) -> str:
-    """A refusal in the query protocol."""
-    return _REFUSAL.format(code=escape(error.code), message=escape(error.message), request_id=request_id)

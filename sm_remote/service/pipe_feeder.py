@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from sm_remote.home import Home, write_private
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.pipe_content import PipeContent
-from sm_remote.service.remote_bucket import make_s3_client
+from sm_remote.service.s3_server import open_s3_client
 from sm_remote.service.shards import Shard
 
 _LOOK_S = 0.01
@@ -134,7 +135,7 @@ def _report(path: Path, text: str) -> None:
 def main(order: Mapping[str, Any]) -> None:
     """Feeds the channels of an order until the process is ended, or the host's directory is gone."""
     home = Home(data=Path(order["data"]), cache=Path(order["cache"]))
-    buckets = Buckets(home, make_s3_client)
+    buckets = Buckets(home, partial(open_s3_client, home))
     threads = []
     for each in order["channels"]:
         channel = each["channel"]

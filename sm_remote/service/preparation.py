@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from sm_remote.service import failures
 from sm_remote.service.attempts import container_name
-from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.channels import find_channel_mounts, stage_channels
 from sm_remote.service.checkpoints import build_checkpoints
 from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
+from sm_remote.service.container_access import CredentialsError
 from sm_remote.service.containers import build_container, find_host_share
 from sm_remote.service.engine import EngineError, ImageMissing
 from sm_remote.service.fast_file import build_views
@@ -41,7 +42,8 @@ def build_companions(
     container = container_name(record.name, record.attempt, host.name)
     pipes = build_pipes(record.request, host, tree, shop.home, lambda: shop.engine.stop(container, 0.0))
     views = build_views(record.request, host, tree, shop.home, shop.buckets, say)
-    return (*checkpoints, *pipes, *views, _build_usage(record, host, tree, shop))
+    access = shop.access.build_companions(record.request, tree.scratch)
+    return (*checkpoints, *pipes, *views, *access, _build_usage(record, host, tree, shop))
 
 
 def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:
@@ -82,6 +84,8 @@ def stage_inputs(
         stage_channels(record.request, host, tree.data, shop.buckets, go_on, say)
         for companion in companions:
             companion.prepare(go_on)
+    except CredentialsError as error:
+        raise JobFailedError(failures.render_credentials_failure(str(error))) from error
     except (ObjectError, OSError) as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
 
@@ -107,8 +111,8 @@ def start_container(
         JobFailedError: The engine refuses.
     """
     try:
-        layers = find_layer_mounts(record.request, shop.buckets)
-        spec = build_container(record, host, tree, layers, companions, machine=shop.host, owner=shop.owner)
+        channels = find_channel_mounts(record.request, host, tree.data, shop.buckets)
+        spec = build_container(record, host, tree, channels, companions, machine=shop.host, owner=shop.owner)
         shop.reach("container.before_start")
         shop.engine.start(spec)
     except ObjectError as error:

@@ -236,6 +236,13 @@ class ProcessEngine:
         files.delete()
         (self._registry / f"{name}.json").unlink(missing_ok=True)
 
+    def find_gateway(self) -> None:
+        """See the protocol: this machine's loopback is a process's own."""
+
+    def list_subnets(self) -> tuple[str, ...]:
+        """See the protocol."""
+        return ()
+
     def list_containers(self, instance: str) -> dict[str, bool]:
         """See the protocol."""
         found = {}

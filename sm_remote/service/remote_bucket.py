@@ -11,7 +11,7 @@ from sm_remote.service.downloads import download, open_stream, read_range
 from sm_remote.service.object_tree import StoredObject
 from sm_remote.service.objects import ObjectError, StoredStream
 
-_CONNECTIONS = 50
+CONNECTIONS = 50
 """Enough for all downloads of two jobs at a time; botocore's own 10 would be opened and closed again and again."""
 
 
@@ -72,7 +72,7 @@ class RemoteBucket:
     def place(self, key: str, target: Path) -> None:
         """See `Bucket`."""
         self.copy(key, target)
-        target.chmod(0o444)
+        target.chmod(0o644)
 
     def copy(self, key: str, target: Path) -> None:
         """See `Bucket`."""
@@ -119,5 +119,5 @@ def make_s3_client() -> Any:
     import botocore.config
 
     # Not boto3's default session, which threads must not share.
-    config = botocore.config.Config(max_pool_connections=_CONNECTIONS)
+    config = botocore.config.Config(max_pool_connections=CONNECTIONS)
     return boto3.session.Session().client("s3", config=config)

@@ -1,8 +1,8 @@
-"""The HTTP edge: AWS JSON (and STS's query protocol) on ``POST /`` of 127.0.0.1, for this user's programs alone.
+"""The HTTP edge: AWS JSON (and the query protocol of STS and IAM) on ``POST /`` of 127.0.0.1.
 
-Order of refusals: Host, browser, method and path, signature, operation, request. Until the signature is verified an
-answer tells nothing but its own refusal. Bodies are capped before they are read. Answers are JSON that no browser
-sniffs or caches; there is no HTML.
+It is for this user's programs alone. Order of refusals: Host, browser, method and path, signature, operation, request.
+Until the signature is verified an answer tells nothing but its own refusal. Bodies are capped before they are read.
+Answers are JSON that no browser sniffs or caches; there is no HTML.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import tornado.web
 from sm_remote.service import api_errors
 from sm_remote.service.api_errors import ApiError
 from sm_remote.service.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
+from sm_remote.service.identity_operations import answer_query, find_query_service, render_query_refusal
 from sm_remote.service.operations import Operation, find_operation, parse_request, signing_name
-from sm_remote.service.own_operations import render_caller_identity, render_query_refusal
 from sm_remote.service.replies import INSTANCE_HEADER, SEEN_HEADER, WAIT_HEADER, Reply, read_patience
 
 logger = logging.getLogger("sm_remote.service")
@@ -116,13 +116,14 @@ class ApiHandler(tornado.web.RequestHandler):
 
     async def _answer_query(self) -> None:
         self.set_header("Content-Type", "text/xml")
+        service = find_query_service(self.request.headers.get("Authorization", ""))
         try:
-            self._verify("sts")
+            self._verify(service)
             form = dict(urllib.parse.parse_qsl(self.request.body.decode("utf-8", "replace")))
-            text = render_caller_identity(form, self._request_id)
+            text = answer_query(service, form, self._request_id)
         except ApiError as error:
             self.set_status(error.status)
-            text = render_query_refusal(error, self._request_id)
+            text = render_query_refusal(service, error, self._request_id)
         await self._send(text)
 
     async def _answer_json(self) -> None:

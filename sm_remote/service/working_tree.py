@@ -1,7 +1,7 @@
 """A job's directories on this host, and how a container sees them.
 
-Never a mount over /opt/ml itself: images bring files of their own below it. Inputs are read-only, because a hard link
-under a writable mount would let a job change the store.
+Never a mount over /opt/ml itself: images bring files of their own below it. A channel of hard links gets a read-only
+mount of its own (`channels.find_channel_mounts`), because under a writable one a job could change the store.
 """
 
 from __future__ import annotations
@@ -90,7 +90,6 @@ class WorkingTree:
         """What a container is given, parents first."""
         mounts = (
             Mount(source=self.root / "input", target="/opt/ml/input", read_only=False),
-            Mount(source=self.data, target="/opt/ml/input/data", read_only=True),
             Mount(source=self.model, target="/opt/ml/model", read_only=False),
             Mount(source=self.root / "output", target="/opt/ml/output", read_only=False),
             *extra,

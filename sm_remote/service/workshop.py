@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sm_remote.home import Home
 from sm_remote.service.buckets import Buckets
 from sm_remote.service.capacity import Capacity
+from sm_remote.service.container_access import ContainerAccess
 from sm_remote.service.engine import Engine
 from sm_remote.service.notifier import Notifier
 from sm_remote.service.store import JobStore
@@ -23,6 +24,7 @@ class Workshop:
         store: The jobs' truth.
         engine: Runs containers.
         buckets: Inputs and outputs.
+        access: What containers are given of AWS.
         notifier: Wakes long polls.
         host: What this machine has.
         owner: Labels containers as this user's.
@@ -38,6 +40,7 @@ class Workshop:
     store: JobStore
     engine: Engine
     buckets: Buckets
+    access: ContainerAccess
     notifier: Notifier
     host: Capacity
     owner: str

@@ -50,5 +50,6 @@ class RemoteOptions(TypedDict, total=False):
     max_parallel_jobs: int
     install_limit_s: float
     engine: Literal["auto", "docker", "process"]
+    container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None

@@ -60,6 +60,7 @@ class ResolvedSettings:
     max_parallel_jobs: int
     install_limit_s: float
     engine: Literal["auto", "docker", "process"]
+    container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None
     whole_host: bool

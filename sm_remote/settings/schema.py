@@ -167,6 +167,13 @@ class Settings(HasTraits):
         help="What runs local jobs: Docker containers, or processes without a container; 'auto' takes Docker when it "
         "answers. Read when the local service starts.",
     )
+    container_credentials = Text(
+        "'none', 's3' or 'profile:NAME'",
+        pattern=r"none|s3|profile:\S+",
+        help="Which AWS credentials code in a local container gets, in place of an execution role's: none, those of "
+        "the S3 server that `sm-remote service start --with-s3` starts, or those of a profile of yours. Never under "
+        "network isolation. Default: none. Read when the local service starts.",
+    )
     service_idle_s = Seconds(
         default=900.0, help="The local service exits after this long without a job. Read when it starts."
     )

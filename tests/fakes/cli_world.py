@@ -18,7 +18,7 @@ from sm_remote.aws.responses import (
 from sm_remote.aws.training_jobs import LogPage
 from sm_remote.cli.world import Terminal, World
 from sm_remote.errors import JobNotFound, RemoteError
-from sm_remote.home import Discovery, Home
+from sm_remote.home import Discovery, Home, StandingOptions
 
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=timezone.utc)
 
@@ -123,13 +123,15 @@ class FakeService:
         self.runs = runs
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answer: dict[str, Any] = {}
+        self.options: StandingOptions | None = None
         self.status = {"Version": version, "Engine": "docker", "EngineNote": "", "RunningJobs": live, "QueuedJobs": 0}
 
     def find(self) -> tuple[Discovery, dict[str, Any]] | None:
         return (self.discovery, self.status) if self.runs else None
 
-    def start(self) -> Discovery:
+    def start(self, options: StandingOptions | None = None) -> Discovery:
         self.runs = True
+        self.options = options
         return self.discovery
 
     def stop(self, discovery: Discovery) -> None:

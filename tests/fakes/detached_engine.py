@@ -116,6 +116,12 @@ class DetachedEngine:
                 file.unlink()
             place.rmdir()
 
+    def find_gateway(self) -> None:
+        return None
+
+    def list_subnets(self) -> list[str]:
+        return []
+
     def list_containers(self, instance: str) -> dict[str, bool]:
         found = {}
         for place in self._directory.glob("smr-*"):

@@ -165,6 +165,12 @@ class FakeEngine:
         time.sleep(self.remove_s)
         self.removed.append(name)
 
+    def find_gateway(self) -> None:
+        return None
+
+    def list_subnets(self) -> list[str]:
+        return []
+
     def list_containers(self, instance: str) -> dict[str, bool]:
         return {
             name: not container.has_ended

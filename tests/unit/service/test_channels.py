@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 import pytest
 
-from sm_remote.service.channels import find_layer_mounts, stage_channels
+from sm_remote.service.channels import find_channel_mounts, stage_channels
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.objects import ObjectError
 from tests.fakes.service import build_request
@@ -151,9 +152,35 @@ def test_a_sealed_layer_is_mounted_and_not_linked_file_by_file(put, bucket_direc
     request = build_request(InputDataConfig=[channel])
     stage_channels(request, HOST, tmp_path, buckets, lambda: None, print)
     assert list((tmp_path / "sm_remote_layer").iterdir()) == []
-    (mount,) = find_layer_mounts(request, buckets)
+    (mount,) = find_channel_mounts(request, HOST, tmp_path, buckets)
     assert mount.source == bucket_directory / "sm_remote/layers/abc"
     assert (mount.target, mount.read_only) == ("/opt/ml/input/data/sm_remote_layer", True)
+
+
+def channel(name: str, uri: str, kind: str = "S3Prefix", **more: str) -> dict[str, Any]:
+    return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}}, **more}
+
+
+def test_what_may_be_links_is_read_only_and_what_was_downloaded_is_not(buckets, tmp_path):
+    """The SDK v3 makes its driver, in a channel of its own, executable."""
+    channels = [
+        channel("links", f"{ROOT}/train/"),
+        channel("copies", "s3://a-bucket/train/"),
+        channel("manifest", "s3://a-bucket/m.manifest", "ManifestFile"),
+        channel("pipe", f"{ROOT}/train/", InputMode="Pipe"),
+    ]
+    found = find_channel_mounts(build_request(InputDataConfig=channels), HOST, tmp_path, buckets)
+    assert [(mount.target, mount.source, mount.read_only) for mount in found] == [
+        ("/opt/ml/input/data/links", tmp_path / "links", True),
+        ("/opt/ml/input/data/manifest", tmp_path / "manifest", True),
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["data/train", "data/train/"])
+def test_a_folder_stands_for_itself_with_and_without_its_last_slash(put, stage, prefix):
+    """Source: the SageMaker SDKs name the folder of their own drivers without one."""
+    put("data/train/a/b", b"x")
+    assert stage(f"s3://sm-remote-local/{prefix}") == {"a/b": b"x"}
 
 
 def test_a_stop_ends_the_staging_between_two_objects(put, buckets, tmp_path):

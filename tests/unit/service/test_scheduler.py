@@ -13,6 +13,7 @@ import pytest
 from sm_remote.home import Home, make_private
 from sm_remote.service import scheduler as module
 from sm_remote.service.capacity import Capacity
+from sm_remote.service.container_access import ContainerAccess
 from sm_remote.service.notifier import Notifier
 from sm_remote.service.records import JobRecord
 from sm_remote.service.scheduler import Scheduler
@@ -59,6 +60,7 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
         store=store,
         engine=engine,
         buckets=buckets,
+        access=ContainerAccess(home=home, engine=engine, grant=None, find_endpoint=lambda: None),
         notifier=Notifier(),
         host=HOST,
         owner="me",
