@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         if _REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
-    directory = tmp_path_factory.mktemp("s3-server")
+    with run_s3_server(program, tmp_path_factory.mktemp("s3-server")) as server:
+        yield server
+
+
+@contextmanager
+def run_s3_server(program: str, directory: Path) -> Iterator[S3Server]:
+    """Runs a server on an empty directory."""
     server, process = _start(program, directory)
     try:
         _wait_until_it_answers(server, process, directory / "stderr")

@@ -48,3 +48,17 @@ def test_without_hyperparameters_and_channels_the_files_are_there_and_empty(tmp_
     assert (tmp_path / "hyperparameters.json").read_text() == "{}"
     assert (tmp_path / "inputdataconfig.json").read_text() == "{}"
     assert (tmp_path / "metric-definition-regex.json").read_text() == "[]"
+
+
+def test_a_job_with_checkpoints_is_told_where_they_are(tmp_path):
+    write_config(tmp_path, build_request(), host=HOST, hosts=[HOST])
+    assert not (tmp_path / "checkpointconfig.json").exists()
+    request = build_request(CheckpointConfig={"S3Uri": "s3://b/k"})
+    write_config(tmp_path, request, host=HOST, hosts=[HOST])
+    assert (tmp_path / "checkpointconfig.json").read_text() == '{"LocalPath": "/opt/ml/checkpoints"}'
+
+
+def test_a_channel_of_other_instance_groups_is_not_shown():
+    routed = channel("train", source={"InstanceGroupNames": ["gpu"]})
+    request = build_request(InputDataConfig=[routed, channel("validation")])
+    assert list(build_input_data_config(request, HOST)) == ["validation"]
