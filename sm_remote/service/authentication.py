@@ -91,12 +91,13 @@ class Verifier:
         self._keys = keys
         self._clock = clock
 
-    def verify(self, request: Request, service: str) -> None:
+    def verify(self, request: Request, service: str | None) -> None:
         """Lets a request pass that was signed with the keys, for this service, now, and was not altered since.
 
         Args:
             request: As received.
-            service: The signing name that belongs to what the request asks for.
+            service: The signing name that belongs to what the request asks for; None where nothing here does, so that
+                the request may be for any service.
 
         Raises:
             ApiError: 403, with the code that AWS uses for the case.
@@ -107,10 +108,10 @@ class Verifier:
         access_key, date, region, scope_service, signed, signature = parsed.groups()
         if not hmac.compare_digest(access_key.encode(), self._keys.access_key.encode()):
             raise ApiError("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
-        if scope_service != service:
+        if service not in (None, scope_service):
             raise _mismatch(f"Credential should be scoped to correct service: '{service}'.")
         timestamp = self._check_time(request, date)
-        expected = self._sign(request, signed.split(";"), timestamp, region, service)
+        expected = self._sign(request, signed.split(";"), timestamp, region, scope_service)
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise _mismatch("The request signature we calculated does not match the signature you provided.")
 

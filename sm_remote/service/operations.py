@@ -41,6 +41,7 @@ class _Service:
 _SAGEMAKER = _Service(model="sagemaker", signing_name="sagemaker")
 _SERVICES = {
     "SageMaker": _SAGEMAKER,
+    "SmRemote": _SAGEMAKER,
     "Logs_20140328": _Service(model="logs", signing_name="logs"),
     "GraniteServiceVersion20100801": _Service(model="cloudwatch", signing_name="monitoring"),
 }
@@ -58,14 +59,12 @@ class Operation:
     """One operation.
 
     Attributes:
-        service: Whose model has its shapes, and the signing name; ours are signed as SageMaker's.
         shape: Of its request; None for one of our own.
         find_broken_rules: What else is wrong with a request.
         blocking: Runs in a thread: it commits, or asks the engine.
         waiting: Runs on the loop: it only reads, and may wait for news.
     """
 
-    service: str
     shape: botocore.model.StructureShape | None
     find_broken_rules: Rules = lambda request: ()
     blocking: Blocking | None = None
@@ -117,9 +116,10 @@ def list_operations(
     return {target: _make_operation(target, function) for target, function in functions.items()}
 
 
-def signing_name(target: str) -> str:
-    """The name of the service that a target belongs to, as the signature's scope must have it."""
-    return _SERVICES.get(target.partition(".")[0], _SAGEMAKER).signing_name
+def signing_name(target: str) -> str | None:
+    """The name of the service that a target belongs to, as the signature's scope must have it; None for others."""
+    service = _SERVICES.get(target.partition(".")[0])
+    return None if service is None else service.signing_name
 
 
 def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
@@ -169,9 +169,8 @@ def find_operation(operations: Mapping[str, Operation], target: str) -> Operatio
 
 def _make_operation(target: str, function: Any) -> Operation:
     prefix, _, name = target.partition(".")
-    service = signing_name(target)
     shape = None if prefix == "SmRemote" else find_input_shape(_SERVICES[prefix].model, name)
     rules = _RULES.get(target, lambda request: ())
     if inspect.iscoroutinefunction(function):
-        return Operation(service=service, shape=shape, find_broken_rules=rules, waiting=function)
-    return Operation(service=service, shape=shape, find_broken_rules=rules, blocking=function)
+        return Operation(shape=shape, find_broken_rules=rules, waiting=function)
+    return Operation(shape=shape, find_broken_rules=rules, blocking=function)

@@ -53,7 +53,7 @@ def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Worksho
         container=container_name(record.name, record.attempt, host.name),
         path=shop.home.logs / record.name / f"{record.current.streams[host.name]}{USAGE_SUFFIX}",
         memory_bytes=share.memory_bytes,
-        has_gpus=bool(share.gpus),
+        gpus=record.current.gpus.get(host.name, ()),
         disk=tree.root,
     )
 

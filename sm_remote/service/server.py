@@ -140,7 +140,7 @@ class ApiHandler(tornado.web.RequestHandler):
             self.set_header(name, value)
         await self._send("" if reply.body is None else json.dumps(reply.body))
 
-    def _verify(self, service: str) -> None:
+    def _verify(self, service: str | None) -> None:
         headers = tuple((name.lower(), value) for name, value in self.request.headers.get_all())
         request = Request(method="POST", target="/", headers=headers, body=self.request.body)
         self._edge.verifier.verify(request, service)

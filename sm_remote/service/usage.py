@@ -1,7 +1,8 @@
 """What a job's containers use of this machine, sampled by one thread for all of them.
 
 Source: SageMaker Developer Guide, "Monitor Amazon SageMaker AI with Amazon CloudWatch" (CPUUtilization is the sum over
-the cores, so up to 100 times their number; MemoryUtilization, GPUUtilization, GPUMemoryUtilization, DiskUtilization).
+the cores and GPUUtilization over the GPUs, so up to 100 times their number; MemoryUtilization, GPUMemoryUtilization,
+DiskUtilization).
 """
 
 from __future__ import annotations
@@ -41,23 +42,40 @@ class ReadsUsage(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuUsage:
-    """All GPUs of this machine together: percent, each up to 100 times their number."""
+    """What one GPU does; percent."""
 
     busy: float
     memory: float
 
 
-def read_gpus() -> GpuUsage | None:
-    """Asks the driver; None where there is none to ask."""
+def read_gpus() -> dict[int, GpuUsage]:
+    """Asks the driver for every GPU, by number; nothing where there is none to ask."""
     if shutil.which("nvidia-smi") is None:
-        return None
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits"]
+        return {}
+    query = "--query-gpu=index,utilization.gpu,memory.used,memory.total"
     try:
-        lines = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, check=True).stdout
-        rows = [[float(figure) for figure in line.split(",")] for line in lines.splitlines() if line.strip()]
-        return GpuUsage(busy=sum(row[0] for row in rows), memory=sum(100 * row[1] / row[2] for row in rows))
-    except (OSError, ValueError, IndexError, ZeroDivisionError, subprocess.SubprocessError):
-        return None
+        done = subprocess.run(
+            ["nvidia-smi", query, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=_GPU_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return parse_gpus(done.stdout)
+
+
+def parse_gpus(text: str) -> dict[int, GpuUsage]:
+    """Reads number, percent busy, used and total memory of each line; one that the driver cannot tell is left out."""
+    found = {}
+    for line in text.splitlines():
+        try:
+            number, busy, used, total = (float(figure) for figure in line.split(","))
+            found[int(number)] = GpuUsage(busy=busy, memory=100 * used / total)
+        except (ValueError, ZeroDivisionError):
+            continue
+    return found
 
 
 @dataclass(slots=True)
@@ -67,7 +85,7 @@ class _Watched:
     container: str
     writer: SeriesWriter
     memory_bytes: int
-    has_gpus: bool
+    gpus: Sequence[int]
     disk: Path
     samples: int = 0
     due: float = 0.0
@@ -82,7 +100,7 @@ class UsageSampler:
         engine: That runs the containers.
         clock: Seconds since the epoch.
         monotonic: Seconds of a clock that never jumps.
-        gpus: Asks the GPUs.
+        gpus: Asks all GPUs.
     """
 
     def __init__(
@@ -91,7 +109,7 @@ class UsageSampler:
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        gpus: Callable[[], GpuUsage | None] = read_gpus,
+        gpus: Callable[[], Mapping[int, GpuUsage]] = read_gpus,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -102,21 +120,21 @@ class UsageSampler:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def watch(self, container: str, path: Path, *, memory_bytes: int, has_gpus: bool, disk: Path) -> None:
+    def watch(self, container: str, path: Path, *, memory_bytes: int, gpus: Sequence[int], disk: Path) -> None:
         """Samples a container from now on; returns at once.
 
         Args:
             container: Its name.
             path: Where its datapoints go.
             memory_bytes: What it may use.
-            has_gpus: Whether it was given GPUs.
+            gpus: The numbers of the GPUs that it was given.
             disk: A directory on the disk that it writes to.
         """
         watched = _Watched(
             container=container,
             writer=SeriesWriter(path, from_start=False),
             memory_bytes=memory_bytes,
-            has_gpus=has_gpus,
+            gpus=gpus,
             disk=disk,
         )
         with self._changed:
@@ -150,7 +168,7 @@ class UsageSampler:
         now = self._monotonic()
         with self._changed:
             due = [watched for watched in self._watched.values() if watched.due <= now]
-        gpus = self._gpus() if any(watched.has_gpus for watched in due) else None
+        gpus = self._gpus() if any(watched.gpus for watched in due) else {}
         for watched in due:
             self._sample(watched, gpus)
 
@@ -167,7 +185,7 @@ class UsageSampler:
                     continue
             self.sample_due()
 
-    def _sample(self, watched: _Watched, gpus: GpuUsage | None) -> None:
+    def _sample(self, watched: _Watched, gpus: Mapping[int, GpuUsage]) -> None:
         now = self._monotonic()
         first = watched.samples < _FIRST_SAMPLES
         watched.due = now + (_FIRST_INTERVAL_S if first else _INTERVAL_S)
@@ -182,8 +200,9 @@ class UsageSampler:
         values: dict[int, float] = {_MEMORY: 100 * usage.memory_bytes / max(1, watched.memory_bytes)}
         if watched.samples and elapsed_s > 0:
             values[_CPU] = max(0.0, 100 * (usage.cpu_s - watched.cpu_s) / elapsed_s)
-        if watched.has_gpus and gpus is not None:
-            values |= {_GPU: gpus.busy, _GPU_MEMORY: gpus.memory}
+        own = [gpus[number] for number in watched.gpus if number in gpus]
+        if own:
+            values |= {_GPU: sum(gpu.busy for gpu in own), _GPU_MEMORY: sum(gpu.memory for gpu in own)}
         values |= _read_disk(watched.disk)
         watched.samples += 1
         watched.cpu_s, watched.sampled_at = usage.cpu_s, now
@@ -207,7 +226,7 @@ class UsageCompanion:
     container: str
     path: Path
     memory_bytes: int
-    has_gpus: bool
+    gpus: Sequence[int]
     disk: Path
     mounts: Sequence[Mount] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -217,9 +236,7 @@ class UsageCompanion:
 
     def start(self) -> None:
         """See the protocol."""
-        self.sampler.watch(
-            self.container, self.path, memory_bytes=self.memory_bytes, has_gpus=self.has_gpus, disk=self.disk
-        )
+        self.sampler.watch(self.container, self.path, memory_bytes=self.memory_bytes, gpus=self.gpus, disk=self.disk)
 
     def finish(self) -> None:
         """See the protocol."""

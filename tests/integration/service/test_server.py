@@ -141,6 +141,13 @@ def test_an_operation_that_is_not_served_is_named(call, target):
     assert (status, code_of(content)) == (400, "UnknownOperationException")
 
 
+@pytest.mark.parametrize("service", ["ecr", "sagemaker", "dynamodb"])
+def test_an_operation_of_a_service_that_is_not_here_is_named_whatever_it_is_signed_for(call, service):
+    status, _, content = call("AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", service=service)
+    assert (status, code_of(content)) == (400, "UnknownOperationException")
+    assert b"DescribeRepositories" in content
+
+
 def test_a_signature_for_another_service_does_not_open_the_logs(call):
     assert call("Logs_20140328.DescribeLogStreams", service="sagemaker")[0] == 403
 

@@ -12,10 +12,11 @@ from sm_remote.service.docker_usage import read_docker_usage
 from sm_remote.service.engine import ContainerUsage, EngineError
 from sm_remote.service.process_usage import read_process_usage
 from sm_remote.service.series import read_series
-from sm_remote.service.usage import USAGE_METRICS, GpuUsage, UsageSampler
+from sm_remote.service.usage import USAGE_METRICS, GpuUsage, UsageSampler, parse_gpus
 from tests.fakes.service import wait_until
 
 GIB = 1 << 30
+GPUS = {number: GpuUsage(busy=30.0 * number, memory=25.0 * min(number, 2)) for number in range(4)}
 
 
 class Engine:
@@ -59,11 +60,11 @@ class ByHand(UsageSampler):
 
 @pytest.fixture
 def sampler(engine, clock):
-    return ByHand(engine, clock=clock, monotonic=clock, gpus=lambda: GpuUsage(busy=150.0, memory=25.0))
+    return ByHand(engine, clock=clock, monotonic=clock, gpus=lambda: GPUS)
 
 
 def watch(sampler, path, container="c", **options) -> None:
-    sampler.watch(container, path, **{"memory_bytes": 4 * GIB, "has_gpus": False, "disk": path.parent, **options})
+    sampler.watch(container, path, **{"memory_bytes": 4 * GIB, "gpus": (), "disk": path.parent, **options})
 
 
 def values(path) -> dict[str, list[float]]:
@@ -87,10 +88,16 @@ def test_cpu_memory_and_disk_are_in_percent(sampler, clock, tmp_path):
 
 
 def test_gpus_are_asked_for_containers_that_have_some(sampler, tmp_path):
-    watch(sampler, tmp_path / "a.usage", has_gpus=True)
+    watch(sampler, tmp_path / "a.usage", gpus=(1, 3))
     sampler.sample_due()
-    assert values(tmp_path / "a.usage")["GPUUtilization"] == [150.0]
-    assert values(tmp_path / "a.usage")["GPUMemoryUtilization"] == [25.0]
+    assert values(tmp_path / "a.usage")["GPUUtilization"] == [120.0]
+    assert values(tmp_path / "a.usage")["GPUMemoryUtilization"] == [75.0]
+
+
+def test_what_the_driver_says_of_each_gpu_is_read():
+    text = "0, 90, 10000, 40000\n1, [N/A], 0, 40000\n2, 5, 0, 0\n"
+    assert parse_gpus(text) == {0: GpuUsage(busy=90.0, memory=25.0)}
+    assert parse_gpus("No devices were found\n") == {}
 
 
 def test_a_young_container_is_sampled_every_second_and_later_every_five(sampler, engine, clock, tmp_path):
@@ -122,7 +129,7 @@ def test_an_engine_that_does_not_answer_costs_a_sample(sampler, engine, clock, t
 
 def test_one_thread_samples_all(engine, tmp_path):
     before = set(threading.enumerate())
-    sampler = UsageSampler(engine, gpus=lambda: None)
+    sampler = UsageSampler(engine, gpus=dict)
     watch(sampler, tmp_path / "a.usage", "a")
     watch(sampler, tmp_path / "b.usage", "b")
     wait_until(lambda: {"a", "b"} <= set(engine.looks))
