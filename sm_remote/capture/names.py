@@ -9,7 +9,7 @@ from typing import Any
 from sm_remote.capture.culprit import find_culprit, type_name
 from sm_remote.capture.imports import global_names
 from sm_remote.capture.pickling import Notes, pickle_noting
-from sm_remote.wire.namespace import Namespace
+from sm_remote.wire.namespace import WRAPPING_BYTES, Namespace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ def measure_names(wanted: Iterable[str], home: dict[str, Any], *, follow: bool =
             found.refused[name] = explain_refusal(home[name], error)
             continue
         found.values[name] = home[name]
-        found.sizes_bytes[name] = sink.size_bytes
+        found.sizes_bytes[name] = max(1, sink.size_bytes - WRAPPING_BYTES)
         for needed, by in _needed_names(notes, home) if follow else ():
             if needed not in found.values and needed not in todo:
                 found.because.setdefault(needed, by)

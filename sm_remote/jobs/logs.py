@@ -83,7 +83,7 @@ def follow_output(
             prefix = f"[{host}] " if several else ""
             for line in lines:
                 for entry in read_line(line, manifest_digest):
-                    yield prefix + entry if isinstance(entry, str) else entry
+                    yield from _of_host(entry, prefix)
         everything_read = bool(hosts) and all(log.is_read for log in hosts.values())
         if not follow:
             if not got_any:
@@ -148,6 +148,16 @@ def read_tail(api: TrainingJobs, name: str, lines: int) -> list[str]:
         return []
     first = [stream for stream in streams if _find_host(stream) == "algo-1"] or streams
     return api.read_log(first[-1], from_head=False, limit=lines).lines
+
+
+def _of_host(entry: str | DisplayMark, prefix: str) -> Iterator[str | DisplayMark]:
+    """What is told of a host: where there are several, of all but the first what they displayed is told as text."""
+    if isinstance(entry, str):
+        yield prefix + entry
+    elif prefix in ("", "[algo-1] "):
+        yield entry
+    elif entry.kind in ("show", "update"):
+        yield from (prefix + line for line in entry.text.splitlines())
 
 
 def read_line(line: str, manifest_digest: str | None) -> Iterator[str | DisplayMark]:

@@ -56,10 +56,12 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
     cell = read_body(line, body, shell)
     settings = _choose_settings(flags, cell)
     choice = choose_names(cell.names, flags, shell.user_ns)
-    _say(*render_sent(choice.names, choice.doubts))
+    said = render_sent(choice.names, choice.doubts)
     if flags.dry_run:
+        _say(*said[1:])  # the table says the rest
         _show_dry_run(cell, choice.names, flags, settings, shell)
         return None
+    _say(*said)
     _check_size(choice.names, flags, settings)
     call = _build_call(cell, choice.names, flags, shell)
     job = create_job(call[0], call[1:], {}, settings, conclude=_conclude(flags, settings))

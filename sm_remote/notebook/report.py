@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 from sm_remote.capture.names import MeasuredNames
@@ -15,8 +16,10 @@ PREFIX = "sm_remote: "
 
 def render_sent(names: MeasuredNames, doubts: Sequence[str] = ()) -> list[str]:
     """What goes, with sizes, and what stays behind."""
-    sizes = [(_call(name, names.values[name]), size_bytes) for name, size_bytes in names.sizes_bytes.items()]
-    lines = [f"{PREFIX}sends {_list_sizes(sizes)}"] if sizes else [f"{PREFIX}sends no names"]
+    modules = [name for name, value in names.values.items() if isinstance(value, ModuleType)]
+    sizes = [(_call(name, names.values[name]), names.sizes_bytes[name]) for name in names.values if name not in modules]
+    parts = [_list_sizes(sizes), _list_modules(modules)]
+    lines = [f"{PREFIX}sends {'; '.join(part for part in parts if part) or 'no names'}"]
     lines += [f"{PREFIX}cannot send {name}: {reason}" for name, reason in names.refused.items()]
     lines += [f"{PREFIX}note: {doubt}" for doubt in doubts]
     return lines
@@ -30,7 +33,7 @@ def render_returned(ending: CellEnding, unloaded: Iterable[tuple[str, str]]) -> 
     parts = []
     if came or modules:
         assigned = _list_returned(came, "assigned")
-        parts.append(", ".join([*([assigned] if assigned else []), *(f"module {name}" for name in modules)]))
+        parts.append("; ".join(part for part in (assigned, _list_modules(modules)) if part))
         parts += [f"{changed} changed in place" for changed in [_list_returned(came, "changed")] if changed]
     parts += [f"deleted {', '.join(ending.deleted)}"] if ending.deleted else []
     said = "; ".join(part for part in parts if part)
@@ -62,10 +65,11 @@ def _list_sizes(sizes: Sequence[tuple[str, int]]) -> str:
     return ", ".join(shown)
 
 
+def _list_modules(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f"module{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
 def _call(name: str, value: Any) -> str:
     return f"{name}()" if callable(value) and hasattr(value, "__code__") else name
-
-
-def list_settings(settings: Mapping[str, Any]) -> str:
-    """Settings as flags."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())

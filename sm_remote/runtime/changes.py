@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from sm_remote.wire.digest import Hasher
-from sm_remote.wire.namespace import Namespace
+from sm_remote.wire.namespace import WRAPPING_BYTES, Namespace
 from sm_remote.wire.payload import pickle_value
 
 _UNCHANGING = (int, float, complex, bool, str, bytes, type(None), range, type(Ellipsis), ModuleType)
@@ -61,7 +61,7 @@ def measure(value: Any, home: dict[str, Any]) -> Fingerprint:
     """
     sink = _Sink()
     pickle_value(Namespace({"": value}, home), sink)
-    return Fingerprint(sink.hasher.digest(), sink.hasher.size_bytes)
+    return Fingerprint(sink.hasher.digest(), max(1, sink.hasher.size_bytes - WRAPPING_BYTES))
 
 
 class _Sink:

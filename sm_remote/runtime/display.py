@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
 from sm_remote.runtime.rendering import render_object
 from sm_remote.wire.marker import DisplayMark, format_display
@@ -42,10 +42,12 @@ class Screen:
 
     Args:
         manifest_digest: Of the job, for the marks in its log.
+        find_log: Gives the stream that leads to the log.
     """
 
-    def __init__(self, manifest_digest: str) -> None:
+    def __init__(self, manifest_digest: str, find_log: Callable[[], TextIO]) -> None:
         self._manifest_digest = manifest_digest
+        self._find_log = find_log
         self._places: dict[int, tuple[Bundle, Bundle]] = {}
         self._numbers: dict[str, int] = {}
         self._count = 0
@@ -123,10 +125,8 @@ class Screen:
         self._mark(DisplayMark(kind="clear", text="wait" if wait else ""))
 
     def _mark(self, mark: DisplayMark) -> None:
-        # Through sys.stdout, so that it stands behind what was printed before; where that was replaced, as by
-        # contextlib.redirect_stdout, the place is still the process's own log.
-        stream = sys.__stdout__ if sys.__stdout__ is not None else sys.stdout
-        sys.stdout.flush()
+        sys.stdout.flush()  # it stands behind what was printed before
+        stream = self._find_log()
         stream.write(format_display(mark, self._manifest_digest) + "\n")
         stream.flush()
 
@@ -138,9 +138,14 @@ def _count_bytes(value: Any) -> int:
 _screens: list[Screen] = []
 
 
-def open_screen(manifest_digest: str) -> Screen:
+def find_own_log() -> TextIO:
+    """The process's own stdout, also where ``sys.stdout`` was replaced, as by ``contextlib.redirect_stdout``."""
+    return sys.__stdout__ if sys.__stdout__ is not None else sys.stdout
+
+
+def open_screen(manifest_digest: str, find_log: Callable[[], TextIO] = find_own_log) -> Screen:
     """Makes the screen of this process's cell, and ``display`` a builtin, as it is in a notebook."""
-    _screens[:] = [Screen(manifest_digest)]
+    _screens[:] = [Screen(manifest_digest, find_log)]
     builtins.display = display  # type: ignore[attr-defined]
     return _screens[0]
 

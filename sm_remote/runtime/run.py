@@ -160,13 +160,15 @@ class _Runner:
             if isinstance(error, MemoryError):
                 _release_frames(error)
             _print_traceback(error)
+        if not self._publishes:
+            return Report(exit_code=0 if error is None else 1, failure=self._describe(error)[0])
         try:
             result = collect_result(end)
             cell = {**result.describe(), "shown": screen().list_places()}
             failure, description = self._describe(error)
             with _OutcomeFile() as file:
                 write_cell(file.writer, result.names, cell, self._facts(), **description)
-                outcome = file.writer.ref() if self._publishes else None
+                outcome = file.writer.ref()
         except Exception as problem:  # noqa: BLE001 - the values' own __reduce__ may raise anything
             return self._report_exception(error or problem, phase="run" if error else "result")
         return Report(exit_code=0 if error is None else 1, outcome=outcome, failure=failure)

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+WRAPPING_BYTES = 120
+"""About what a payload and a namespace take around one value: no part of the size that people are told."""
+
 
 class Namespace:
     """Names with their values, to be pickled together: values that they share stay shared.

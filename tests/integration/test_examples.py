@@ -37,6 +37,17 @@ def test_the_quickstart_trains_a_classifier(engine: str, tmp_path: Path) -> None
     assert "make lab" in done.stdout
 
 
+@pytest.mark.slow
+def test_the_example_of_cells_fits_a_curve(engine: str, tmp_path: Path) -> None:
+    done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "cells.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"step 200: mean squared error 0\.0\d+", done.stdout)
+    assert "history (39 B) changed in place" in done.stdout
+    assert re.search(r"'sin\(1\.5\)': (1\.0|0\.9)", done.stdout)
+    assert "no charge" in done.stdout
+    assert "sm_remote: got spread (8 B)" in done.stdout
+
+
 def test_a_failing_cell_fails_the_run_with_its_traceback(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('so far')\n1 / 0")])
     nbformat.write(notebook, tmp_path / "fails.ipynb")
@@ -46,8 +57,9 @@ def test_a_failing_cell_fails_the_run_with_its_traceback(tmp_path: Path) -> None
     assert "ZeroDivisionError" in done.stdout
 
 
-def test_the_committed_notebook_is_valid_and_holds_no_outputs() -> None:
-    notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=nbformat.NO_CONVERT)
+@pytest.mark.parametrize("name", ["quickstart.ipynb", "cells.ipynb"])
+def test_the_committed_notebook_is_valid_and_holds_no_outputs(name: str) -> None:
+    notebook = nbformat.read(EXAMPLES / name, as_version=nbformat.NO_CONVERT)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
