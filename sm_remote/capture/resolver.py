@@ -205,6 +205,11 @@ def _advise(said: str) -> str:
             "The index wants credentials: put them into the environment (UV_INDEX_<NAME>_USERNAME and _PASSWORD), "
             "~/.netrc or the keyring."
         )
+    if re.search(r"failed to build|build backend", text):
+        return (
+            "No wheel is there for this Python and platform, so it was built from its source, and that failed: ask for "
+            "a version that has a wheel, run another Python, or install here what the build needs."
+        )
     if re.search(r"requires-python|python version|matching python|python abi|python implementation", text):
         return "No wheel is there for this Python: ask for another version of the package, or run another Python."
     if re.search(r"unsatisfiable|no solution", text):

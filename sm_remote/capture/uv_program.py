@@ -31,6 +31,7 @@ _QUIET_S = 1.0
 """A run that is over by then is not worth a line."""
 _TICK_S = 0.2
 _TAIL_LINES = 25
+_HEAD_LINES = 3
 _FROM_PIP = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -60,8 +61,11 @@ class UvAnswer:
 
     @property
     def tail(self) -> str:
-        """The end of what it said."""
-        return "\n".join(self.said.strip().splitlines()[-_TAIL_LINES:])
+        """The end of what it said, after how it began: a build that fails is named first and explained last."""
+        lines = self.said.strip().splitlines()
+        if len(lines) > _TAIL_LINES:
+            lines = [*lines[:_HEAD_LINES], "...", *lines[_HEAD_LINES + 1 - _TAIL_LINES :]]
+        return "\n".join(lines)
 
 
 def run_uv(

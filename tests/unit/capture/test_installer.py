@@ -272,6 +272,26 @@ def test_a_package_without_a_wheel_for_this_python_says_so(have, publish):
     assert "No wheel is there for this Python" in caught.value.fix
 
 
+def test_a_source_that_cannot_be_built_for_this_python_says_so(have, tmp_path):
+    """What an old package does: no wheel for this Python, and a source that only older ones can build."""
+    files = {
+        "old-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: old\nVersion: 1.0\n",
+        "old-1.0/pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
+        "old-1.0/backend.py": "def build_wheel(*a, **k): raise AttributeError('this Python is too new')\n",
+    }
+    with tarfile.open(tmp_path / "wheels" / "old-1.0.tar.gz", "w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    with pytest.raises(
+        DependencyInstallFailed, match=rf"'old==1\.0' could not be installed for Python {MINOR}"
+    ) as caught:
+        have(["old==1.0"], same_as_host=True)
+    assert "this Python is too new" in caught.value.why
+    assert "No wheel is there for this Python and platform" in caught.value.fix
+
+
 def test_a_requirement_that_cannot_be_had_is_named_with_what_uv_said(have, tmp_path):
     with pytest.raises(DependencyInstallFailed, match=r"no-such-package-of-ours==9\.9") as caught:
         have(["no-such-package-of-ours==9.9"])

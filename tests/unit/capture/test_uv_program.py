@@ -84,6 +84,13 @@ def test_what_uv_says_comes_back_without_credentials(fake_uv):
     assert (answer.code, answer.output.strip(), answer.tail) == (3, "text", "see https://***@host/")
 
 
+def test_of_much_that_uv_says_the_beginning_and_the_end_are_kept(fake_uv):
+    fake_uv("for n in range(100): print('line', n, file=sys.stderr)")
+    lines = run_uv(["x"], doing="Trying").tail.splitlines()
+    assert lines[:4] == ["line 0", "line 1", "line 2", "..."]
+    assert (len(lines), lines[4], lines[-1]) == (25, "line 79", "line 99")
+
+
 @pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_and_says_how_far_it_came(fake_uv):
     fake_uv("print('Building https://u:secret@host/x', file=sys.stderr, flush=True); time.sleep(60)")
