@@ -157,26 +157,29 @@ def measure_imports(root: Path) -> None:
 
 
 def measure_first_imports(root: Path) -> None:
-    """What the first job pays: its imports from a set that nothing has compiled."""
+    """What the first job pays: its imports from a set that nothing has compiled, in the moment in which it is there."""
     environ = build_uv_environment(os.environ, read_pip_settings())
-    places: dict[str, Path] = {}
 
-    def prepare() -> None:
+    def install_plain() -> tuple[Path, Path]:
         plain = root / f"plain{next(_numbers)}"
         command = [find_uv(), "pip", "install", "--quiet", "--target", str(plain), "--python", sys.executable, *NEW]
         subprocess.run(command, check=True, env=environ)
+        return plain, plain
+
+    def make_layer() -> tuple[Path, Path]:
         home = root / f"ours{next(_numbers)}"
         key = capture(nothing, home, NEW)
-        store = EmbeddedStore(home / "store", bucket=LOCAL_BUCKET, prefix="bench")
-        places.update(plain=plain, ours=store.local_path(f"{LAYERS}/{key}"))
+        return EmbeddedStore(home / "store", bucket=LOCAL_BUCKET, prefix="bench").local_path(f"{LAYERS}/{key}"), home
 
-    times: dict[str, list[float]] = {"after uv pip install": [], "from a layer, being compiled": []}
+    candidates = {"after uv pip install": install_plain, "from a layer, being compiled": make_layer}
+    times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(COLD_ROUNDS):
-        prepare()
-        for name, place in zip(times, (places["plain"], places["ours"]), strict=True):
+        for name, prepare in candidates.items():
+            place, whole = prepare()
             began = time.perf_counter()
             run_bare(place, "sympy, networkx, sqlalchemy")
             times[name].append(time.perf_counter() - began)
+            put_aside(whole)
     show_times("import sympy, networkx, sqlalchemy, in the first job", times)
     plain_times, own = times.values()
     show_ratio("first job's imports: layer / uv pip install", own, plain_times, goal=1.2)
@@ -191,6 +194,6 @@ def run_bare(place: Path, modules: str) -> None:
 if __name__ == "__main__":
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     print(describe_machine())
-    with tempfile.TemporaryDirectory(prefix="sm_remote-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix="sm_remote-bench-", ignore_cleanup_errors=True) as directory:
         for measure in (measure_lock, measure_again, measure_cold, measure_imports):
             measure(Path(directory, measure.__name__))

@@ -84,5 +84,5 @@ def measure(home: Home) -> None:
 
 if __name__ == "__main__":
     print(describe_machine())
-    with tempfile.TemporaryDirectory(prefix="sm_remote-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix="sm_remote-bench-", ignore_cleanup_errors=True) as directory:
         measure(find_home({"SM_REMOTE_HOME": directory}))

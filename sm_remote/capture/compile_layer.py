@@ -35,7 +35,8 @@ def main(layer: str, cache: str, mode: str) -> None:
     """Compiles a layer, unless another process does."""
     import fcntl  # not on Windows, where this is imported and never run
 
-    os.makedirs(cache, mode=0o700, exist_ok=True)
+    if not _make_folders(os.path.dirname(cache), os.path.basename(cache)):
+        return
     warnings.simplefilter("ignore")  # what a package's source deserves is its author's business
     is_background = mode == BACKGROUND
     with open(os.path.join(cache, f"{os.path.basename(layer)}.lock"), "a", encoding="ascii") as lock:
@@ -50,7 +51,8 @@ def main(layer: str, cache: str, mode: str) -> None:
                 compile_layer(layer, cache, processes=min(_MOST_PROCESSES, max(1, (os.cpu_count() or 1) // 2)))
         else:
             compile_layer(layer, cache, processes=os.cpu_count() or 1)
-        os.unlink(lock.name)
+        with suppress(FileNotFoundError):
+            os.unlink(lock.name)
 
 
 def compile_layer(layer: str, cache: str, *, processes: int) -> None:
@@ -103,7 +105,8 @@ def _start(names: Sequence[str], layer: str, cache: str) -> int:
 
 
 def _compile_all(names: Sequence[str], layer: str, cache: str) -> bool:
-    """Compiles sources of the current directory; tells whether it came to the end of them."""
+    """Compiles sources of the current directory; tells whether nothing stood in the way."""
+    is_whole = True
     for name in names:
         if not _is_in_place(layer):
             return False
@@ -112,9 +115,10 @@ def _compile_all(names: Sequence[str], layer: str, cache: str) -> bool:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # what does not compile stays as it is, as installers leave it
         except OSError as error:
+            is_whole = False  # the next call tries again
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                return False
-    return True
+                break
+    return is_whole
 
 
 def _is_in_place(layer: str) -> bool:
@@ -131,15 +135,29 @@ def _compile_one(name: str, cache: str) -> None:
     with open(name, "rb") as file:
         source = file.read()
     digest = hashlib.sha256(source).hexdigest()
-    kept = os.path.join(cache, sys.implementation.cache_tag or "", digest[:2], f"{digest}.pyc")
+    folders = (sys.implementation.cache_tag or "", digest[:2])
+    kept = os.path.join(cache, *folders, f"{digest}.pyc")
     if not os.path.exists(kept):
         code = compile(source, name, "exec", dont_inherit=True)
         header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        _make_folders(cache, *folders)
         _write(kept, header + marshal.dumps(code))
     with suppress(FileExistsError):
         os.mkdir(os.path.dirname(goal))
     _put(kept, goal)
+
+
+def _make_folders(top: str, *names: str) -> bool:
+    """Makes folders below one that is there; what somebody has removed meanwhile stays removed."""
+    for name in names:
+        top = os.path.join(top, name)
+        try:
+            os.mkdir(top, 0o700)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def _is_current(name: str, goal: str) -> bool:

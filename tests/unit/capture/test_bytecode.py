@@ -159,6 +159,17 @@ def test_a_layer_that_is_removed_meanwhile_stays_removed(large: Path, cache: Pat
     assert not large.exists()
 
 
+def test_a_cache_that_is_removed_meanwhile_stays_removed(large: Path, cache: Path) -> None:
+    process = start(large, cache)
+    wait_until(lambda: (large / "pkg" / "__pycache__").exists())
+    cache.rename(cache.with_name("gone"))
+    large.rename(large.with_name(".incoming-removed"))
+    assert process.wait(30) == 0
+    assert not cache.exists()
+    compile_now(large, cache.with_name("no such folder") / "cache")
+    assert not cache.with_name("no such folder").exists()
+
+
 def test_a_layer_that_is_made_again_meanwhile_gets_nothing_of_the_old_one(large: Path, cache: Path) -> None:
     process = start(large, cache)
     wait_until(lambda: (large / "pkg" / "__pycache__").exists())
