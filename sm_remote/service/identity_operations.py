@@ -20,6 +20,7 @@ _NAMESPACES = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 }
+_SCOPE = re.compile(r"/([a-z0-9-]+)/aws4_request")
 _USER_ARN = f"arn:aws:iam::{LOCAL_ACCOUNT}:user/sm-remote-local"
 _TRUST = {
     "Version": "2012-10-17",
@@ -35,8 +36,9 @@ Form = Mapping[str, str]
 
 
 def find_query_service(authorization: str) -> str:
-    """Which of the two a request is signed for, by its signature's scope; STS where it is for neither."""
-    return "iam" if "/iam/aws4_request" in authorization else "sts"
+    """Which service a request says that it is signed for: the name in its signature's scope."""
+    found = _SCOPE.search(authorization)
+    return found[1] if found else "sts"
 
 
 def answer_query(service: str, form: Form, request_id: str) -> str:
@@ -57,8 +59,9 @@ def answer_query(service: str, form: Form, request_id: str) -> str:
 
 def render_query_refusal(service: str, error: ApiError, request_id: str) -> str:
     """A refusal in the query protocol."""
+    namespace = _NAMESPACES.get(service, "")
     return (
-        f'<ErrorResponse xmlns="{_NAMESPACES[service]}"><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>'
+        f'<ErrorResponse xmlns="{namespace}"><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>'
         f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.model
 
 from sm_remote.service.api_errors import ApiError, unknown_operation
-from sm_remote.service.api_model import check_request, find_input_shape
+from sm_remote.service.api_model import check_request, find_input_shape, load_model
 from sm_remote.service.capacity_operations import CapacityOperations
 from sm_remote.service.image_operations import ImageOperations
 from sm_remote.service.job_listing import JobListing
@@ -21,6 +21,7 @@ from sm_remote.service.log_operations import LogOperations
 from sm_remote.service.log_search import LogSearch
 from sm_remote.service.metric_operations import MetricOperations
 from sm_remote.service.own_operations import OwnOperations
+from sm_remote.service.query_protocol import parse_form
 from sm_remote.service.replies import Patience, Reply
 from sm_remote.service.search_operations import SearchOperations
 from sm_remote.service.tag_operations import TagOperations
@@ -46,6 +47,8 @@ _SERVICES = {
     "GraniteServiceVersion20100801": _Service(model="cloudwatch", signing_name="monitoring"),
 }
 """By the first part of a target; our own operations are signed as SageMaker's."""
+_QUERY_SERVICES = {"monitoring": "GraniteServiceVersion20100801"}
+"""The services whose older clients speak the query protocol, by signing name; STS and IAM have modules of their own."""
 
 _RULES: dict[str, Rules] = {
     "SageMaker.CreateTrainingJob": find_broken_rules,
@@ -60,12 +63,14 @@ class Operation:
 
     Attributes:
         shape: Of its request; None for one of our own.
+        output: The answer's shape, where the model is asked how to write it.
         find_broken_rules: What else is wrong with a request.
         blocking: Runs in a thread: it commits, or asks the engine.
         waiting: Runs on the loop: it only reads, and may wait for news.
     """
 
     shape: botocore.model.StructureShape | None
+    output: botocore.model.Shape | None = None
     find_broken_rules: Rules = lambda request: ()
     blocking: Blocking | None = None
     waiting: Waiting | None = None
@@ -134,6 +139,31 @@ def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
         raise ApiError("SerializationException", "The request is not valid JSON.") from None
     if not isinstance(request, dict):
         raise ApiError("SerializationException", "The request must be a JSON object.")
+    return _check(operation, request)
+
+
+def parse_query(operation: Operation, form: Mapping[str, str]) -> dict[str, Any]:
+    """Reads and checks a request in the query protocol.
+
+    Raises:
+        ApiError: It cannot be read, or the model does not allow it.
+    """
+    if operation.shape is None:
+        raise AssertionError("Our own operations are not asked for in the query protocol.")
+    return _check(operation, parse_form(operation.shape, form))
+
+
+def find_query_operation(operations: Mapping[str, Operation], service: str, action: str) -> Operation | None:
+    """The operation of a service that also speaks the query protocol; None for any other service.
+
+    Raises:
+        ApiError: The service has no such operation here.
+    """
+    prefix = _QUERY_SERVICES.get(service)
+    return None if prefix is None else find_operation(operations, f"{prefix}.{action}")
+
+
+def _check(operation: Operation, request: dict[str, Any]) -> dict[str, Any]:
     try:
         request = {name: _without_nulls(value) for name, value in request.items() if value is not None}
         if operation.shape is not None:
@@ -169,8 +199,10 @@ def find_operation(operations: Mapping[str, Operation], target: str) -> Operatio
 
 def _make_operation(target: str, function: Any) -> Operation:
     prefix, _, name = target.partition(".")
-    shape = None if prefix == "SmRemote" else find_input_shape(_SERVICES[prefix].model, name)
+    model = _SERVICES[prefix].model
+    shape = None if prefix == "SmRemote" else find_input_shape(model, name)
+    output = load_model(model).operation_model(name).output_shape if prefix in _QUERY_SERVICES.values() else None
     rules = _RULES.get(target, lambda request: ())
     if inspect.iscoroutinefunction(function):
-        return Operation(shape=shape, find_broken_rules=rules, waiting=function)
-    return Operation(shape=shape, find_broken_rules=rules, blocking=function)
+        return Operation(shape=shape, output=output, find_broken_rules=rules, waiting=function)
+    return Operation(shape=shape, output=output, find_broken_rules=rules, blocking=function)

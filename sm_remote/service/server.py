@@ -26,7 +26,15 @@ from sm_remote.service import api_errors
 from sm_remote.service.api_errors import ApiError
 from sm_remote.service.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
 from sm_remote.service.identity_operations import answer_query, find_query_service, render_query_refusal
-from sm_remote.service.operations import Operation, find_operation, parse_request, signing_name
+from sm_remote.service.operations import (
+    Operation,
+    find_operation,
+    find_query_operation,
+    parse_query,
+    parse_request,
+    signing_name,
+)
+from sm_remote.service.query_protocol import render_answer
 from sm_remote.service.replies import INSTANCE_HEADER, SEEN_HEADER, WAIT_HEADER, Reply, read_patience
 
 logger = logging.getLogger("sm_remote.service")
@@ -119,8 +127,14 @@ class ApiHandler(tornado.web.RequestHandler):
         service = find_query_service(self.request.headers.get("Authorization", ""))
         try:
             self._verify(service)
-            form = dict(urllib.parse.parse_qsl(self.request.body.decode("utf-8", "replace")))
-            text = answer_query(service, form, self._request_id)
+            form = dict(urllib.parse.parse_qsl(self.request.body.decode("utf-8", "replace"), keep_blank_values=True))
+            action = form.get("Action", "")
+            operation = find_query_operation(self._edge.operations, service, action)
+            if operation is None:
+                text = answer_query(service, form, self._request_id)
+            else:
+                reply = await self._carry_out(operation, parse_query(operation, form))
+                text = render_answer(action, operation.output, reply.body or {}, request_id=self._request_id)
         except ApiError as error:
             self.set_status(error.status)
             text = render_query_refusal(service, error, self._request_id)

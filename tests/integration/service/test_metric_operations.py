@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 
+import boto3
+import botocore.loaders
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sm_remote.home import Home
@@ -43,9 +47,36 @@ def served(tmp_path_factory):
         wait_for_end(client, "live-1")
 
 
-@pytest.fixture
-def cloudwatch(served):
-    return make_client(served, "cloudwatch")
+@pytest.fixture(scope="module")
+def older_models(tmp_path_factory):
+    """botocore's model of CloudWatch as it was when its clients spoke the query protocol."""
+    directory = tmp_path_factory.mktemp("models") / "cloudwatch" / "2010-08-01"
+    directory.mkdir(parents=True)
+    model = botocore.loaders.Loader().load_service_model("cloudwatch", "service-2")
+    metadata = {**model["metadata"], "protocol": "query", "protocols": ["query"]}
+    del metadata["awsQueryCompatible"]
+    (directory / "service-2.json").write_text(json.dumps({**model, "metadata": metadata}))
+    return directory.parents[1]
+
+
+@pytest.fixture(params=["json", "query"])
+def cloudwatch(request, served, older_models):
+    """A client of today, and one of before 2025."""
+    if request.param == "json":
+        return make_client(served, "cloudwatch")
+    session = boto3.Session()
+    loader = session._session.get_component("data_loader")
+    loader.search_paths.insert(0, str(older_models))
+    client = session.client(
+        "cloudwatch",
+        endpoint_url=served.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=served.access_key,
+        aws_secret_access_key=served.secret_key,
+        config=Config(retries={"total_max_attempts": 1}, proxies={}),
+    )
+    assert client.meta.service_model.resolved_protocol == "query"
+    return client
 
 
 def times() -> dict[str, datetime]:
@@ -208,3 +239,14 @@ def test_a_job_is_not_held_up_by_an_engine_that_does_not_tell_its_usage(tmp_path
         client.create_training_job(**build_request())
         assert wait_for_end(client, "fit-1")["TrainingJobStatus"] == "Completed"
         assert time.monotonic() - began < 4
+
+
+def test_an_operation_that_is_not_served_is_named_in_either_protocol(cloudwatch):
+    with pytest.raises(ClientError, match="does not implement the operation DescribeAlarms") as caught:
+        cloudwatch.describe_alarms()
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
+def test_limits_of_the_model_are_kept_in_either_protocol(cloudwatch):
+    with pytest.raises(ClientError, match="'namespace' failed to satisfy constraint"):
+        cloudwatch.list_metrics(Namespace=":x")
