@@ -99,7 +99,7 @@ def stage_channel(
     chosen: Iterable[Input] = list_inputs(source, buckets)
     if shard.count > 1:
         chosen = shard.select(list(chosen))
-    run_transfers(_plan_transfers(chosen, target, names), go_on, partial(_say_of, name, say))
+    run_transfers(_plan_transfers(chosen, target, names, go_on), go_on, partial(_say_of, name, say))
     return names
 
 
@@ -107,14 +107,16 @@ def _say_of(name: str, say: Callable[[str], None], text: str) -> None:
     say(f"downloading channel {name}: {text}")
 
 
-def _plan_transfers(chosen: Iterable[Input], directory: Path, names: list[str]) -> Iterator[Transfer]:
+def _plan_transfers(
+    chosen: Iterable[Input], directory: Path, names: list[str], go_on: Callable[[], None]
+) -> Iterator[Transfer]:
     """Yields what makes each object a file, and notes its name."""
     for item in chosen:
         if not is_plain_path(item.key):
             raise ObjectError(f"{item.key} cannot be the name of a file")
         target = make_room(directory, item.relative, item.key, mode=0o755)
         names.append(item.relative)
-        yield Transfer(run=partial(item.bucket.place, item.key, target), is_remote=item.bucket.is_remote)
+        yield Transfer(run=partial(item.bucket.place, item.key, target, go_on), is_remote=item.bucket.is_remote)
 
 
 def _write_manifest(directory: Path, channel: str, names: list[str]) -> None:

@@ -189,7 +189,12 @@ class CheckpointSync:
         """Leaves a marker beside a file, where the container's user lets us."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with suppress(OSError), open_directory(self._places.directory, os.path.dirname(relative)) as parent:
-            os.close(os.open(os.path.basename(relative) + suffix, flags, 0o644, dir_fd=parent))
+            descriptor = os.open(os.path.basename(relative) + suffix, flags, 0o644, dir_fd=parent)
+            try:
+                # Whatever the umask: the container's user reads directories that hold it.
+                os.fchmod(descriptor, 0o644)
+            finally:
+                os.close(descriptor)
 
     def _mark_done(self, relative: str) -> None:
         name = os.path.basename(relative)

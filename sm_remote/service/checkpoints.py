@@ -97,19 +97,19 @@ class Checkpoints:
         directory = self._places.directory
         directory.mkdir()
         directory.chmod(0o777)
-        run_transfers(self._plan_transfers(), go_on, lambda text: self._say(f"restoring checkpoints: {text}"))
+        run_transfers(self._plan_transfers(go_on), go_on, lambda text: self._say(f"restoring checkpoints: {text}"))
         stamps = {file.relative: file.stamp for file in scan_tree(directory, self._places.inside).files.values()}
         CheckpointLedger(self._ledger_path, dict(stamps)).save()
 
-    def _plan_transfers(self) -> Iterator[Transfer]:
+    def _plan_transfers(self, go_on: Callable[[], None]) -> Iterator[Transfer]:
         bucket, prefix = self._places.bucket, self._places.prefix
         for key in bucket.list_keys(prefix):
             if not key.endswith("/"):
                 target = make_room(self._places.directory, key[len(prefix) :], key, mode=0o777)
-                yield Transfer(run=partial(self._restore, key, target), is_remote=bucket.is_remote)
+                yield Transfer(run=partial(self._restore, key, target, go_on), is_remote=bucket.is_remote)
 
-    def _restore(self, key: str, target: Path) -> None:
-        self._places.bucket.copy(key, target)
+    def _restore(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
+        self._places.bucket.copy(key, target, go_on)
         # Whatever user the image runs as goes on writing to it.
         target.chmod(0o666)
 

@@ -22,15 +22,15 @@ _TRIES = 5
 """As often as boto3's own transfer tries. Source: boto3, TransferConfig.num_download_attempts."""
 
 
-def download(client: Any, bucket: str, key: str, target: Path) -> None:
-    """Writes an object's content to a file.
+def download(client: Any, bucket: str, key: str, target: Path, go_on: Callable[[], None]) -> None:
+    """Writes an object's content to a file; what ``go_on`` raises, called with every megabyte or so, ends it.
 
     Raises:
         ClientError: S3 refuses.
         BotoCoreError: The connection broke off again and again.
         OSError: The file cannot be written.
     """
-    _try_again(lambda: _download_once(client, bucket, key, target))
+    _try_again(lambda: _download_once(client, bucket, key, target, go_on))
 
 
 def read_range(client: Any, bucket: str, stored: StoredObject, offset: int, size_bytes: int) -> bytes:
@@ -73,15 +73,16 @@ def _find_broken() -> tuple[type[Exception], ...]:
     return ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 
-def _download_once(client: Any, bucket: str, key: str, target: Path) -> None:
+def _download_once(client: Any, bucket: str, key: str, target: Path, go_on: Callable[[], None]) -> None:
     answer = client.get_object(Bucket=bucket, Key=key)
     body = answer["Body"]
     if answer["ContentLength"] > _IN_PARTS_BYTES:
         body.close()
-        client.download_file(bucket, key, str(target))
+        client.download_file(bucket, key, str(target), Callback=lambda size_bytes: go_on())
         return
     with closing(body), target.open("wb") as file:
         for chunk in body.iter_chunks(_CHUNK_BYTES):
+            go_on()
             file.write(chunk)
 
 

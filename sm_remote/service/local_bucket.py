@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,12 +49,12 @@ class LocalBucket:
             path = self._store.fetch(key)
             return StoredStream(size_bytes=path.stat().st_size, chunks=_read_chunks(path, key))
 
-    def place(self, key: str, target: Path) -> None:
+    def place(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
         """See `Bucket`."""
         with _explained(key):
             link_or_copy(self._store.local_path(key), target)
 
-    def copy(self, key: str, target: Path) -> None:
+    def copy(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
         """See `Bucket`."""
         with _explained(key):
             shutil.copyfile(self._store.fetch(key), target, follow_symlinks=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -78,11 +78,17 @@ class Bucket(Protocol):
     def stream(self, key: str) -> StoredStream:
         """An object's content, of which little is in memory at a time."""
 
-    def place(self, key: str, target: Path) -> None:
-        """Makes an object a file that nobody may write; its directory exists, the file does not."""
+    def place(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
+        """Makes an object a file that nobody may write; its directory exists, the file does not.
 
-    def copy(self, key: str, target: Path) -> None:
-        """Makes an object a file of its own, which may be written; its directory exists, the file does not."""
+        Args:
+            key: The object's.
+            target: The file.
+            go_on: Called now and then where that takes long; what it raises ends it.
+        """
+
+    def copy(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
+        """Makes an object a file of its own, which may be written; else as `place`."""
 
     def publish(self, source: Path, key: str) -> None:
         """Makes a file an object, replacing one of this key; the file may be gone afterwards."""

@@ -25,6 +25,7 @@ from sm_remote.service.channels import find_mode, list_channels
 from sm_remote.service.companions import InputBrokenError
 from sm_remote.service.engine import EngineError, Mount
 from sm_remote.service.hosts import Host, list_hosts
+from sm_remote.service.objects import ObjectError
 from sm_remote.service.pipe_feeder import make_pipe
 from sm_remote.service.shards import find_shard
 from sm_remote.service.working_tree import WorkingTree
@@ -84,6 +85,8 @@ class Pipes:
     def prepare(self, go_on: Callable[[], None]) -> None:
         """See the protocol: makes the first pipes and starts their feeder."""
         go_on()
+        if os.mkfifo not in os.supports_dir_fd:
+            raise ObjectError("Pipe mode needs Linux: no pipe leads into the containers of another system")
         make_private(self._own)
         directory = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         lock = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

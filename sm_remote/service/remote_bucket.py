@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,15 +69,15 @@ class RemoteBucket:
             size_bytes, chunks = open_stream(self._client, self._name, key)
         return StoredStream(size_bytes=size_bytes, chunks=_translate(uri, chunks))
 
-    def place(self, key: str, target: Path) -> None:
+    def place(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
         """See `Bucket`."""
-        self.copy(key, target)
+        self.copy(key, target, go_on)
         target.chmod(0o644)
 
-    def copy(self, key: str, target: Path) -> None:
+    def copy(self, key: str, target: Path, go_on: Callable[[], None]) -> None:
         """See `Bucket`."""
         with translated_errors(f"s3://{self._name}/{key}"):
-            download(self._client, self._name, key, target)
+            download(self._client, self._name, key, target, go_on)
 
     def publish(self, source: Path, key: str) -> None:
         """See `Bucket`."""

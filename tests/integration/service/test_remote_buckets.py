@@ -9,6 +9,7 @@ import tarfile
 import pytest
 from botocore.exceptions import ClientError
 
+from sm_remote.service.remote_bucket import RemoteBucket
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, wait_for_end
 
@@ -90,6 +91,24 @@ def test_many_objects_are_downloaded_several_at_a_time_and_large_ones_whole(clie
     seen: dict = {}
     run(client, engine, read_train(seen), "many", InputDataConfig=[channel(f"s3://{BUCKET}/many/")])
     assert seen == content
+
+
+def test_a_large_download_is_ended_by_a_stop_in_its_middle(home, s3, s3_server, tmp_path):
+    """Against boto3's own transfer, which has threads of its own."""
+    s3.put_object(Bucket=BUCKET, Key="large", Body=bytes(100 << 20))
+    calls = []
+
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_the_third() -> None:
+        calls.append(1)
+        if len(calls) >= 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        RemoteBucket(s3, BUCKET).place("large", tmp_path / "large", stop_at_the_third)
+    assert not (tmp_path / "large").exists()
 
 
 def test_an_object_that_is_not_there_fails_the_job_before_it_runs(client, engine, s3):

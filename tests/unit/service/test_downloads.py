@@ -30,24 +30,43 @@ class BreakingClient:
             content = content[: len(content) // 2]
         return {"ContentLength": promised, "ETag": "tag", "Body": StreamingBody(io.BytesIO(content), promised)}
 
-    def download_file(self, bucket: str, key: str, name: str) -> None:
+    def download_file(self, bucket: str, key: str, name: str, Callback) -> None:
+        Callback(1)
         self.in_parts.append(key)
 
 
+def nothing() -> None:
+    """Stands in nobody's way."""
+
+
+@pytest.mark.parametrize("size_bytes", [7, 65 << 20])
+def test_a_stop_ends_a_download_in_its_middle(tmp_path, size_bytes):
+    class StoppedError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StoppedError
+
+    client = BreakingClient(b"content", breaks=0)
+    client.size_bytes = size_bytes
+    with pytest.raises(StoppedError):
+        download(client, "b", "k", tmp_path / "a", stop)
+
+
 def test_a_download_that_breaks_off_begins_again(tmp_path):
-    download(BreakingClient(b"content", breaks=4), "b", "k", tmp_path / "a")
+    download(BreakingClient(b"content", breaks=4), "b", "k", tmp_path / "a", nothing)
     assert (tmp_path / "a").read_bytes() == b"content"
 
 
 def test_one_that_breaks_off_again_and_again_is_an_error(tmp_path):
     with pytest.raises(IncompleteReadError):
-        download(BreakingClient(b"content", breaks=5), "b", "k", tmp_path / "a")
+        download(BreakingClient(b"content", breaks=5), "b", "k", tmp_path / "a", nothing)
 
 
 def test_a_large_object_is_read_in_parts(tmp_path):
     client = BreakingClient(b"", breaks=0)
     client.size_bytes = 65 << 20
-    download(client, "b", "k", tmp_path / "a")
+    download(client, "b", "k", tmp_path / "a", nothing)
     assert client.in_parts == ["k"]
 
 
