@@ -14,6 +14,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import sys
 import threading
 import time
@@ -61,6 +62,7 @@ def open_pipe(directory: int, name: str, sleep: Callable[[float], object] = time
 
     Raises:
         GoneError: It is not there any more.
+        ObjectError: It is no pipe any more.
     """
     while True:
         try:
@@ -72,6 +74,9 @@ def open_pipe(directory: int, name: str, sleep: Callable[[float], object] = time
                 raise
             sleep(_LOOK_S)
             continue
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            # The job put a file of its own there, which would take all that it is given.
+            raise ObjectError(f"{name} is no pipe any more")
         os.set_blocking(descriptor, True)
         with suppress(OSError):  # a system without it, or a user's limit
             fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_BYTES)

@@ -204,12 +204,13 @@ def test_a_container_gets_its_share_its_environment_and_its_labels(client, engin
     assert spec.labels["sm_remote.attempt"] == "1"
 
 
-def test_nothing_is_mounted_over_opt_ml_itself_and_inputs_are_read_only(client, engine):
-    run(client, engine, lambda container: 0)
+def test_nothing_is_mounted_over_opt_ml_itself_and_inputs_are_read_only(client, engine, put):
+    put("data/a.csv")
+    run(client, engine, lambda container: 0, InputDataConfig=[train_channel()])
     (container,) = engine.containers.values()
     assert sorted((mount.target, mount.read_only) for mount in container.spec.mounts) == [
         ("/opt/ml/input", False),
-        ("/opt/ml/input/data", True),
+        ("/opt/ml/input/data/train", True),
         ("/opt/ml/model", False),
         ("/opt/ml/output", False),
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from sm_remote.service.companions import InputBrokenError
 from sm_remote.service.hosts import list_hosts
+from sm_remote.service.objects import ObjectError
 from sm_remote.service.pipe_feeder import GoneError, feed_epoch, make_pipe, open_pipe
 from sm_remote.service.pipes import build_pipes
 from sm_remote.service.working_tree import find_tree
@@ -73,6 +74,13 @@ def test_a_directory_that_is_gone_ends_the_feeding(directory, tmp_path):
     name = make_pipe(directory, "c", 0)
     with pytest.raises(GoneError):
         open_pipe(directory, name, sleep=lambda seconds: (tmp_path / name).unlink(missing_ok=True))
+
+
+def test_a_file_in_a_pipes_place_is_never_filled(directory, tmp_path):
+    (tmp_path / "c_0").touch()
+    with pytest.raises(ObjectError, match="c_0 is no pipe any more"):
+        feed_epoch(directory, "c", 0, iter([b"one"]))
+    assert (tmp_path / "c_0").read_bytes() == b""
 
 
 class Bench:
