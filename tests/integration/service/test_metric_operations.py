@@ -250,3 +250,31 @@ def test_an_operation_that_is_not_served_is_named_in_either_protocol(cloudwatch)
 def test_limits_of_the_model_are_kept_in_either_protocol(cloudwatch):
     with pytest.raises(ClientError, match="'namespace' failed to satisfy constraint"):
         cloudwatch.list_metrics(Namespace=":x")
+
+
+@pytest.mark.service
+def test_a_service_that_is_killed_neither_loses_datapoints_nor_counts_one_twice(service, tmp_path):
+    go = tmp_path / "go"
+    code = f"echo loss=1; echo loss=2; echo loss=3; while [ ! -e {go} ]; do sleep 0.05; done; echo loss=4"
+    algorithm = {
+        "ContainerEntrypoint": ["/bin/sh", "-c"],
+        "ContainerArguments": [code],
+        "MetricDefinitions": DEFINITIONS,
+    }
+    discovery = service.start()
+    make_client(discovery).create_training_job(**build_request(AlgorithmSpecification=algorithm))
+    count = query("loss", "fit-1", stat="SampleCount", period=3600)
+    wait_until(lambda: sum(values(make_client(discovery, "cloudwatch"), count)) == 3)
+    service.kill()
+    go.touch()
+    discovery = service.start()
+    assert wait_for_end(make_client(discovery), "fit-1")["FinalMetricDataList"][0]["Value"] == 4.0
+    assert sum(values(make_client(discovery, "cloudwatch"), count)) == 4
+    assert (
+        sum(
+            values(
+                make_client(discovery, "cloudwatch"), {**count, "MetricStat": {**count["MetricStat"], "Stat": "Sum"}}
+            )
+        )
+        == 10
+    )
