@@ -431,11 +431,12 @@ def test_a_job_waits_for_capacity_and_says_so(client, engine):
 
 def test_jobs_that_fit_run_at_once_up_to_the_configured_number(home, engine):
     running, most = set(), []
+    three = threading.Barrier(3)
 
     def play(container) -> int:
         running.add(container.spec.name)
         most.append(len(running))
-        threading.Event().wait(0.05)
+        three.wait(20)
         running.discard(container.spec.name)
         return 0
 
