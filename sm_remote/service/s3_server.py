@@ -7,6 +7,7 @@ starts it again at the same address and with the same keys, so what is configure
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -265,10 +266,12 @@ def build_files(address: S3Address, keys: Keys) -> dict[str, str]:
         for name, pair in (("user", keys), ("containers", address.container_keys))
     ]
     sections = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+    # For ServerSideEncryption=AES256. Of aws:kms this server knows nothing without a key service.
+    encryption = hashlib.sha256("".join(address.secrets).encode()).hexdigest()
     signing = [f'[{name}]\nkey = "{secret}"\n' for name, secret in zip(sections, address.secrets, strict=True)]
     return {
         "s3.json": json.dumps({"identities": identities}),
-        "security.toml": "".join(signing),
+        "security.toml": "".join([*signing, f'[s3.sse]\nkek = "{encryption}"\n']),
         # One volume for each new bucket, not seven.
         "master.toml": "[master.volume_growth]\ncopy_1 = 1\n",
     }

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import sagemaker
 from sagemaker.estimator import Estimator
+from sagemaker.session_settings import SessionSettings
 
 algorithm_image, script_image = sys.argv[1:]
 bucket = os.environ["BUCKET"]
-session = sagemaker.Session(default_bucket=bucket)
+# Otherwise the SDK asks S3 to encrypt the source archive with a key of KMS, which this S3 server has not got.
+settings = SessionSettings(encrypt_repacked_artifacts=False)
+session = sagemaker.Session(default_bucket=bucket, settings=settings)
 data = session.upload_data("data.csv", bucket, "v2/data")
 
 
