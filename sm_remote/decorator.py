@@ -11,10 +11,13 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
 from sm_remote.capture.function import bind_call, check_runnable, display_name
+from sm_remote.errors import ConfigError
 from sm_remote.executor import create_job
 from sm_remote.jobs.announcement import announce_many
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.beside import run_in_thread
+from sm_remote.jobs.drill import run_drill
+from sm_remote.jobs.drill_plan import DrillReport
 from sm_remote.jobs.foreground import say, see_through
 from sm_remote.jobs.image_choice import choose_image
 from sm_remote.jobs.interrupt import interrupt_jobs
@@ -132,6 +135,47 @@ class RemoteFunction(Generic[P, T]):
         bind_call(self._func, args, kwargs)
         value: T = run_here(self._func, args, kwargs, resolve_settings(self._arguments))
         return value
+
+    @raise_plainly
+    def drill(
+        self,
+        *args: Any,
+        interruptions: int = 20,
+        seed: int = 1,
+        compare: Callable[[T, T], Any] | None = None,
+        **kwargs: Any,
+    ) -> DrillReport:
+        """Rehearses interruptions of spot capacity on the local service: the value has to be the same.
+
+        The call runs once without an interruption and then with them: at random moments, while checkpoints are
+        written, with the newest of them having arrived in S3 only in part, with a notice and with SIGTERM ignored.
+
+        Args:
+            *args: The function's arguments.
+            interruptions: How many.
+            seed: Decides their moments.
+            compare: Tells whether the two values are the same, by returning something true; by default to the last bit.
+            **kwargs: The function's arguments by name; one called as these here goes by position.
+
+        Returns:
+            What it has cost, and how often to save.
+
+        Raises:
+            DrillFailed: The values differ, or the interrupted job has none.
+            ConfigError: ``interruptions`` is below 1.
+        """
+        if interruptions < 1:
+            raise ConfigError(f"interruptions={interruptions}: a drill has at least one.")
+        arguments = {**self._arguments, "target": "local", "use_spot_instances": True}
+        settings = resolve_settings(arguments)
+        tell = say if settings.stream_logs else (lambda text: None)
+        return run_drill(
+            lambda: create_job(self._func, args, kwargs, settings),
+            interruptions=interruptions,
+            seed=seed,
+            compare=compare,
+            say=lambda text: tell(f"sm_remote: drill: {text}"),
+        )
 
     @raise_plainly
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:

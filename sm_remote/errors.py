@@ -8,6 +8,7 @@
     ├── StorageError (OSError)        the store cannot be read or written
     │   └── CorruptBlob               its bytes are not the ones that were promised
     ├── CheckpointError               a checkpoint cannot be saved or taken up
+    ├── DrillFailed (AssertionError)  an interrupted job came to another value than an uninterrupted one
     ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
     ├── EngineUnavailable             no container engine answers
     ├── ServiceUnavailable            the training-job API cannot be reached
@@ -96,6 +97,10 @@ class CorruptBlob(StorageError):
 
 class CheckpointError(RemoteError):
     """A checkpoint cannot be saved or taken up: a full disk, another function's, or open in another process."""
+
+
+class DrillFailed(RemoteError, AssertionError):
+    """In a fire-drill an interrupted job came to another value than the same call without interruptions, or to none."""
 
 
 class ImageBuildFailed(RemoteError):

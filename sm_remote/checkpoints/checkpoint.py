@@ -23,6 +23,7 @@ from sm_remote.checkpoints.loaders import find_safe_mode
 from sm_remote.checkpoints.lock import Lock
 from sm_remote.checkpoints.manifest import GenerationManifest, Opening
 from sm_remote.checkpoints.place import Place, find_caller, find_place
+from sm_remote.checkpoints.rehearsal import find_rehearsal, hold_at
 from sm_remote.checkpoints.shelf import Shelf
 from sm_remote.checkpoints.writer import GenerationWriter, list_files, remove_tree
 from sm_remote.errors import CheckpointError
@@ -133,6 +134,7 @@ class Checkpoint:
         self._listening = False
         self._opened_at = self._saved_at = 0.0
         self._next_number = 1
+        self._rehearsal = find_rehearsal()
 
     # -- opening and closing ----------------------------------------------------------------------------------------
 
@@ -151,6 +153,8 @@ class Checkpoint:
             raise
         self._opened_at = self._clock()
         self._listening = NOTICE.listen()
+        if self._rehearsal is not None:
+            self._rehearsal.open(self.step)
         return self
 
     def _open(self) -> None:
@@ -273,15 +277,18 @@ class Checkpoint:
         number = self._next_number
         self._next_number += 1
         directory = self.directory / build_generation_name(number, secrets.token_hex(4))
-        writer: GenerationWriter | None = None
+        chosen = self._rehearsal.choose_point() if self._rehearsal else None
         try:
             writer = GenerationWriter(directory)
+            hold_at(self._rehearsal, chosen, "begun")
             if state is not _NOTHING:
-                writer.write_state(state)
+                writer.write_state(state, before_rename=lambda: hold_at(self._rehearsal, chosen, "written"))
             if has_files:
                 writer.take_files(self.path)
+            hold_at(self._rehearsal, chosen, "sealing")
             manifest = self._describe(number, step, metric, writer, self._clock() - started)
             writer.publish(manifest.to_json())
+            hold_at(self._rehearsal, chosen, "published")
         except OSError as error:
             remove_tree(directory)
             raise self._refuse_to_save(step, error) from error

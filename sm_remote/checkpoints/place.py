@@ -16,6 +16,7 @@ from sm_remote.wire.layout import (
     CHECKPOINT_DIRECTORY_VARIABLE,
     FUNCTION_VARIABLE,
     RESUME_VARIABLE,
+    RUN_VARIABLE,
     ml_path,
 )
 
@@ -76,7 +77,7 @@ def find_place(environ: Mapping[str, str], *, caller: str) -> Place:
         in_job=job is not None,
         synchronised=job is not None and _read_config("checkpointconfig.json") != {},
         function=function,
-        run=job or f"here-{secrets.token_hex(8)}",
+        run=environ.get(RUN_VARIABLE) or job or f"here-{secrets.token_hex(8)}",
         rank=rank,
         rank_names=rank_names,
         resume=environ.get(RESUME_VARIABLE) != "false",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,8 +26,12 @@ class GenerationWriter:
         self._directory = directory
         directory.mkdir(mode=0o755)
 
-    def write_state(self, state: Any) -> None:
+    def write_state(self, state: Any, *, before_rename: Callable[[], None] = lambda: None) -> None:
         """Pickles a value; arrays are written from where they lie.
+
+        Args:
+            state: The value.
+            before_rename: Called when it is written, under its temporary name.
 
         Raises:
             OSError: The disk is full.
@@ -37,6 +41,7 @@ class GenerationWriter:
             writer = HashingWriter(file)
             pickle_value(state, writer)
             self.files[STATE] = writer.ref()
+            before_rename()
 
     def take_files(self, staging: Path) -> None:
         """Moves what a framework has written here; the staging directory is empty afterwards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,30 @@ def find_durable(stored: Sequence[StoredGeneration], job_name: str) -> Generatio
     """The newest whole generation that a job saved; None without one."""
     own = [each.manifest for each in stored if each.whole and each.manifest.job == job_name]
     return own[-1] if own else None
+
+
+def tear_newest(store: Store, chance: random.Random) -> bool:
+    """Leaves of the newest generation what could have arrived of it: some objects, one of them perhaps cut off.
+
+    For fire-drills. The last whole generation is left as it is.
+
+    Returns:
+        Whether there was one to tear.
+    """
+    whole = [each for each in list_stored(store) if each.whole]
+    if len(whole) < 2:
+        return False
+    newest = whole[-1]
+    keys = [f"{newest.prefix}{path}" for path in (*newest.manifest.files, MANIFEST)]
+    chance.shuffle(keys)
+    gone = keys[: chance.randrange(1, len(keys) + 1)]
+    cut_off = chance.random() < 0.5
+    content = store.get(gone[0]) if cut_off else b""
+    for key in gone:
+        store.delete(key)
+    if cut_off:
+        store.put_if_absent(gone[0], content[: chance.randrange(len(content))])
+    return True
 
 
 def refuse_foreign(stored: Sequence[StoredGeneration], function_name: str, uri: str) -> None:
