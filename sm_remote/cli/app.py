@@ -14,6 +14,7 @@ from sm_remote import __version__
 from sm_remote.cli.capacity_commands import capacity, interrupt
 from sm_remote.cli.config_command import config
 from sm_remote.cli.doctor_command import doctor
+from sm_remote.cli.drill_command import drill
 from sm_remote.cli.image_commands import image
 from sm_remote.cli.inert import make_lines_inert
 from sm_remote.cli.job_commands import jobs, logs, result, show, stop
@@ -74,7 +75,22 @@ def app(ctx: click.Context) -> None:
         ctx.obj = build_world()
 
 
-for _command in (jobs, show, logs, stop, interrupt, result, replay, diff, image, layers, service, config, doctor):
+for _command in (
+    jobs,
+    show,
+    logs,
+    stop,
+    interrupt,
+    result,
+    replay,
+    diff,
+    drill,
+    image,
+    layers,
+    service,
+    config,
+    doctor,
+):
     app.add_command(_command)
 service.add_command(capacity)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from sm_remote import checkpoint, remote
+from sm_remote.capture.script_body import read_script
+from sm_remote.cli.app import app
 from sm_remote.errors import ConfigError, DrillFailed
 from tests.cells import run_cell
 
@@ -79,3 +85,65 @@ def test_a_function_without_a_checkpoint_is_drilled_too() -> None:
 def test_a_drill_without_interruptions_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         define(restores=True).drill(1, interruptions=0)
+
+
+SCRIPT = """
+import os
+import sys
+import time
+
+import numpy as np
+
+from sm_remote import checkpoint
+
+COUNT = int(sys.argv[1])
+
+
+def main():
+    with checkpoint("state") as ckpt:
+        weights, done = ckpt.load(default=(np.zeros(3), 0))
+        for number in range(done, COUNT):
+            time.sleep(0.02)
+            weights = weights + np.ones(3)
+            ckpt.save((weights, number + 1), step=number)
+            if ckpt.interrupted:
+                break
+    np.save(os.path.join(os.environ["SM_MODEL_DIR"], "weights.npy"), weights)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_script_is_drilled_from_the_command_line(tmp_path: Path) -> None:
+    script = tmp_path / "fit it.py"
+    script.write_text(SCRIPT)
+    done = CliRunner().invoke(app, ["drill", "--interruptions", "3", str(script), "60"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "3 interruptions, " in done.output
+    assert "the result is the same." in done.output
+
+
+def test_a_script_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text("def f(:")
+    done = CliRunner().invoke(app, ["drill", str(script)])
+    assert done.exit_code == 1
+    assert "SyntaxError" in done.output
+
+
+def test_what_a_script_leaves_is_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path))
+    script = tmp_path.parent / "leave.py"
+    script.write_text(
+        "import os, sys, pathlib\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], sys.argv[1]).write_text(__name__)\n"
+        "sys.exit(int(sys.argv[2]))\n"
+    )
+    before = sys.argv
+    digest = hashlib.sha256(b"__main__").hexdigest()
+    assert read_script(script, ["name", "0"])() == {"SM_MODEL_DIR/name": digest}
+    with pytest.raises(SystemExit):
+        read_script(script, ["name", "3"])()
+    assert sys.argv is before
