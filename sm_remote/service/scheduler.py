@@ -169,7 +169,9 @@ class Scheduler:
             with self._changed:
                 if self._closed:
                     return
-                quiet = not self._admit() and not self._changed.wait(self._find_pause_s())
+                # A job may have come while the one before it was being announced.
+                news = self._admit() or bool(self._find_unannounced())
+                quiet = not news and not self._changed.wait(self._find_pause_s())
             if quiet:
                 self._sweep()
 
@@ -304,15 +306,19 @@ class Scheduler:
     def _announce_waiting(self) -> None:
         """Says of queued jobs that they wait, once each."""
         with self._changed:
-            effects = [(each, self._shortages.find_effect(each.record.request)) for each in self._queue]
-            held = [each for each, effect in effects if effect is Effect.PENDING]
-            ready = [each for each, effect in effects if effect is None]
-            if ready and not self._has_room(ready[0]):  # or else they are about to start
-                held += ready
-            blocked = [each.name for each in held if each.name not in self._announced]
+            blocked = self._find_unannounced()
             self._announced.update(blocked)
         for name in blocked:
             self._change_waiting(name, _pend)
+
+    def _find_unannounced(self) -> list[str]:
+        """Names of queued jobs that wait and of which that has not been said yet."""
+        effects = [(each, self._shortages.find_effect(each.record.request)) for each in self._queue]
+        held = [each for each, effect in effects if effect is Effect.PENDING]
+        ready = [each for each, effect in effects if effect is None]
+        if ready and not self._has_room(ready[0]):  # or else they are about to start
+            held += ready
+        return [each.name for each in held if each.name not in self._announced]
 
     def _stop_overdue(self) -> None:
         """Stops queued jobs that have waited for longer than they may."""
