@@ -93,8 +93,7 @@ def test_many_objects_are_downloaded_several_at_a_time_and_large_ones_whole(clie
     assert seen == content
 
 
-def test_a_large_download_is_ended_by_a_stop_in_its_middle(home, s3, s3_server, tmp_path):
-    """Against boto3's own transfer, which has threads of its own."""
+def test_a_large_download_is_ended_by_a_stop_in_its_middle(s3, tmp_path):
     s3.put_object(Bucket=BUCKET, Key="large", Body=bytes(100 << 20))
     calls = []
 
@@ -108,7 +107,7 @@ def test_a_large_download_is_ended_by_a_stop_in_its_middle(home, s3, s3_server, 
 
     with pytest.raises(StoppedError):
         RemoteBucket(s3, BUCKET).place("large", tmp_path / "large", stop_at_the_third)
-    assert not (tmp_path / "large").exists()
+    assert len(calls) < 40
 
 
 def test_an_object_that_is_not_there_fails_the_job_before_it_runs(client, engine, s3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from botocore.exceptions import IncompleteReadError
@@ -12,27 +13,25 @@ from sm_remote.service.downloads import download, open_stream
 
 
 class BreakingClient:
-    """Answers with less than it promised, as often as it is told to."""
+    """Answers with half of what it promised, as often as it is told to."""
 
     def __init__(self, content: bytes, breaks: int) -> None:
         self.content = content
         self.breaks = breaks
-        self.in_parts: list[str] = []
-        self.size_bytes = len(content)
         self.ranges: list[str] = []
+        self.lock = threading.Lock()
 
     def get_object(self, Bucket: str, Key: str, Range: str = "bytes=0-", IfMatch: str = "tag"):
-        self.ranges.append(Range)
-        content = self.content[int(Range.removeprefix("bytes=").removesuffix("-")) :]
-        promised = self.size_bytes if len(content) == len(self.content) else len(content)
-        if self.breaks:
-            self.breaks -= 1
-            content = content[: len(content) // 2]
+        assert IfMatch == "tag"
+        start, _, end = Range.removeprefix("bytes=").partition("-")
+        content = self.content[int(start) : int(end) + 1 if end else None]
+        promised = len(content)
+        with self.lock:
+            self.ranges.append(Range)
+            if self.breaks:
+                self.breaks -= 1
+                content = content[: promised // 2]
         return {"ContentLength": promised, "ETag": "tag", "Body": StreamingBody(io.BytesIO(content), promised)}
-
-    def download_file(self, bucket: str, key: str, name: str, Callback) -> None:
-        Callback(1)
-        self.in_parts.append(key)
 
 
 def nothing() -> None:
@@ -47,10 +46,8 @@ def test_a_stop_ends_a_download_in_its_middle(tmp_path, size_bytes):
     def stop() -> None:
         raise StoppedError
 
-    client = BreakingClient(b"content", breaks=0)
-    client.size_bytes = size_bytes
     with pytest.raises(StoppedError):
-        download(client, "b", "k", tmp_path / "a", stop)
+        download(BreakingClient(bytes(size_bytes), breaks=0), "b", "k", tmp_path / "a", stop)
 
 
 def test_a_download_that_breaks_off_begins_again(tmp_path):
@@ -63,11 +60,13 @@ def test_one_that_breaks_off_again_and_again_is_an_error(tmp_path):
         download(BreakingClient(b"content", breaks=5), "b", "k", tmp_path / "a", nothing)
 
 
-def test_a_large_object_is_read_in_parts(tmp_path):
-    client = BreakingClient(b"", breaks=0)
-    client.size_bytes = 65 << 20
+def test_a_large_object_is_read_in_parts_and_each_of_them_anew_where_it_breaks_off(tmp_path):
+    content = b"".join(bytes([number]) * (1 << 20) for number in range(70))
+    client = BreakingClient(content, breaks=4)
     download(client, "b", "k", tmp_path / "a", nothing)
-    assert client.in_parts == ["k"]
+    assert (tmp_path / "a").read_bytes() == content
+    assert len(set(client.ranges)) == 1 + 5
+    assert len(client.ranges) == 1 + 5 + 3  # the first one broke off unread
 
 
 def test_a_stream_that_breaks_off_goes_on_from_there():
