@@ -54,14 +54,15 @@ class Kernel:
         self.client = client
         self._places: dict[str, tuple[Shown, int]] = {}
 
-    def run(self, source: str, *, interrupt_at: str | None = None) -> Shown:
+    def run(self, source: str, *, interrupt_at: str | None = None, reader: bool = False) -> Shown:
         """Runs a cell and waits for its end.
 
         Args:
             source: The cell.
             interrupt_at: Once this has been printed, the kernel is interrupted.
+            reader: Whether a person's front end runs it, which can be asked for input; nbconvert's cannot.
         """
-        request = self.client.execute(dedent(source).lstrip("\n"))
+        request = self.client.execute(dedent(source).lstrip("\n"), allow_stdin=reader)
         shown = Shown()
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
@@ -75,13 +76,27 @@ class Kernel:
             shown.counts[kind] = shown.counts.get(kind, 0) + 1
             if kind == "status" and content["execution_state"] == "idle":
                 return shown
-            self._take(shown, kind, content)
+            self.take(shown, kind, content)
             if interrupt_at is not None and interrupt_at in shown.text:
                 interrupt_at = None
                 self.manager.interrupt_kernel()
         raise TimeoutError(f"the cell did not end in {LIMIT_S} s: {shown}")
 
-    def _take(self, shown: Shown, kind: str, content: dict[str, Any]) -> None:
+    def wait_for(self, shown: Shown, text: str) -> None:
+        """Takes what comes after a cell's end, until one of its displays holds a text."""
+        deadline = time.monotonic() + LIMIT_S
+        while not any(text in str(data) for data in shown.displays):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{text!r} did not come: {shown}")
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except Empty:
+                continue
+            shown.counts[message["msg_type"]] = shown.counts.get(message["msg_type"], 0) + 1
+            self.take(shown, message["msg_type"], message["content"])
+
+    def take(self, shown: Shown, kind: str, content: dict[str, Any]) -> None:
+        """Puts one message where a front end puts it."""
         if kind == "stream":
             shown.outputs.append(("stream", content["text"]))
         elif kind in ("display_data", "execute_result"):

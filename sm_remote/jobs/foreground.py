@@ -32,7 +32,11 @@ def say(entry: str | DisplayMark) -> None:
 
 
 def see_through(
-    job: Job[Any], settings: ResolvedSettings, given_up: threading.Event | None = None, take: Take = say
+    job: Job[Any],
+    settings: ResolvedSettings,
+    given_up: threading.Event | None = None,
+    take: Take = say,
+    submitted: Callable[[], None] = lambda: None,
 ) -> BaseException | None:
     """Submits a job, streams its output and returns what it raised, if anything.
 
@@ -41,9 +45,11 @@ def see_through(
         settings: Whether and how to stream.
         given_up: Set where nobody waits any more.
         take: What is done with each line, and with each place at which a cell displays something.
+        submitted: Called when the job is there.
     """
     spec = job._spec
     job._submit()
+    submitted()
     if settings.stream_logs:
         for line in describe_spot(spec, settings) if spec is not None else ():
             take(f"sm_remote: {line}")

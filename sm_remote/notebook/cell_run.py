@@ -22,8 +22,10 @@ from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
 from sm_remote.notebook.dry_run import describe_cost, describe_return, explain_cell
 from sm_remote.notebook.flags import Flags, parse_flags
+from sm_remote.notebook.front_end import has_reader, replaces_output
 from sm_remote.notebook.output import CellOutput
-from sm_remote.notebook.report import render_returned, render_sent, render_withheld
+from sm_remote.notebook.report import PREFIX, render_returned, render_sent, render_withheld
+from sm_remote.notebook.view import JobView
 from sm_remote.runtime.cell import Cell
 from sm_remote.settings import ResolvedSettings, resolve_settings
 from sm_remote.wire.namespace import Namespace
@@ -68,6 +70,8 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
     if flags.detach:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
+        if has_reader(shell):
+            JobView(job, hint=f"To stop it: the button, or %remote stop {job.name}", shows_log=True).open()
         return None
     return watch_cell(job, settings, shell)
 
@@ -93,24 +97,37 @@ def attach_cell(name: str, flags: Flags, shell: Any) -> tuple[Any, BaseException
 
 def watch_cell(job: Job[CellEnding], settings: ResolvedSettings, shell: Any) -> BaseException | None:
     """Shows a job's output until its end, and assigns its names; gives what the cell raised."""
-    output = CellOutput(is_rich=hasattr(shell, "kernel"))
+    view = JobView(job, hint=_HINTS[settings.on_interrupt]) if has_reader(shell) else None
+    output = CellOutput(is_rich=replaces_output(shell), view=view)
+    notes: list[str] = []
     try:
-        failure = see_through(job, settings, take=output.take)
+        failure = see_through(job, settings, take=output.take, submitted=(lambda: None) if view is None else view.open)
+        if failure is not None:
+            return failure
+        ending = job.result()
+        output.finish(ending.shown)
+        if ending.withheld:
+            notes = render_withheld(ending, job.name)
+        elif ending.is_cell:
+            notes = render_returned(ending, assign_names(ending, shell.user_ns))
+        if ending.error is not None:
+            output.drop_traceback()
+        return ending.error
     except KeyboardInterrupt:
         interrupt_jobs([job], settings.on_interrupt)
         raise
-    if failure is not None:
-        output.release()
-        return failure
-    ending = job.result()
-    output.finish(ending.shown)
-    if ending.error is None:
-        output.release()
-    if ending.withheld:
-        _say(*render_withheld(ending, job.name))
-    elif ending.is_cell:
-        _say(*render_returned(ending, assign_names(ending, shell.user_ns)))
-    return ending.error
+    finally:
+        output.end_text(job.name)
+        if view is None:
+            _say(*notes)
+        else:
+            view.close([note.removeprefix(PREFIX) for note in notes])
+
+
+_HINTS = {
+    "stop": "Interrupt the kernel to stop it.",
+    "detach": "Interrupt the kernel to go on without waiting; the job keeps running.",
+}
 
 
 def _choose_settings(flags: Flags, cell: CellBody) -> ResolvedSettings:
@@ -138,7 +155,7 @@ def _check_size(names: MeasuredNames, flags: Flags, settings: ResolvedSettings) 
 
 def _show_dry_run(cell: CellBody, names: MeasuredNames, flags: Flags, settings: ResolvedSettings, shell: Any) -> None:
     explained = explain_cell(_build_call(cell, names, flags, shell), names, cell.names, settings)
-    if hasattr(shell, "kernel"):
+    if replaces_output(shell):
         from IPython.display import display
 
         display(explained)  # type: ignore[no-untyped-call]

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.jobs.foreground import say
+from sm_remote.notebook.log_line import continues_bar, is_bar
+from sm_remote.notebook.view import JobView
 from sm_remote.wire.marker import DisplayMark
 
+INLINE_CHARACTERS = 500_000
+"""Of a job's text so much stands in its cell: more would slow the page, and Jupyter's server stops passing it on."""
+REST_LINES = 100
+REST_CHARACTERS = 1000
 _TEXT = "text/plain"
 
 
@@ -22,18 +29,24 @@ class CellOutput:
 
     Args:
         is_rich: Whether the front end replaces what is displayed; a terminal only prints.
+        view: The job's live view, where somebody looks.
     """
 
-    def __init__(self, *, is_rich: bool) -> None:
-        self._is_rich = is_rich
+    def __init__(self, *, is_rich: bool, view: JobView | None = None) -> None:
         self._handles: dict[int, Any] = {}
+        self._is_rich = is_rich
+        self._view = view
         self._held: list[str] | None = None
+        self._room = INLINE_CHARACTERS
+        self._bar = ""
+        self._rest: deque[str] = deque(maxlen=REST_LINES)
+        self._left_out = 0
 
     def take(self, entry: str | DisplayMark) -> None:
         """Shows a line of the log, or makes a place for what was displayed."""
         if isinstance(entry, str):
             if self._held is None:
-                say(entry)
+                self._print(entry)
             else:
                 self._held.append(entry)
         elif entry.kind == "raised":
@@ -41,6 +54,7 @@ class CellOutput:
         elif entry.kind == "clear":
             self._clear(wait=bool(entry.text))
         else:
+            self._end_bar()
             self._show_text(entry.number, entry.text)
 
     def finish(self, shown: Iterable[tuple[int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
@@ -52,11 +66,47 @@ class CellOutput:
             elif self._is_rich and set(data) != {_TEXT}:
                 handle.update(dict(data), raw=True, metadata=dict(metadata))
 
-    def release(self) -> None:
-        """Shows the traceback that was held back, where nothing else will."""
-        for line in self._held or ():
-            sys.stdout.write(line + "\n")
+    def drop_traceback(self) -> None:
+        """Forgets a traceback that was held back: the exception itself shows the same."""
         self._held = None
+
+    def end_text(self, job_name: str) -> None:
+        """Ends the text, with a traceback that nothing else shows; of too much text the last lines follow."""
+        for line in self._held or ():
+            self._print(line)
+        self._held = None
+        self._end_bar()
+        if not self._left_out:
+            return
+        left_out = self._left_out - sum(map(len, self._rest))
+        if left_out > 0:
+            say(f"sm_remote: {left_out:,} characters are left out here; all of them: sm-remote logs {job_name}")
+        for line in self._rest:
+            say(line)
+
+    def _print(self, line: str) -> None:
+        if self._view is None:
+            say(line)
+            return
+        if self._view.read(line):
+            return
+        self._room -= len(line) + 1
+        if self._room < 0:
+            self._left_out += len(line) + 1
+            self._rest.append(line[:REST_CHARACTERS])
+            return
+        # Not flushed: the kernel sends what has come together five times a second.
+        if continues_bar(self._bar, line):
+            sys.stdout.write("\r" + line.ljust(len(self._bar)))
+        else:
+            self._end_bar()
+            sys.stdout.write(line if is_bar(line) else line + "\n")
+        self._bar = line if is_bar(line) else ""
+
+    def _end_bar(self) -> None:
+        if self._bar:
+            sys.stdout.write("\n")
+            self._bar = ""
 
     def _show_text(self, number: int, text: str) -> None:
         if not self._is_rich:
@@ -81,4 +131,6 @@ class CellOutput:
             from IPython.display import clear_output
 
             clear_output(wait=wait)  # type: ignore[no-untyped-call]
+            if self._view is not None:
+                self._view.open_again()
         self._handles.clear()

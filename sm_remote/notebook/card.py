@@ -1,0 +1,173 @@
+"""A job in a few lines of HTML: state, phases, time and cost, what went and came, its last lines. Pure.
+
+It is all that is left of a job in a notebook that is opened again, so it needs neither a kernel nor a script. Every
+text in it is escaped; colours are the theme's, and no meaning is in a colour alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from sm_remote.catalogue import render_usd
+from sm_remote.notebook.log_line import Span
+
+_MARKS = {"Completed": "✓", "Failed": "✕", "Stopped": "■", "Stopping": "■"}
+_COLOURS = {
+    "Completed": "var(--jp-success-color1, #388e3c)",
+    "Failed": "var(--jp-error-color1, #d32f2f)",
+    "Stopped": "var(--jp-warn-color1, #f57c00)",
+    "Stopping": "var(--jp-warn-color1, #f57c00)",
+}
+_RUNNING = "var(--jp-brand-color1, #1976d2)"
+_MUTED = "color:var(--jp-ui-font-color2, #616161)"
+_FONT = "font-family:var(--jp-ui-font-family, system-ui, sans-serif);font-size:var(--jp-ui-font-size1, 13px)"
+_CODE = "font-family:var(--jp-code-font-family, monospace);font-size:var(--jp-code-font-size, 13px)"
+_NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_HEX = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """What is shown of a job.
+
+    Attributes:
+        name: The training job's.
+        status: ``InProgress``, ``Completed``, ``Failed``, ``Stopping`` or ``Stopped``.
+        machine: What it runs on: ``ml.m5.large on this machine``.
+        phases: Each phase with its seconds so far; the last one lasts while the job is live.
+        elapsed_s: Since it was created.
+        is_local: Whether it runs on this machine, and so costs nothing.
+        cost_usd: What SageMaker charges, or would charge, for it so far; None where the price is unknown.
+        metrics: The last value of each.
+        notes: What went and came, and what did not.
+        hint: What a person can do now.
+        tail: The last lines of its log.
+        failure: Why it failed.
+    """
+
+    name: str
+    status: str
+    machine: str = ""
+    phases: Sequence[tuple[str, float]] = ()
+    elapsed_s: float = 0.0
+    is_local: bool = True
+    cost_usd: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    hint: str = ""
+    tail: Sequence[Sequence[Span]] = ()
+    failure: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the job has not ended."""
+        return self.status in ("InProgress", "Stopping")
+
+
+def render_card(card: Card) -> str:
+    """The card as HTML."""
+    colour = _COLOURS.get(card.status, _RUNNING)
+    state = "Running" if card.status == "InProgress" else card.status
+    facts = " · ".join(
+        escape(fact) for fact in (card.machine, render_seconds(card.elapsed_s), render_cost(card)) if fact
+    )
+    parts = [
+        f'<div><strong style="color:{colour}">{_MARKS.get(card.status, "●")} {escape(state)}</strong> '
+        f'<span style="{_CODE}">{escape(card.name)}</span></div>',
+        f'<div style="{_MUTED}">{facts}</div>',
+        _render_phases(card),
+        _render_metrics(card.metrics),
+        *(f'<div style="{_MUTED}">{escape(note)}</div>' for note in card.notes),
+        f"<div>{escape(card.failure)}</div>" if card.failure else "",
+        f'<div style="{_MUTED};font-style:italic">{escape(card.hint)}</div>' if card.hint else "",
+        render_tail(card.tail) if card.tail else "",
+    ]
+    style = f"{_FONT};border-left:3px solid {colour};padding:2px 0 2px 12px;margin:2px 0;line-height:1.6"
+    label = escape(f"Training job {card.name}: {state}", quote=True)
+    return f'<div role="group" aria-label="{label}" style="{style}">{"".join(parts)}</div>'
+
+
+def render_text(card: Card) -> str:
+    """The card as plain text, for what shows no HTML."""
+    state = "Running" if card.status == "InProgress" else card.status
+    facts = [card.machine, render_seconds(card.elapsed_s), render_cost(card)]
+    lines = [f"{state} {card.name}", " · ".join(fact for fact in facts if fact), *card.notes, card.failure]
+    lines += ["".join(span.text for span in line) for line in card.tail]
+    return "\n".join(line for line in lines if line)
+
+
+def render_cost(card: Card) -> str:
+    """What the job costs; beside a local one what SageMaker would have charged."""
+    price = render_usd(card.cost_usd)
+    if card.is_local:
+        return f"no charge (on SageMaker {'an unknown price' if card.cost_usd is None else price})"
+    return f"cost {price}" if card.cost_usd is not None else "cost unknown"
+
+
+def render_seconds(seconds: float) -> str:
+    """A time as people read it: ``3.2 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _render_phases(card: Card) -> str:
+    """The phases in their order, each with its time; the one that lasts stands out."""
+    shown = [(name, seconds) for name, seconds in card.phases if seconds >= 0.05 or (name, seconds) == card.phases[-1]]
+    if not shown:
+        return ""
+    texts = []
+    for position, (name, seconds) in enumerate(shown):
+        is_now = card.is_live and position == len(shown) - 1
+        text = escape(name if name == card.status else f"{name} {render_seconds(seconds)}")
+        texts.append(f"<strong>{text}</strong>" if is_now else text)
+    texts = [text for text in texts if text != escape(card.status)]
+    return f'<div style="{_MUTED}">{" → ".join(texts)}</div>' if texts else ""
+
+
+def _render_metrics(metrics: Mapping[str, float]) -> str:
+    if not metrics:
+        return ""
+    texts = [f"{escape(name)} <strong>{value:.6g}</strong>" for name, value in metrics.items()]
+    return f"<div>{' · '.join(texts)}</div>"
+
+
+def render_tail(lines: Sequence[Sequence[Span]]) -> str:
+    """Lines of a log, with their colours."""
+    text = "\n".join("".join(_render_span(span) for span in line) for line in lines)
+    style = f"{_CODE};margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto"
+    return f'<pre role="log" aria-live="off" tabindex="0" style="{style}">{text}</pre>'
+
+
+def _render_span(span: Span) -> str:
+    text = escape(span.text, quote=False)
+    if not span.style:
+        return text
+    classes: list[str] = []
+    styles: list[str] = []
+    for word in span.style.split():
+        _add_word(word, classes, styles)
+    given = f' class="{" ".join(classes)}"' if classes else ""
+    given += f' style="{";".join(styles)}"' if styles else ""
+    return f"<span{given}>{text}</span>"
+
+
+def _add_word(word: str, classes: list[str], styles: list[str]) -> None:
+    """A word of a style as a class of Jupyter's, where there is one, or as CSS."""
+    plain = {"dim": "opacity:0.7", "italic": "font-style:italic", "strike": "text-decoration:line-through"}
+    if word in ("bold", "underline", "inverse"):
+        classes.append(f"ansi-{word}")
+    elif word in plain:
+        styles.append(plain[word])
+    elif _HEX.fullmatch(word[2:]):
+        styles.append(f"{'color' if word.startswith('fg') else 'background-color'}:{word[2:]}")
+    elif word[2:].isdigit() and int(word[2:]) < 16:
+        number = int(word[2:])
+        bright = "-intense" if number >= 8 else ""
+        classes.append(f"ansi-{_NAMES[number % 8]}{bright}-{word[:2]}")

@@ -1,0 +1,94 @@
+"""The live view of a job, in a real kernel whose front end can be asked for input."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.kernel import Kernel
+
+pytestmark = pytest.mark.service
+
+
+def read_card(data: dict[str, str]) -> str:
+    return re.sub(r"<[^>]+>", " ", data["text/html"])
+
+
+def test_a_card_above_the_output_follows_the_job_and_stays(kernel: Kernel) -> None:
+    shown = kernel.run("%%remote\nimport time\ntime.sleep(1.2)\nprint('text')\nvalue = 1\nvalue", reader=True)
+    assert shown.error is None
+    kinds = [kind for kind, _ in shown.outputs]
+    assert kinds == ["stream", "display", "stream", "display"]
+    card = read_card(shown.displays[0])
+    assert "✓ Completed" in card
+    assert "ml.m5.large on this machine" in card
+    assert "no charge" in card
+    assert "Training" in card
+    assert "got value (" in card
+    assert "nterrupt" not in card
+    assert shown.text == "sm_remote: sends no names\ntext\n"
+    assert shown.displays[0]["text/plain"].startswith("Completed cell-")
+    assert shown.counts["update_display_data"] >= 2
+
+
+def test_while_its_own_cell_waits_the_view_says_how_to_stop(kernel: Kernel) -> None:
+    shown = kernel.run("%%remote\nimport time\nprint('going')\ntime.sleep(600)", interrupt_at="going", reader=True)
+    assert shown.error is not None
+    card = read_card(shown.displays[0])
+    assert re.search(r"Stopp(ing|ed)|Running", card)
+    assert "comm_open" not in shown.counts
+
+
+def test_a_failed_job_says_so_in_its_card(kernel: Kernel) -> None:
+    shown = kernel.run("%%remote\na = 1\n1 / 0", reader=True)
+    card = read_card(shown.displays[0])
+    assert "✕ Failed" in card
+    assert "ZeroDivisionError: division by zero" in card
+    assert "got a (" in card
+
+
+def test_metrics_of_the_log_are_in_the_card(kernel: Kernel) -> None:
+    cell = """%%remote --metric-definitions '{"loss": "loss=([0-9.]+)"}'\nprint('loss=0.5')\nprint('loss=0.25')"""
+    assert "loss 0.25" in " ".join(read_card(kernel.run(cell, reader=True).displays[0]).split())
+
+
+def test_a_detached_job_has_its_log_a_button_and_at_the_end_a_card_that_stays(kernel: Kernel) -> None:
+    cell = "%%remote --detach\nimport time\nprint('\\x1b[31mred\\x1b[0m <b>bold</b>')\ntime.sleep(1)\nvalue = 2"
+    shown = kernel.run(cell, reader=True)
+    assert shown.error is None
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown.displays)
+    kernel.wait_for(shown, "✓ Completed")
+    kernel.wait_for(shown, "ansi-red-fg")
+    html = next(data["text/html"] for data in shown.displays if "Completed" in data.get("text/html", ""))
+    assert '<span class="ansi-red-fg">red</span> &lt;b&gt;bold&lt;/b&gt;' in html
+    assert "comm_close" in shown.counts
+
+
+def test_ten_megabytes_of_log_are_cut_in_the_cell_and_few_messages(kernel: Kernel) -> None:
+    began = time.monotonic()
+    shown = kernel.run(
+        "%%remote\nfor number in range(100_000):\n    print(f'{number:06} ' + 'x' * 93)\nlast = number", reader=True
+    )
+    assert shown.error is None
+    assert len(shown.text) < 700_000
+    assert "characters are left out here" in shown.text
+    assert "099999 xxx" in shown.text
+    seconds = time.monotonic() - began
+    assert sum(shown.counts.values()) < 10 * seconds + 200
+    assert kernel.run("last").displays[0]["text/plain"] == "99999"
+
+
+def test_a_progress_bar_is_one_line(kernel: Kernel) -> None:
+    source = "%%remote\nfor part in (0, 50, 100):\n    print(f'{part:3}%|' + '#' * (part // 10) + '|')\nprint('done')"
+    text = kernel.run(source, reader=True).text
+    assert text.splitlines()[-1] == "done"
+    assert text.count("\n") == 3
+    assert text.count("\r") == 2
+
+
+def test_nobody_looks_when_nbconvert_runs_it(kernel: Kernel) -> None:
+    shown = kernel.run("%%remote\nprint('text')\nvalue = 1")
+    assert shown.displays == []
+    assert shown.text.splitlines()[-1].startswith("sm_remote: got value (")
