@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("noop", "overhead", "lag", "staging", "many_jobs", "large_array", "environment", "preflight")
+NAMES = ("noop", "overhead", "lag", "staging", "many_jobs", "large_array", "environment", "preflight", "checkpoint")
 
 
 def main(names: list[str]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sm_remote.checkpoints.layout import FILES, IGNORED, MANIFEST, STATE, is_bookkeeping
-from sm_remote.wire.digest import BlobRef, HashingWriter, digest_file
+from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.payload import pickle_value
 
 
@@ -37,11 +38,14 @@ class GenerationWriter:
             OSError: The disk is full.
             Exception: Whatever pickling raises.
         """
-        with write_atomically(self._directory / STATE) as file:
-            writer = HashingWriter(file)
-            pickle_value(state, writer)
-            self.files[STATE] = writer.ref()
-            before_rename()
+        path = self._directory / STATE
+        temporary = path.with_name(path.name + IGNORED)
+        with open(temporary, "wb") as file:
+            pickle_value(state, file)
+        before_rename()
+        self.files[STATE] = _sync_and_digest(temporary)
+        os.replace(temporary, path)
+        _sync(self._directory)
 
     def take_files(self, staging: Path) -> None:
         """Moves what a framework has written here; the staging directory is empty afterwards."""
@@ -51,10 +55,7 @@ class GenerationWriter:
             target = self._directory / FILES / path
             target.parent.mkdir(parents=True, exist_ok=True)
             folders |= {self._directory / FILES / parent for parent in path.parents}
-            _sync(source)
-            self.files[f"{FILES}/{path.as_posix()}"] = BlobRef(
-                digest=digest_file(source), size_bytes=source.stat().st_size
-            )
+            self.files[f"{FILES}/{path.as_posix()}"] = _sync_and_digest(source)
             os.replace(source, target)
         for folder in folders:
             _sync(folder)
@@ -106,6 +107,27 @@ def remove_tree(directory: Path) -> None:
     with suppress(OSError):
         (directory / MANIFEST).unlink()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sync_and_digest(path: Path) -> BlobRef:
+    """Has a file on the disk, and hashes what is in it meanwhile: the processor waits for the disk anyway.
+
+    What is hashed is the file, not the memory that it was written from, which another thread may have changed since.
+    """
+    found: list[str] = []
+    hashing = threading.Thread(target=lambda: found.append(digest_file(path)), daemon=True)
+    try:
+        hashing.start()
+    except RuntimeError:  # the container's limit of threads is reached
+        found.append(digest_file(path))
+    try:
+        _sync(path)
+    finally:
+        if hashing.ident is not None:
+            hashing.join()
+    if not found:
+        raise OSError(f"{path} could not be read again")
+    return BlobRef(digest=found[0], size_bytes=path.stat().st_size)
 
 
 def _sync(path: Path) -> None:
