@@ -98,3 +98,29 @@ def test_who_asks_and_which_roles_there_are(cli: Cli) -> None:
         *("--action-names", "s3:GetObject", "s3:PutObject"),
     )
     assert [each["EvalDecision"] for each in simulated["EvaluationResults"]] == ["allowed", "allowed"]
+
+
+def test_a_job_is_found_by_what_it_printed_what_it_used_and_what_it_is(
+    cli: Cli, image: BuildImage, job_name: str
+) -> None:
+    cli.create(job_name, image("plain"), "echo begun; sleep 4; echo done")
+    cli("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", job_name)
+    group = ("--log-group-name", "/aws/sagemaker/TrainingJobs", "--log-stream-name-prefix", f"{job_name}/")
+    events = cli("logs", "filter-log-events", *group, "--filter-pattern", "?begun ?done")["events"]
+    assert [event["message"] for event in events] == ["begun", "done"]
+    filters = [{"Name": "TrainingJobName", "Operator": "Equals", "Value": job_name}]
+    found = cli(
+        "sagemaker", "search", "--resource", "TrainingJob", "--search-expression", json.dumps({"Filters": filters})
+    )
+    assert [each["TrainingJob"]["TrainingJobStatus"] for each in found["Results"]] == ["Completed"]
+    host = f"Name=Host,Value={job_name}/algo-1"
+    namespace = ("--namespace", "/aws/sagemaker/TrainingJobs")
+    listed = cli("cloudwatch", "list-metrics", *namespace, "--dimensions", host)["Metrics"]
+    assert {each["MetricName"] for each in listed} == {"CPUUtilization", "MemoryUtilization", "DiskUtilization"}
+    used = cli(
+        *("cloudwatch", "get-metric-statistics", *namespace, "--metric-name", "MemoryUtilization"),
+        *("--dimensions", host, "--period", "60", "--statistics", "Maximum"),
+        *("--start-time", "2026-01-01T00:00:00Z", "--end-time", "2100-01-01T00:00:00Z"),
+    )["Datapoints"]
+    assert all(0 < point["Maximum"] < 100 and point["Unit"] == "Percent" for point in used)
+    assert used
