@@ -40,6 +40,9 @@ def test_an_estimator_trains_and_shows_the_log(aws: LocalAws, image: BuildImage)
     client = aws.client("sagemaker")
     done = client.describe_training_job(TrainingJobName=script["job"])
     assert {each["MetricName"]: each["Value"] for each in done["FinalMetricDataList"]} == pytest.approx({"loss": 0.2})
+    curve = script["curve"]
+    assert set(curve["metric_name"]) == {"loss"}
+    assert all(0.2 <= value <= 1.0 for value in curve["value"])
 
 
 def test_remote_functions_give_their_value_or_their_error(aws: LocalAws, image: BuildImage) -> None:

@@ -28,7 +28,9 @@ def train(image, **more):
         **more,
     )
     estimator.fit({"train": data}, logs="All")
-    return {"job": estimator.latest_training_job.name, "model": estimator.model_data}
+    metrics = estimator.training_job_analytics.dataframe() if "metric_definitions" in more else None
+    curve = None if metrics is None else metrics.to_dict("list")
+    return {"curve": curve, "job": estimator.latest_training_job.name, "model": estimator.model_data}
 
 
 found = [
