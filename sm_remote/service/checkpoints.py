@@ -34,6 +34,7 @@ _LOOK_SHARE = 20
 _AFTER_PROBLEM_S = 10.0
 _FLUSH_S = 1800.0
 _FLUSH_TRIES = 3
+_FLUSH_AGAIN_S = 1.0
 
 
 def build_checkpoints(
@@ -66,6 +67,7 @@ class Checkpoints:
         ledger: Where the ledger is kept; there once everything has been restored.
         say: Appends to the host's log.
         clock: Seconds that only grow.
+        sleep: Between two tries to flush.
     """
 
     environment: Mapping[str, str] = {}
@@ -76,11 +78,13 @@ class Checkpoints:
         ledger: Path,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._places = places
         self._ledger_path = ledger
         self._say = say
         self._clock = clock
+        self._sleep = sleep
         self._said: set[str] = set()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -156,7 +160,8 @@ class Checkpoints:
         deadline = self._flush_deadline
         if self._thread is not None:
             self._thread.join(max(0.0, deadline - self._clock()))
-        for _ in range(_FLUSH_TRIES):
+        for number in range(_FLUSH_TRIES):
+            self._sleep(_FLUSH_AGAIN_S if number else 0.0)
             problems = self._try(lambda sync: sync.flush(lambda: self._clock() < deadline))
             if not problems and self._clock() < deadline:
                 return

@@ -192,4 +192,5 @@ class Pipes:
             while self._is_alive() and time.monotonic() < deadline:
                 time.sleep(0.01)
         if self._feeder is not None:
-            self._feeder.poll()
+            with suppress(subprocess.TimeoutExpired):
+                self._feeder.wait(_END_S)

@@ -159,13 +159,16 @@ def test_an_object_that_vanishes_meanwhile_fails_the_restoring(build, put):
         companion.prepare(lambda: path.unlink(missing_ok=True))
 
 
-def test_a_flush_that_fails_says_why(build, tree, bucket_directory):
+def test_a_flush_that_fails_is_tried_again_and_says_why(build, tree, bucket_directory):
+    waits: list[float] = []
     companion = build()
     companion.prepare(go_on)
     (tree.checkpoints / "a.pt").write_bytes(b"one")
+    companion._sleep = waits.append
     (bucket_directory / "ckpt").write_text("an object where a directory should be")
     with pytest.raises(ObjectError, match=r"checkpoints: .*sm-remote-local/ckpt/a\.pt"):
         companion.finish()
+    assert waits == [0.0, 1.0, 1.0]
 
 
 def test_a_local_path_is_where_the_request_says():
