@@ -95,7 +95,7 @@ def _start(program: str, directory: Path) -> tuple[S3Server, subprocess.Popen[by
         *("-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={directory / 's3.json'}"),
         # Both have fixed ports of their own otherwise, which another run on this machine may hold.
         *("-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *("-volume.max=50", "-master.volumeSizeLimitMB=1024"),
+        *("-volume.max=50", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false"),
     ]
     with (directory / "stderr").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

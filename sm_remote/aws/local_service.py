@@ -122,14 +122,15 @@ def ensure_service(
     found = find_service(home)
     if found is not None:
         discovery, status = found
-        mismatch = _describe_mismatch(status, options)
+        mismatch = describe_mismatch(status, options)
         if mismatch is None:
             return discovery
         _retire(home, discovery, status, mismatch, clock=clock, sleep=sleep)
     return _start(home, options, clock=clock, sleep=sleep)
 
 
-def _describe_mismatch(status: Mapping[str, Any], options: ServiceOptions) -> str | None:
+def describe_mismatch(status: Mapping[str, Any], options: ServiceOptions) -> str | None:
+    """Why a running service is not the one that is wanted, or None."""
     if status["Version"] != __version__:
         return f"it is of version {status['Version']}, this is {__version__}"
     if options.engine not in ("auto", status["Engine"]):

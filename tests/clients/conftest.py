@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from sm_remote import Image
-from sm_remote.aws.local_service import find_service, stop_service
+from sm_remote.aws.local_service import find_service
 from sm_remote.home import find_home
 from sm_remote.jobs.images import ensure_image
-from tests.clients.local_aws import BUCKET, ROOT, LocalAws, start_local_aws
+from tests.clients.local_aws import BUCKET, ROOT, LocalAws, start_local_aws, stop_local_aws
 from tests.engines import record_interpreter
 
 HERE = Path(__file__).parent
@@ -45,9 +45,7 @@ def aws(
     s3.put_object(Bucket=BUCKET, Key="data/data.csv", Body=b"a,1\nb,2\nc,3\n")
     (local.workplace / "data.csv").write_text("a,1\nb,2\nc,3\n")
     yield local
-    found = find_service(home)
-    if found is not None:
-        stop_service(home, found[0])
+    stop_local_aws(home)
 
 
 BuildImage = Callable[[str], str]

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from sm_remote.aws.local_service import find_service, stop_service
 from sm_remote.home import Home
 
 ROOT = Path(__file__).parents[2]
@@ -130,3 +131,10 @@ def start_local_aws(home: Home, workplace: Path, *options: str) -> LocalAws:
 
     ask("start", *options)
     return LocalAws(home=home, workplace=workplace, variables=json.loads(ask("env", "--json")))
+
+
+def stop_local_aws(home: Home) -> None:
+    """Ends a service."""
+    found = find_service(home)
+    if found is not None:
+        stop_service(home, found[0])

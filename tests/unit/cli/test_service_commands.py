@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from sm_remote.cli.app import app
+from sm_remote.home import StandingOptions
 from tests.fakes.cli_world import FakeService, build_world
 
 
@@ -84,3 +86,40 @@ def test_the_log_shows_its_end_and_cannot_act(tmp_path: Path) -> None:
 def test_no_log_is_no_error(tmp_path: Path) -> None:
     result = run(tmp_path, FakeService(), "logs")
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_options_are_kept_for_every_later_start(tmp_path: Path) -> None:
+    service = FakeService()
+    run(tmp_path, service, "start", "--with-s3", "--container-credentials", "s3")
+    assert service.options == StandingOptions(with_s3=True, container_credentials="s3")
+    run(tmp_path, service, "start")
+    assert service.options is None  # as it was told last
+
+
+def test_credentials_of_another_form_are_refused_with_what_to_give(tmp_path: Path) -> None:
+    service = FakeService()
+    result = run(tmp_path, service, "start", "--container-credentials", "mine")
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "profile:NAME" in result.stderr
+    assert not service.runs
+
+
+def test_the_s3_server_and_the_containers_credentials_are_told(tmp_path: Path) -> None:
+    service = FakeService(runs=True)
+    service.discovery = replace(service.discovery, s3_endpoint_url="http://127.0.0.1:39112")
+    service.status["ContainerCredentials"] = "profile:dev"
+    shown = run(tmp_path, service, "status").stdout
+    assert "  S3           http://127.0.0.1:39112\n" in shown
+    assert "  credentials  containers have those of the AWS profile dev\n" in shown
+    variables = json.loads(run(tmp_path, service, "env", "--json").stdout)
+    assert variables["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:39112"
+
+
+def test_nothing_that_is_signed_with_these_keys_goes_to_aws(tmp_path: Path) -> None:
+    """The general endpoint is for every service that has none of its own."""
+    variables = json.loads(run(tmp_path, FakeService(), "env", "--json").stdout)
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:39111"
+    for service in ("SAGEMAKER", "CLOUDWATCH_LOGS", "CLOUDWATCH", "STS", "IAM"):
+        assert variables[f"AWS_ENDPOINT_URL_{service}"] == "http://127.0.0.1:39111"
+    assert "AWS_ENDPOINT_URL_S3" not in variables
