@@ -74,6 +74,11 @@ class Home:
         return self.data / "s3"
 
     @property
+    def pools(self) -> Path:
+        """What warm pools keep from one job to the next: ``<first job>/...``."""
+        return self.data / "pools"
+
+    @property
     def leftovers(self) -> Path:
         """Working trees of ended jobs that could not be removed: a container wrote in them as another user."""
         return self.data / "leftovers"

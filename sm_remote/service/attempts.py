@@ -35,6 +35,7 @@ class AttemptRecord:
         started_at: When it got its capacity.
         streams: Each host's log stream, such as ``algo-1-1700000000``.
         gpus: The numbers of the GPUs that each host has.
+        pool: The job whose warm pool it has; None for none.
         container_started_at: When the containers ran; None before.
         ended_at: When the containers had ended; None before.
         end: Set, durably, before any signal is sent; None for an attempt that ends together with its job.
@@ -45,6 +46,7 @@ class AttemptRecord:
     started_at: float
     streams: Mapping[str, str]
     gpus: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    pool: str | None = None
     container_started_at: float | None = None
     ended_at: float | None = None
     end: AttemptEnd | None = None

@@ -91,7 +91,7 @@ def stage_channel(
     source = channel["DataSource"]["S3DataSource"]
     name = channel["ChannelName"]
     target = directory / name
-    target.mkdir()
+    target.mkdir(exist_ok=True)  # a container that is held ready has it mounted
     target.chmod(0o755)
     names: list[str] = []
     if find_layer(source, buckets) is not None:

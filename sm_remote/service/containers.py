@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type, render_memory, render_vcpu
-from sm_remote.home import LOCAL_REGION
+from sm_remote.home import LOCAL_REGION, Home
 from sm_remote.service.attempts import container_name
 from sm_remote.service.capacity import GIB, Capacity, describe_cap, plan_share
 from sm_remote.service.companions import Companion
@@ -17,6 +17,7 @@ from sm_remote.service.engine import Cluster, ContainerSpec, Engine, Mount
 from sm_remote.service.hosts import Host, list_hosts
 from sm_remote.service.job_requests import list_notes
 from sm_remote.service.records import JobRecord
+from sm_remote.service.warm_pools import CACHE_TARGET, CACHE_VARIABLE
 from sm_remote.service.working_tree import WorkingTree
 
 
@@ -29,11 +30,14 @@ def build_container(
     *,
     machine: Capacity,
     owner: str,
+    home: Home,
 ) -> ContainerSpec:
     """Says how the container of one host is made."""
     companions = tuple(companions)
-    extra = [*channels, *(mount for companion in companions for mount in companion.mounts)]
-    beside = {key: value for companion in companions for key, value in companion.environment.items()}
+    cache = find_cache(record, host, home)
+    extra = [*cache, *channels, *(mount for companion in companions for mount in companion.mounts)]
+    beside = {CACHE_VARIABLE: CACHE_TARGET} if cache else {}
+    beside |= {key: value for companion in companions for key, value in companion.environment.items()}
     request = record.request
     algorithm = request["AlgorithmSpecification"]
     entrypoint = tuple(algorithm.get("ContainerEntrypoint", ()))
@@ -58,6 +62,13 @@ def build_container(
             "sm_remote.attempt": str(record.attempt),
         },
     )
+
+
+def find_cache(record: JobRecord, host: Host, home: Home) -> tuple[Mount, ...]:
+    """The directory that a host's warm pool keeps from job to job, where the job has one."""
+    if record.pool is None:
+        return ()
+    return (Mount(source=home.pools / record.pool.root / "cache" / host.name, target=CACHE_TARGET, read_only=False),)
 
 
 def network_name(job_name: str, attempt: int) -> str:

@@ -26,6 +26,7 @@ from sm_remote.service.docker_images import DockerImages
 from sm_remote.service.docker_logs import join_lines, read_frames
 from sm_remote.service.docker_networks import DockerNetworks
 from sm_remote.service.docker_request import Host, build_create_request, choose_user
+from sm_remote.service.docker_standbys import DockerStandbys
 from sm_remote.service.docker_usage import read_docker_usage
 from sm_remote.service.engine import (
     ContainerExit,
@@ -81,6 +82,7 @@ class DockerEngine:
         self._network = next((name for name in ("bridge", "podman") if name in networks), "none")
         self._images = DockerImages(client, home)
         self._networks = DockerNetworks(client)
+        self._standbys = DockerStandbys(client)
         self._user = choose_user(
             self._info, sys.platform, os.getuid() if uid is None else uid, os.getgid() if gid is None else gid
         )
@@ -115,6 +117,10 @@ class DockerEngine:
     def start(self, spec: ContainerSpec) -> None:
         """See the protocol."""
         with translated():
+            if spec.standby is not None:
+                self._prepare_mounts(spec)
+                if self._standbys.release(spec):
+                    return
             request = self._build_request(spec)
             try:
                 self._api.create_container_from_config(request, spec.name)
@@ -129,11 +135,15 @@ class DockerEngine:
                 self.remove(spec.name)
                 raise
 
+    def prepare_standby(self, spec: ContainerSpec) -> bool:
+        """See the protocol."""
+        with translated():
+            self._standbys.prepare(spec, self._build_request(spec))
+        return True
+
     def _build_request(self, spec: ContainerSpec) -> dict[str, Any]:
-        make_mount_points(spec.mounts)
         local = is_local_image(spec.image)
-        if not local and self._images.has_own_user(spec.image):
-            open_to_everyone(spec.mounts)
+        self._prepare_mounts(spec)
         host = Host(
             cpus=self._info["NCPU"],
             memory_bytes=self._info["MemTotal"],
@@ -143,6 +153,11 @@ class DockerEngine:
         )
         addresses = {} if spec.cluster is None else self._networks.open(spec.cluster, spec.labels)
         return build_create_request(spec, host, addresses)
+
+    def _prepare_mounts(self, spec: ContainerSpec) -> None:
+        make_mount_points(spec.mounts)
+        if not is_local_image(spec.image) and self._images.has_own_user(spec.image):
+            open_to_everyone(spec.mounts)
 
     def _adopt(self, spec: ContainerSpec) -> bool:
         """Takes a container that bears the name as ours; tells whether it was never started."""

@@ -13,6 +13,7 @@ from sm_remote.service.hosts import list_hosts
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.outputs import model_uri
 from sm_remote.service.records import JobRecord, Phase, StopCause
+from sm_remote.service.warm_pools import with_pool_kept
 from sm_remote.service.working_tree import WorkingTree
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
@@ -72,10 +73,17 @@ def with_next_attempt(record: JobRecord, end: AttemptEnd, now: float) -> JobReco
 
 
 def with_end(record: JobRecord, reason: str | None, now: float) -> JobRecord:
-    """A record at its end. A stop that was asked for wins over whatever the container's end says."""
+    """A record at its end, with its capacity kept where it has a warm pool.
+
+    A stop that was asked for wins over whatever the containers' ends say.
+    """
     record = replace(record, phase=Phase.ENDED, training_ended_at=now)
     if record.attempts and record.current.ended_at is None:
         record = record.with_attempt(ended_at=now)
+    return with_pool_kept(_with_final_state(record, reason, now), now)
+
+
+def _with_final_state(record: JobRecord, reason: str | None, now: float) -> JobRecord:
     if record.stop_cause is not None:
         secondary, message = _LIMIT_ENDS[record.stop_cause]
         return record.advanced(Status.STOPPED, secondary, message, now)

@@ -60,6 +60,7 @@ class ContainerSpec:
         cluster: What it shares with the job's other hosts; None for a job on one host.
         labels: Ownership: ``sm_remote.instance``, ``sm_remote.job``, ``sm_remote.attempt``.
         scratch: A directory of this container alone, which the engine may use for its own files.
+        standby: The name of a container that is held ready to become this one; None for none.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ContainerSpec:
     scratch: Path
     gpus: Sequence[int] = ()
     cluster: Cluster | None = None
+    standby: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -179,6 +181,13 @@ class Engine(Protocol):
 
     def start(self, spec: ContainerSpec) -> None:
         """Starts a container; one of this name that exists already is adopted, not started again.
+
+        Raises:
+            EngineError: It could not be started.
+        """
+
+    def prepare_standby(self, spec: ContainerSpec) -> bool:
+        """Starts a container that runs nothing yet, to become another by `start`; False where that cannot be done.
 
         Raises:
             EngineError: It could not be started.

@@ -20,6 +20,7 @@ from sm_remote.service.notifier import log_topic
 from sm_remote.service.objects import ObjectError
 from sm_remote.service.preparation import build_companions, stage_inputs, start_container
 from sm_remote.service.records import JobRecord, Metric
+from sm_remote.service.standby import adopt_standby, find_standby
 from sm_remote.service.working_tree import find_tree
 from sm_remote.service.workshop import Workshop
 
@@ -88,7 +89,11 @@ class HostRun:
         Raises:
             JobFailedError: An input is not to be had.
         """
-        stage_inputs(record, self.host, self.tree, self._companions, self._shop, go_on, self.say)
+        is_made = False
+        if record.current.pool is not None:
+            ended = self._shop.store.find(record.current.pool)
+            is_made = adopt_standby(record, ended, self.host, self._companions, self._shop)
+        stage_inputs(record, self.host, self.tree, self._companions, self._shop, go_on, self.say, is_made=is_made)
 
     def start(self, record: JobRecord) -> None:
         """Starts the container, or adopts the one that has been started.
@@ -96,7 +101,8 @@ class HostRun:
         Raises:
             JobFailedError: The engine refuses.
         """
-        start_container(record, self.host, self.tree, self._companions, self._shop)
+        standby = find_standby(record, self.tree)
+        start_container(record, self.host, self.tree, self._companions, self._shop, standby=standby)
 
     def follow(self, record: JobRecord, is_value: Callable[[bytes], bool]) -> None:
         """Has the container's log and end followed, and starts what lives beside it."""

@@ -12,6 +12,7 @@ from sm_remote.service.api_model import load_model
 from sm_remote.service.billing import find_bill
 from sm_remote.service.job_rules import DEFAULT_MAX_RUNTIME_S
 from sm_remote.service.records import JobRecord
+from sm_remote.service.warm_pools import PoolRecord
 
 _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 
@@ -42,10 +43,19 @@ def summarize_job(record: JobRecord) -> dict[str, Any]:
     }
     if record.training_ended_at is not None:
         summary["TrainingEndTime"] = record.training_ended_at
-    if record.request["ResourceConfig"].get("KeepAlivePeriodInSeconds") and record.is_terminal:
-        # No pool is kept: what AWS does for an account whose quota of warm pools is 0.
-        summary["WarmPoolStatus"] = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}
+    if record.pool is not None:
+        summary["WarmPoolStatus"] = _render_pool(record.pool)
     return summary
+
+
+def _render_pool(pool: PoolRecord) -> dict[str, Any]:
+    """Source: API_WarmPoolStatus: the retained seconds are there once the pool is reused or terminated."""
+    status: dict[str, Any] = {"Status": str(pool.status)}
+    if pool.retained_s is not None:
+        status["ResourceRetainedBillableTimeInSeconds"] = pool.retained_s
+    if pool.reused_by is not None:
+        status["ReusedByJob"] = pool.reused_by
+    return status
 
 
 def _render_transitions(record: JobRecord) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sm_remote.service import api_errors
@@ -17,6 +18,7 @@ from sm_remote.service.records import JobRecord, StopCause
 from sm_remote.service.replies import OUTCOME_HEADER, VERSION_HEADER, Patience, Reply
 from sm_remote.service.scheduler import Scheduler
 from sm_remote.service.store import NameTakenError, NoSuchJobError
+from sm_remote.service.warm_pools import PoolStatus, find_keep_alive_s, with_keep_alive
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import TrainingJobStatus as Status
 from sm_remote.wire.marker import format_marker, split_marker
@@ -114,6 +116,29 @@ class JobOperations:
         self._scheduler.heed(record)
         return Reply()
 
+    def update(self, request: Mapping[str, Any]) -> Reply:
+        """UpdateTrainingJob: how long capacity is kept, while the job runs or its warm pool is kept."""
+        name = request["TrainingJobName"]
+        now = self._shop.clock()
+        resources = request.get("ResourceConfig")
+
+        def change(record: JobRecord) -> JobRecord:
+            kept = record.pool is not None and record.pool.status is PoolStatus.AVAILABLE
+            if record.is_terminal and not kept:
+                raise api_errors.wrong_status(str(record.state.status))
+            changed = {key: value for key, value in request.items() if key not in ("TrainingJobName", "ResourceConfig")}
+            if resources is not None:
+                changed["ResourceConfig"] = {**record.request["ResourceConfig"], **resources}
+            record = replace(record, request={**record.request, **changed})
+            return with_keep_alive(record, find_keep_alive_s(record.request))
+
+        try:
+            record = self._shop.store.change(name, change, now)
+        except NoSuchJobError:
+            raise api_errors.not_found() from None
+        self._scheduler.update_pool(record)
+        return Reply(body={"TrainingJobArn": record.arn})
+
     def delete(self, request: Mapping[str, Any]) -> Reply:
         """DeleteTrainingJob: of an ended job only; its outputs stay."""
         name = request["TrainingJobName"]
@@ -124,6 +149,11 @@ class JobOperations:
                 raise api_errors.wrong_status(str(record.state.status))
             if record.state.status is Status.DELETING:
                 return record
+            if record.pool is not None and record.pool.status is PoolStatus.AVAILABLE:
+                raise api_errors.invalid(
+                    f"The training job {name} cannot be deleted while its warm pool is Available. "
+                    "Set KeepAlivePeriodInSeconds to 0 by UpdateTrainingJob first."
+                )
             return record.advanced(Status.DELETING, record.state.secondary, "", now)
 
         try:

@@ -93,6 +93,7 @@ def list_operations(
         "SageMaker.CreateTrainingJob": jobs.create,
         "SageMaker.DescribeTrainingJob": jobs.describe,
         "SageMaker.StopTrainingJob": jobs.stop,
+        "SageMaker.UpdateTrainingJob": jobs.update,
         "SageMaker.DeleteTrainingJob": jobs.delete,
         "SageMaker.ListTrainingJobs": listing.list_jobs,
         "SageMaker.Search": search.search,

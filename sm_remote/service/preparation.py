@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from sm_remote.home import make_private
 from sm_remote.service import failures
 from sm_remote.service.attempts import container_name
 from sm_remote.service.channels import find_channel_mounts, stage_channels
@@ -11,7 +13,7 @@ from sm_remote.service.checkpoints import build_checkpoints
 from sm_remote.service.companions import Companion
 from sm_remote.service.config_files import write_config
 from sm_remote.service.container_access import CredentialsError
-from sm_remote.service.containers import build_container, find_host_share
+from sm_remote.service.containers import build_container, find_cache, find_host_share
 from sm_remote.service.engine import EngineError, ImageMissing
 from sm_remote.service.fast_file import build_views
 from sm_remote.service.hosts import Host, list_hosts
@@ -66,14 +68,23 @@ def stage_inputs(
     shop: Workshop,
     go_on: Callable[[], None],
     say: Callable[[str], None],
+    *,
+    is_made: bool,
 ) -> None:
     """Makes the working tree of one host with everything that the job reads, telling ``say`` about slow steps.
+
+    A tree that is made already is only filled: a container that is held ready has it mounted.
 
     Raises:
         JobFailedError: An input is not to be had.
     """
     try:
-        tree.create()
+        if not is_made:
+            tree.create()
+        for cache in find_cache(record, host, shop.home):
+            make_private(cache.source.parents[1])
+            cache.source.mkdir(parents=True, exist_ok=True)
+            cache.source.chmod(0o777)
         write_config(
             tree.config,
             record.request,
@@ -103,18 +114,26 @@ def prepare_image(record: JobRecord, shop: Workshop, say: Callable[[str], None])
 
 
 def start_container(
-    record: JobRecord, host: Host, tree: WorkingTree, companions: Iterable[Companion], shop: Workshop
+    record: JobRecord,
+    host: Host,
+    tree: WorkingTree,
+    companions: Iterable[Companion],
+    shop: Workshop,
+    *,
+    standby: str | None,
 ) -> None:
-    """Starts the container of one host, or adopts the one that has been started.
+    """Starts the container of one host, if need be in place of one that is held ready, or adopts the one that runs.
 
     Raises:
         JobFailedError: The engine refuses.
     """
     try:
         channels = find_channel_mounts(record.request, host, tree.data, shop.buckets)
-        spec = build_container(record, host, tree, channels, companions, machine=shop.host, owner=shop.owner)
+        spec = build_container(
+            record, host, tree, channels, companions, machine=shop.host, owner=shop.owner, home=shop.home
+        )
         shop.reach("container.before_start")
-        shop.engine.start(spec)
+        shop.engine.start(replace(spec, standby=standby))
     except ObjectError as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
     except ImageMissing as error:

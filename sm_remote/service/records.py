@@ -12,6 +12,7 @@ from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION
 from sm_remote.service import states
 from sm_remote.service.attempts import FIRST_HOST, AttemptRecord, load_attempt, load_only_attempt
 from sm_remote.service.states import State, Transition
+from sm_remote.service.warm_pools import PoolRecord, load_pool
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
 
 
@@ -74,6 +75,7 @@ class JobRecord:
         failure_reason: At most 1024 characters.
         model_artifacts: Where the model was written.
         metrics: Known at the end.
+        pool: The warm pool that the job keeps, from its first attempt on.
         cleaned: Whether container and working tree are gone.
     """
 
@@ -93,6 +95,7 @@ class JobRecord:
     failure_reason: str | None = None
     model_artifacts: str | None = None
     metrics: tuple[Metric, ...] = ()
+    pool: PoolRecord | None = None
     cleaned: bool = False
 
     @property
@@ -190,6 +193,7 @@ def load_record(row: Mapping[str, Any]) -> JobRecord:
         phase=Phase(detail.pop("phase")),
         stop_cause=StopCause(cause) if cause else None,
         attempts=attempts,
+        pool=load_pool(detail.pop("pool", None)),
         metrics=tuple(Metric(**metric) for metric in detail.pop("metrics")),
         **detail,
     )

@@ -38,6 +38,8 @@ from sm_remote.service.interruptions import find_interruption, parse_plan, with_
 from sm_remote.service.limits import find_running_limit
 from sm_remote.service.preparation import JobFailedError, prepare_image
 from sm_remote.service.records import JobRecord, Metric, Phase
+from sm_remote.service.standby import pool_directory, prepare_standby
+from sm_remote.service.warm_pools import PoolStatus, open_pool, with_pool_reused
 from sm_remote.service.working_tree import clear_away
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
@@ -66,6 +68,7 @@ class Attempt:
         release: Called once the attempt has ended for everybody else, before it is cleared up: from then on its share
             of the machine may be given away.
         gpus: Which of them each host is to have.
+        pool: The ended job whose warm pool it has; None for none.
         refusal: Why the job is not to run at all, and fails; None for none.
     """
 
@@ -74,14 +77,16 @@ class Attempt:
         workshop: Workshop,
         name: str,
         *,
-        release: Callable[[], None],
+        release: Callable[[JobRecord], None],
         gpus: Deal,
+        pool: JobRecord | None = None,
         refusal: str | None = None,
     ) -> None:
         self._shop = workshop
         self._name = name
         self._release = release
         self._gpus = gpus
+        self._pool = pool
         self._refusal = refusal
         self._mailbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
         self._stop_wanted = threading.Event()
@@ -120,7 +125,7 @@ class Attempt:
             logger.exception("The attempt failed", extra={"job_name": self._name})
             record = self._retry_or_end(failures.render_internal_failure(f"{type(error).__name__}: {error}"))
         if record.phase is not Phase.QUEUED:
-            self._release()
+            self._release(record)
         self._clear_up(record)
         return record.phase is Phase.QUEUED
 
@@ -132,6 +137,7 @@ class Attempt:
             hosts = (HostRun(self._shop, record, host, self._mailbox.put) for host in list_hosts(record.request))
             self._hosts = {run.host.name: run for run in hosts}
         if record.phase is Phase.PREPARING:
+            self._take_pool(record)
             record = self._prepare(record, containers)
         if record.phase is Phase.RUNNING:
             record = self._follow(record)
@@ -151,8 +157,11 @@ class Attempt:
                 raise JobFailedError(self._refusal)
             hosts = [host.name for host in list_hosts(record.request)]
             attempt = plan_attempt(record.attempts, hosts, self._gpus, now)
+            if self._pool is not None:
+                attempt = replace(attempt, pool=self._pool.name)
             record = replace(
                 record,
+                pool=record.pool or open_pool(record, None if self._pool is None else self._pool.pool, now),
                 phase=Phase.PREPARING,
                 attempts=(*record.attempts, attempt),
                 training_started_at=record.training_started_at or now,
@@ -164,6 +173,13 @@ class Attempt:
         record = self._change(claim)
         self._shop.reach("claim.after_commit")
         return record
+
+    def _take_pool(self, record: JobRecord) -> None:
+        """Notes with the job that has left its warm pool that it is in use again."""
+        if record.current.pool is not None:
+            now = self._shop.clock()
+            self._shop.store.change(record.current.pool, lambda ended: with_pool_reused(ended, record.name, now), now)
+            self._shop.reach("pool.after_claim")
 
     def _prepare(self, record: JobRecord, containers: Collection[str]) -> JobRecord:
         """Everything up to the containers' start; those that exist already are only adopted."""
@@ -402,6 +418,15 @@ class Attempt:
             host.say("the attempt has failed, for no fault of the job's; there will be another")
         self._finish_companions()
 
+    def _settle_pool(self, record: JobRecord) -> None:
+        """Has a kept pool hold a container ready for the next job; what one that is gone has kept goes with it."""
+        if record.pool is None:
+            return
+        if record.pool.status is PoolStatus.AVAILABLE:
+            prepare_standby(record, self._shop)
+        elif record.pool.status is PoolStatus.TERMINATED:
+            clear_away(pool_directory(self._shop.home, record.pool.root), self._shop.home)
+
     def _remove_network(self, record: JobRecord) -> None:
         try:
             self._shop.engine.remove_network(network_name(record.name, record.attempt))
@@ -431,6 +456,7 @@ class Attempt:
         self._shop.reach("cleanup.mid")
         if record.phase is Phase.ENDED:
             clear_away(self._shop.home.jobs / record.name, self._shop.home)
+            self._settle_pool(record)
             self._shop.store.mark_cleaned(record.name)
             return
         for host in self._hosts.values():

@@ -13,7 +13,8 @@ import threading
 import time
 from bisect import insort
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sm_remote.service import failures, states
@@ -29,7 +30,10 @@ from sm_remote.service.limits import find_waiting_limit
 from sm_remote.service.records import JobRecord, Phase
 from sm_remote.service.runner import Attempt
 from sm_remote.service.shortages import Effect, Shortages
+from sm_remote.service.standby import discard_standby, pool_directory, standby_name
 from sm_remote.service.store import NoSuchJobError
+from sm_remote.service.warm_pools import PoolStatus, can_follow, find_keep_alive_s, with_pool_terminated
+from sm_remote.service.working_tree import clear_away
 from sm_remote.service.workshop import Workshop
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
@@ -64,6 +68,20 @@ class _Waiting:
         return self.record.name
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kept:
+    """The capacity that an ended job keeps in its warm pool."""
+
+    record: JobRecord
+    share: Capacity
+    gpus: Deal
+
+    @property
+    def expires_at(self) -> float:
+        pool = self.record.pool
+        return 0.0 if pool is None or pool.expires_at is None else pool.expires_at
+
+
 class Scheduler:
     """Runs the queue in a thread of its own, and each job in another.
 
@@ -91,6 +109,7 @@ class Scheduler:
         self._give_up = give_up
         self._queue: list[_Waiting] = []
         self._running: dict[str, _Running] = {}
+        self._kept: dict[str, _Kept] = {}
         self._announced: set[str] = set()
         self._changed = threading.Condition()
         self._closed = False
@@ -144,6 +163,14 @@ class Scheduler:
                 self._queue = [waiting for waiting in self._queue if waiting.name != record.name]
                 self._launch(record.name, NOTHING)
 
+    def update_pool(self, record: JobRecord) -> None:
+        """Acts on a change of how long an ended job keeps its capacity."""
+        with self._changed:
+            kept = self._kept.get(record.name)
+            if kept is not None:
+                self._kept[record.name] = replace(kept, record=record)
+            self._changed.notify_all()
+
     def look_again(self) -> None:
         """Has the queue looked at again: capacity may have come or gone."""
         with self._changed:
@@ -166,6 +193,7 @@ class Scheduler:
         while True:
             self._announce_waiting()
             self._stop_overdue()
+            self._end_pools()
             with self._changed:
                 if self._closed:
                     return
@@ -179,11 +207,22 @@ class Scheduler:
         """How long nothing happens by itself."""
         limits = (find_waiting_limit(waiting.record) for waiting in self._queue)
         deadlines = [limit[0] for limit in limits if limit is not None]
+        deadlines += [kept.expires_at for kept in self._kept.values()]
         return max(0.0, min(_SWEEP_S, min(deadlines, default=_SWEEP_S + self._shop.clock()) - self._shop.clock()))
 
     def _admit(self) -> bool:
-        """Starts the first job that nothing is short for, if there is room for it; one that must fail needs none."""
+        """Starts the first job that nothing is short for, if there is room for it.
+
+        One that must fail needs no room, and one that finds a warm pool has it already.
+        """
         for waiting in self._queue:
+            kept = self._find_pool(waiting)
+            if kept is not None:
+                self._queue.remove(waiting)
+                del self._kept[kept.record.name]
+                self._announced.discard(waiting.name)
+                self._launch(waiting.name, kept.share, gpus=kept.gpus, pool=kept.record)
+                return True
             effect = self._shortages.find_effect(waiting.record.request)
             if effect is Effect.PENDING:
                 continue
@@ -198,11 +237,21 @@ class Scheduler:
             return True
         return False
 
-    def _has_room(self, waiting: _Waiting) -> bool:
+    def _find_pool(self, waiting: _Waiting) -> _Kept | None:
+        if not find_keep_alive_s(waiting.record.request) or self._is_full():
+            return None
+        matching = (kept for kept in self._kept.values() if can_follow(kept.record.request, waiting.record.request))
+        return next(matching, None)
+
+    def _is_full(self) -> bool:
         holders = sum(running.holds_place for running in self._running.values())
-        if self._max_parallel_jobs is not None and holders >= self._max_parallel_jobs:
+        return self._max_parallel_jobs is not None and holders >= self._max_parallel_jobs
+
+    def _has_room(self, waiting: _Waiting) -> bool:
+        if self._is_full():
             return False
-        return not holders or waiting.share.fits_into(self._free())
+        is_idle = not self._kept and not any(running.holds_place for running in self._running.values())
+        return is_idle or waiting.share.fits_into(self._free())
 
     def _knows(self, name: str) -> bool:
         return name in self._running or any(waiting.name == name for waiting in self._queue)
@@ -211,6 +260,8 @@ class Scheduler:
         free = self._shop.host
         for running in self._running.values():
             free -= running.share
+        for kept in self._kept.values():
+            free -= kept.share
         return free
 
     def _launch(
@@ -221,27 +272,34 @@ class Scheduler:
         gpus: Deal = NO_GPUS,
         containers: Collection[str] = (),
         refusal: str | None = None,
+        pool: JobRecord | None = None,
     ) -> None:
-        attempt = self._make_attempt(name, gpus, refusal)
+        attempt = self._make_attempt(name, gpus, refusal, pool)
         self._running[name] = _Running(attempt=attempt, share=share, gpus=gpus)
         # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
         threading.Thread(
             target=self._run_attempt, args=(attempt, name, containers), name=f"job {name}", daemon=True
         ).start()
 
-    def _make_attempt(self, name: str, gpus: Deal, refusal: str | None = None) -> Attempt:
-        return Attempt(self._shop, name, release=lambda: self._release(name), gpus=gpus, refusal=refusal)
+    def _make_attempt(
+        self, name: str, gpus: Deal, refusal: str | None = None, pool: JobRecord | None = None
+    ) -> Attempt:
+        return Attempt(self._shop, name, release=self._release, gpus=gpus, refusal=refusal, pool=pool)
 
     def _deal_gpus(self, record: JobRecord) -> Deal:
         machine = self._shop.host
         wanted = {host.name: find_host_share(host, machine).gpus for host in list_hosts(record.request)}
-        deals = [deal for running in self._running.values() for deal in running.gpus.values()]
+        all_deals = [held.gpus for held in self._running.values()] + [held.gpus for held in self._kept.values()]
+        deals = [numbers for deal in all_deals for numbers in deal.values()]
         return deal_gpus(wanted, taken=itertools.chain(*deals), total=machine.gpus)
 
-    def _release(self, name: str) -> None:
+    def _release(self, record: JobRecord) -> None:
+        """Takes an ended job's share of the machine, for others or for its warm pool."""
         with self._changed:
-            running = self._running.get(name)
+            running = self._running.get(record.name)
             if running is not None:
+                if record.pool is not None and record.pool.status is PoolStatus.AVAILABLE:
+                    self._kept[record.name] = _Kept(record=record, share=running.share, gpus=running.gpus)
                 running.share, running.gpus, running.holds_place = NOTHING, NO_GPUS, False
             self._changed.notify_all()
 
@@ -356,9 +414,40 @@ class Scheduler:
                 share = find_share(record.request, self._shop.host)
                 gpus = record.current.gpus if record.attempts else NO_GPUS
                 self._launch(record.name, share, gpus=gpus, containers=containers)
+        self._recover_pools()
         for name in self._shop.store.list_deleting():
             self._purge_if_deleted(name)
         self._sweep()
+
+    def _recover_pools(self) -> None:
+        """Takes up the pools that are kept, and removes what is left of those that are gone."""
+        records = self._shop.store.list_pools()
+        followed = {record.current.pool for record in self._shop.store.list_unfinished() if record.attempts}
+        with self._changed:
+            for record in records:
+                is_kept = record.pool is not None and record.pool.status is PoolStatus.AVAILABLE
+                # A job that has followed notes so itself, and one that is not cleaned up gives its pool back itself.
+                if is_kept and record.name not in followed and not self._knows(record.name):
+                    share = find_share(record.request, self._shop.host)
+                    self._kept[record.name] = _Kept(record=record, share=share, gpus=record.current.gpus)
+        roots = {record.pool.root for record in records if record.pool is not None}
+        if self._shop.home.pools.is_dir():
+            for directory in self._shop.home.pools.iterdir():
+                if directory.name not in roots:
+                    clear_away(directory, self._shop.home)
+
+    def _end_pools(self) -> None:
+        """Gives back the capacity of warm pools whose time is over."""
+        now = self._shop.clock()
+        with self._changed:
+            over = [name for name, kept in self._kept.items() if kept.expires_at <= now]
+            ended = [self._kept.pop(name).record for name in over]
+        for record in ended:
+            with suppress(NoSuchJobError):
+                self._shop.store.change(record.name, lambda record: with_pool_terminated(record, now), now)
+            discard_standby(record, self._shop)
+            if record.pool is not None:
+                clear_away(pool_directory(self._shop.home, record.pool.root), self._shop.home)
 
     def _list_containers(self) -> dict[str, bool]:
         """Asks until the engine answers: that it does not is no reason to end a job."""
@@ -379,6 +468,7 @@ class Scheduler:
             # Listed first: a container that is started meanwhile is not in the list.
             unfinished = self._shop.store.list_unfinished()
             wanted = {name for record in unfinished for name in _list_names(record)}
+            wanted |= {standby_name(record.name) for record in self._shop.store.list_pools()}
             for name in containers.keys() - wanted:
                 logger.warning("Removing the container %s, which belongs to no unfinished job", name)
                 self._shop.engine.stop(name, 0.0)
@@ -392,9 +482,10 @@ class Scheduler:
 
 def _list_names(record: JobRecord) -> list[str]:
     """The names of the containers that a job may have."""
-    if not record.may_have_containers:
+    if not record.may_have_containers or not record.attempts:
         return []
-    return [container_name(record.name, record.attempt, host.name) for host in list_hosts(record.request)]
+    names = [container_name(record.name, record.attempt, host.name) for host in list_hosts(record.request)]
+    return names if record.current.pool is None else [*names, standby_name(record.current.pool)]
 
 
 def _pend(record: JobRecord, now: float) -> JobRecord:

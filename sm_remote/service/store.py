@@ -144,6 +144,8 @@ class JobStore:
                 "UPDATE jobs SET status=?, modified_at=?, version=?, cleaned=?, detail=? WHERE sequence=?",
                 (new.state.status, new.modified_at, new.version, new.cleaned, dump_detail(new), new.sequence),
             )
+            if new.request is not old.request:
+                self._writer.execute("UPDATE jobs SET request=? WHERE sequence=?", (_dump(new.request), new.sequence))
         self._publish(new.version, name, new)
         return new
 
@@ -184,6 +186,13 @@ class JobStore:
         """All jobs with something left to do, oldest first."""
         with self._read_lock:
             rows = self._reader.execute("SELECT * FROM jobs WHERE cleaned=0 ORDER BY sequence").fetchall()
+        return [load_record(row) for row in rows]
+
+    def list_pools(self) -> list[JobRecord]:
+        """All jobs whose warm pool is in use or kept."""
+        sql = "SELECT * FROM jobs WHERE json_extract(detail, '$.pool.status') IN ('InUse', 'Available')"
+        with self._read_lock:
+            rows = self._reader.execute(sql).fetchall()
         return [load_record(row) for row in rows]
 
     def list_deleting(self) -> list[str]:

@@ -66,6 +66,9 @@ class DetachedEngine:
             stderr=subprocess.DEVNULL,
         )
 
+    def prepare_standby(self, spec: ContainerSpec) -> bool:
+        return False
+
     def read_lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         place = self._find(name)
         with (place / "log").open("rb") as log:

@@ -78,11 +78,14 @@ class FakeEngine:
         self.play = play
         self.containers: dict[str, FakeContainer] = {}
         self.started: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.warm: list[str] = []
         self.starts: list[tuple[str, float]] = []
         self.stops: list[tuple[str, float]] = []
         self.removing: list[str] = []
         self.removed: list[str] = []
         self.removed_networks: list[str] = []
+        self.holds_ready = True
+        self.standbys: dict[str, ContainerSpec] = {}
         self.images: set[str] | None = None
         self.slow_step: str | None = None
         self.refusal: EngineError | None = None
@@ -107,6 +110,8 @@ class FakeEngine:
         self.starts.append((spec.name, time.perf_counter()))
         if spec.name in self.containers:
             return
+        if spec.standby is not None and self.standbys.pop(spec.standby, None) is not None:
+            self.warm.append(spec.name)
         container = FakeContainer(spec)
         self.containers[spec.name] = container
         threading.Thread(target=self._play, args=(container,), daemon=True).start()
@@ -118,6 +123,11 @@ class FakeEngine:
             container.print(f"the fake container raised {error!r}")
             result = 99
         container.end(result if result is None or isinstance(result, ContainerExit) else ContainerExit(code=result))
+
+    def prepare_standby(self, spec: ContainerSpec) -> bool:
+        if self.holds_ready:
+            self.standbys[spec.name] = spec
+        return self.holds_ready
 
     def read_lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         container = self._find(name)
@@ -164,6 +174,7 @@ class FakeEngine:
         self.removing.append(name)
         time.sleep(self.remove_s)
         self.removed.append(name)
+        self.standbys.pop(name, None)
 
     def find_gateway(self) -> None:
         return None
