@@ -246,7 +246,7 @@ def test_a_stop_of_an_interrupted_job_whose_service_died_wins(service, proof, po
 def test_a_lost_container_is_tried_again_after_a_restart_of_the_service_too(service, proof):
     discovery = service.start()
     client = make_client(discovery)
-    script = f'[ "$(wc -l <"{proof}")" -gt 1 ] || sleep 0.3;'
+    script = f'[ "$(wc -l <"{proof}")" -gt 1 ] || sleep 1;'
     client.create_training_job(**build_job(proof, script=script, RetryStrategy={"MaximumRetryAttempts": 1}))
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
     wait_until(proof.exists)
