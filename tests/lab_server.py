@@ -81,7 +81,7 @@ def serve_lab(directory: Path, *, app: str = "lab", environ: Mapping[str, str] |
             *(sys.executable, "-m", "jupyter", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
             *("--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={notebooks}"),
             *(["--allow-root"] if os.getuid() == 0 else []),
-            *(["--expose-app-in-browser"] if app == "lab" else []),
+            *(["--expose-app-in-browser"] if app in ("lab", "notebook") else []),
         ],
         env=env,
         cwd=notebooks,

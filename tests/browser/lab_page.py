@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any
+from urllib.parse import quote
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -32,9 +33,9 @@ class LabPage:
 
     def open(self, notebook: str = "", *, path: str = "lab/tree") -> LabPage:
         """Opens the server's page, with a notebook in front where one is named."""
-        place = f"{self.server.url}/{path}/{notebook}" if notebook else f"{self.server.url}/lab"
+        place = f"{self.server.url}/{path}/{quote(notebook)}" if notebook else f"{self.server.url}/lab"
         self.page.goto(f"{place}?reset&token={TOKEN}" if "lab" in path else f"{place}?token={TOKEN}")
-        self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.isPluginActivated !== undefined")
+        self.page.wait_for_function("() => window.jupyterapp?.shell !== undefined")
         if notebook:
             expect(self.page.locator(".jp-NotebookPanel .jp-Cell").first).to_be_visible()
             self.wait_for_kernel()
@@ -44,7 +45,7 @@ class LabPage:
         """Waits until the kernel of the notebook in front is idle."""
         self.page.wait_for_function(
             """() => {
-                const panel = window.jupyterapp.shell.currentWidget;
+                const panel = window.jupyterapp?.shell?.currentWidget;
                 return panel?.sessionContext?.session?.kernel?.status === 'idle';
             }"""
         )
@@ -64,6 +65,7 @@ class LabPage:
 
     def open_panel(self) -> Locator:
         """Shows the sidebar."""
+        self.page.wait_for_function("() => window.jupyterapp.commands.hasCommand('sm-remote:open-panel')")
         self.execute("sm-remote:open-panel")
         panel = self.page.locator("#sm-remote-panel")
         expect(panel).to_be_visible()
@@ -85,6 +87,12 @@ class LabPage:
     def cell(self, index: int) -> Locator:
         """A cell of the notebook in front."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell").nth(index)
+
+    def set_source(self, code: str) -> None:
+        """Replaces the active cell's code."""
+        self.page.evaluate(
+            "code => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.setSource(code)", code
+        )
 
     def run_cell(self, index: int, *, wait: bool = True) -> Locator:
         """Runs a cell, and gives its output area."""

@@ -25,7 +25,7 @@ export function EmptyJobs({ target, trans }: { target: Target; trans: Translatio
       <p>
         {trans.__('The job appears here at once. What machine it gets, you choose under “This notebook”.')}
       </p>
-      <button className="sm-Button" onClick={() => void navigator.clipboard?.writeText(EXAMPLE)}>
+      <button type="button" className="sm-Button" onClick={() => void navigator.clipboard?.writeText(EXAMPLE)}>
         {trans.__('Copy the example')}
       </button>
     </div>

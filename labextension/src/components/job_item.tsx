@@ -22,7 +22,7 @@ export const JobItem = memo(function JobItem(props: IProps): JSX.Element {
   const { row, stopping, current, trans, onOpen, onStop } = props;
   return (
     <li className="sm-JobItem" data-job={row.name}>
-      <button className="sm-JobItem-open" tabIndex={current ? 0 : -1} onClick={() => onOpen(row)}>
+      <button type="button" className="sm-JobItem-open" tabIndex={current ? 0 : -1} onClick={() => onOpen(row)}>
         <span className="sm-JobItem-name" title={row.name}>
           {row.name}
         </span>
@@ -38,6 +38,7 @@ export const JobItem = memo(function JobItem(props: IProps): JSX.Element {
       </button>
       {isRunning(row) && (
         <button
+          type="button"
           className="sm-IconButton"
           tabIndex={current ? 0 : -1}
           disabled={stopping}

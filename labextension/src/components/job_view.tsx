@@ -39,7 +39,7 @@ export function JobView({ job, actions, trans }: IProps): JSX.Element {
     <article className="sm-Job" aria-label={trans.__('Training job %1', job.name)}>
       <header>
         {actions.back && (
-          <button className="sm-Button" onClick={actions.back}>
+          <button type="button" className="sm-Button" onClick={actions.back}>
             ← {trans.__('All jobs')}
           </button>
         )}
@@ -128,23 +128,23 @@ function Actions({ job, row, actions, trans }: IActionsProps): JSX.Element {
   return (
     <div className="sm-Actions" role="toolbar" aria-label={trans.__('Job actions')}>
       {running && (
-        <button className="sm-Button sm-mod-warn" disabled={stopping} onClick={actions.stop}>
+        <button type="button" className="sm-Button sm-mod-warn" disabled={stopping} onClick={actions.stop}>
           {stopping ? trans.__('Stopping …') : trans.__('Stop')}
         </button>
       )}
       {!running && (
-        <button className="sm-Button" onClick={actions.replay}>
+        <button type="button" className="sm-Button" onClick={actions.replay}>
           {trans.__('Run again')}
         </button>
       )}
-      <button className="sm-Button" onClick={actions.attach}>
+      <button type="button" className="sm-Button" onClick={actions.attach}>
         {trans.__('Insert attach code')}
       </button>
-      <button className="sm-Button" onClick={actions.copyName}>
+      <button type="button" className="sm-Button" onClick={actions.copyName}>
         {trans.__('Copy name')}
       </button>
       {actions.openLarge && (
-        <button className="sm-Button" onClick={actions.openLarge}>
+        <button type="button" className="sm-Button" onClick={actions.openLarge}>
           {trans.__('Open in a tab')}
         </button>
       )}
@@ -209,6 +209,7 @@ function Artefacts({ files, actions, trans }: IArtefactsProps): JSX.Element {
           <span>{file.path}</span>
           <span>{formatBytes(file.sizeBytes)}</span>
           <button
+            type="button"
             className="sm-Button"
             aria-label={trans.__('Download %1', file.path)}
             onClick={() => actions.downloadArtefact(file)}

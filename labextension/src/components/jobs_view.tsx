@@ -44,7 +44,7 @@ export function JobsView({ jobs, trans, onOpen, onStop }: IProps): JSX.Element {
       {rows.length > 0 && found.length === 0 && <p className="sm-Hint">{trans.__('No job matches the filter.')}</p>}
       <JobList rows={found.slice(0, shown)} jobs={jobs} trans={trans} onOpen={onOpen} onStop={onStop} />
       {found.length > shown && (
-        <button className="sm-Button" onClick={() => setShown(shown + PAGE)}>
+        <button type="button" className="sm-Button" onClick={() => setShown(shown + PAGE)}>
           {trans.__('Show %1 more', Math.min(PAGE, found.length - shown))}
         </button>
       )}
@@ -102,6 +102,7 @@ function Freshness({ jobs, count, trans }: { jobs: JobsModel; count: number; tra
       </span>
       {jobs.problem && moment && <span>{trans.__('as of %1', moment)}</span>}
       <button
+        type="button"
         className="sm-IconButton"
         title={trans.__('Refresh the list')}
         aria-label={trans.__('Refresh the list')}

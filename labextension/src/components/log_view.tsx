@@ -46,20 +46,20 @@ export function LogView({ log, trans, onDownload }: IProps): JSX.Element {
           onChange={event => setWanted(event.target.value)}
         />
         {!log.ended && (
-          <button className="sm-Button" aria-pressed={log.paused} onClick={() => (log.paused = !log.paused)}>
+          <button type="button" className="sm-Button" aria-pressed={log.paused} onClick={() => (log.paused = !log.paused)}>
             {log.paused ? trans.__('Follow (%1 new)', log.waiting) : trans.__('Pause')}
           </button>
         )}
-        <button className="sm-Button" aria-pressed={times} onClick={() => setTimes(!times)}>
+        <button type="button" className="sm-Button" aria-pressed={times} onClick={() => setTimes(!times)}>
           {trans.__('Times')}
         </button>
-        <button className="sm-Button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
+        <button type="button" className="sm-Button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
           {trans.__('Wrap')}
         </button>
-        <button className="sm-Button" onClick={copy}>
+        <button type="button" className="sm-Button" onClick={copy}>
           {trans.__('Copy')}
         </button>
-        <button className="sm-Button" onClick={onDownload}>
+        <button type="button" className="sm-Button" onClick={onDownload}>
           {trans.__('Download')}
         </button>
       </div>
@@ -74,7 +74,7 @@ export function LogView({ log, trans, onDownload }: IProps): JSX.Element {
         onScroll={onScroll}
       >
         {log.hasEarlier && (
-          <button className="sm-Button" onClick={() => void log.loadEarlier()}>
+          <button type="button" className="sm-Button" onClick={() => void log.loadEarlier()}>
             {trans.__('Load earlier lines')}
           </button>
         )}
@@ -89,7 +89,7 @@ export function LogView({ log, trans, onDownload }: IProps): JSX.Element {
         {log.loaded && lines.length === 0 && <p className="sm-Hint">{describeEmpty(log, trans)}</p>}
       </div>
       {!atEnd && (
-        <button className="sm-Button sm-Log-jump" onClick={toEnd}>
+        <button type="button" className="sm-Button sm-Log-jump" onClick={toEnd}>
           {trans.__('Jump to the latest line')}
         </button>
       )}

@@ -22,7 +22,7 @@ export function ProblemMessage({ problem, trans, onRetry }: IProps): JSX.Element
         {shown.why && shown.why !== shown.what && <p className="sm-Problem-why">{shown.why}</p>}
         {shown.fix && <p>{shown.fix}</p>}
         {onRetry && (
-          <button className="sm-Button" onClick={onRetry}>
+          <button type="button" className="sm-Button" onClick={onRetry}>
             {trans.__('Try again')}
           </button>
         )}

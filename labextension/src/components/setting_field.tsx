@@ -49,6 +49,7 @@ export function SettingField(props: IProps): JSX.Element {
         )}
         {isOwn && (
           <button
+            type="button"
             className="sm-IconButton"
             title={trans.__('Back to %1', describeUsual(usual))}
             aria-label={trans.__('Reset %1', nameSetting(setting.name, trans))}
@@ -71,7 +72,7 @@ export function SettingField(props: IProps): JSX.Element {
         {props.private && (
           <span className="sm-Field-problem" role="alert">
             {props.private} {trans.__('It holds until the kernel restarts, and is not written into the notebook.')}{' '}
-            <button className="sm-Button" onClick={() => props.onKeepForUser(own)}>
+            <button type="button" className="sm-Button" onClick={() => props.onKeepForUser(own)}>
               {trans.__('Keep it in my settings file')}
             </button>
           </span>

@@ -60,12 +60,19 @@ export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.El
         </button>
       </div>
       <p className="sm-Hint" role="status">
-        {settings.connected
-          ? trans.__('The next call in this notebook uses these settings.')
-          : trans.__('The next call in this notebook reads these settings from its file.')}
+        {describeUse(settings, trans)}
       </p>
     </form>
   );
+}
+
+function describeUse(settings: NotebookSettings, trans: TranslationBundle): string {
+  if (!settings.settled) {
+    return trans.__('Looking at the settings …');
+  }
+  return settings.connected
+    ? trans.__('The next call in this notebook uses these settings.')
+    : trans.__('The next call in this notebook reads these settings from its file.');
 }
 
 interface IFieldsProps {

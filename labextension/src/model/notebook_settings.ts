@@ -2,7 +2,6 @@
  * The settings of one notebook: what its metadata holds, what Python says of it, and what its kernel is told.
  */
 import { IDisposable } from '@lumino/disposable';
-import { Debouncer } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Client, toProblem } from '../api/client';
@@ -22,15 +21,14 @@ export interface INotebook {
 /** How a kernel is told of settings. */
 export type Send = (settings: Record<string, unknown>) => void;
 
-const JUDGE_MS = 150;
-
 export class NotebookSettings implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _judging: Debouncer;
   private _values: Record<string, unknown>;
   /** What the metadata held when it was last read or written here. */
   private _carried: string;
   private _judgement: IJudgement | null = null;
+  /** The values that the judgement is about. */
+  private _judged: Record<string, unknown> | null = null;
   private _problem: IProblem | null = null;
   private _refusal: IProblem | null = null;
   private _send: Send | null = null;
@@ -42,7 +40,6 @@ export class NotebookSettings implements IDisposable {
   ) {
     this._values = _notebook.read();
     this._carried = JSON.stringify(this._values);
-    this._judging = new Debouncer(() => this._judge(), JUDGE_MS);
     void this._judge();
   }
 
@@ -57,6 +54,11 @@ export class NotebookSettings implements IDisposable {
 
   get judgement(): IJudgement | null {
     return this._judgement;
+  }
+
+  /** Whether what the form shows was judged, and is what the next call uses. */
+  get settled(): boolean {
+    return this._judged === this._values;
   }
 
   /** Why nothing can be said of the settings. */
@@ -89,10 +91,10 @@ export class NotebookSettings implements IDisposable {
       delete values[name];
     } else {
       values[name] = value;
-      // Whoever sets it here has seen it.
-      await this._client.confirm({ [name]: value }).catch(() => undefined);
     }
-    await this._keep(values);
+    // Whoever sets it here has seen it.
+    const confirmed = value === undefined ? undefined : this._client.confirm({ [name]: value }).catch(() => undefined);
+    await this._keep(values, confirmed);
   }
 
   async reset(): Promise<void> {
@@ -124,7 +126,8 @@ export class NotebookSettings implements IDisposable {
   }
 
   renderDecorator(): string {
-    return renderDecorator(this._judgement?.taken ?? {});
+    const wrong = this._judgement?.problems ?? {};
+    return renderDecorator(Object.fromEntries(Object.entries(this._values).filter(([name]) => !(name in wrong))));
   }
 
   /** A kernel opened its connection: it is told now, and at each change. */
@@ -156,22 +159,25 @@ export class NotebookSettings implements IDisposable {
     if (JSON.stringify(values) !== this._carried) {
       this._carried = JSON.stringify(values);
       this._values = values;
-      void this._judging.invoke();
+      void this._judge();
     }
   }
 
   dispose(): void {
     if (!this._disposed) {
       this._disposed = true;
-      this._judging.dispose();
       Signal.clearData(this);
     }
   }
 
-  private async _keep(values: Record<string, unknown>): Promise<void> {
+  private async _keep(values: Record<string, unknown>, confirmed?: Promise<void>): Promise<void> {
     this._values = values;
     this._changed.emit();
-    await this._judging.invoke();
+    await confirmed;
+    await this._judge();
+    if (values !== this._values) {
+      return; // changed again meanwhile: whoever did so writes
+    }
     const carried = this._judgement === null ? values : this._withoutPrivate(values);
     this._carried = JSON.stringify(carried);
     this._notebook.write(carried);
@@ -207,6 +213,7 @@ export class NotebookSettings implements IDisposable {
         return;
       }
       this._judgement = judgement;
+      this._judged = values;
       this._problem = null;
       this._send?.(judgement.taken);
     } catch (error) {

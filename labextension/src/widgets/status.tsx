@@ -35,7 +35,7 @@ function Item({ jobs, open, trans }: IProps): JSX.Element {
   useSignal(jobs.changed);
   const text = describeRunning(jobs, trans);
   return (
-    <button className="sm-StatusItem-button" title={trans.__('Show the training jobs')} onClick={open}>
+    <button type="button" className="sm-StatusItem-button" title={trans.__('Show the training jobs')} onClick={open}>
       {text}
     </button>
   );
