@@ -48,6 +48,20 @@ class LabServer:
         path.write_text(json.dumps(content))
         return path
 
+    def stop_jobs(self) -> None:
+        """Stops every live job of the server's home."""
+        from sm_remote.aws.local_service import find_service
+        from sm_remote.home import find_home
+        from tests.fakes.service import make_client
+
+        found = find_service(find_home({"SM_REMOTE_HOME": str(self.home)}))
+        if found is None:
+            return
+        client = make_client(found[0])
+        for row in client.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
+            with contextlib.suppress(client.exceptions.ClientError):  # it has just ended
+                client.stop_training_job(TrainingJobName=row["TrainingJobName"])
+
     def read_metadata(self, name: str) -> dict[str, object]:
         """A saved notebook's metadata."""
         found: dict[str, object] = json.loads((self.notebooks / name).read_text())["metadata"]

@@ -21,3 +21,10 @@ def talk(lines):
 @remote
 def sleep():
     time.sleep(600)
+
+
+@remote(metric_definitions=[{"Name": "loss", "Regex": "loss=([0-9.]+)"}])
+def learn():
+    for step in range(1, 5):
+        print(f"loss={1 / step}", flush=True)
+        time.sleep(1.1)

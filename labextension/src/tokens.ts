@@ -66,6 +66,13 @@ export interface IMetric {
   timeMs: number | null;
 }
 
+/** A metric over time; the host is empty for what the job's log showed. */
+export interface ICourse {
+  name: string;
+  host: string;
+  points: { x: number; y: number }[];
+}
+
 export interface IJobDetails {
   row: IJobRow;
   failure: IFailure | null;

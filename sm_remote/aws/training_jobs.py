@@ -7,11 +7,12 @@ started again and the call repeated: jobs outlive it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from sm_remote.aws.metrics import MetricCourse, build_queries, choose_period_s, parse_courses
 from sm_remote.aws.responses import (
     TrainingJobDescription,
     TrainingJobSummary,
@@ -172,6 +173,21 @@ class TrainingJobs:
         """The tags of a job."""
         answer = self._call("sagemaker", "list_tags", ResourceArn=arn)
         return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+
+    def read_metrics(
+        self, job_name: str, metric_names: Sequence[str], *, instance_count: int, start: datetime, end: datetime
+    ) -> list[MetricCourse]:
+        """The course of everything that was measured of a job between two moments."""
+        age_s = (datetime.now(timezone.utc) - start).total_seconds()
+        period_s = choose_period_s((end - start).total_seconds(), age_s)
+        queries = build_queries(job_name, metric_names, instance_count=instance_count, period_s=period_s)
+        members: dict[str, Any] = {"MetricDataQueries": queries, "StartTime": start, "EndTime": end}
+        pages: list[dict[str, Any]] = []
+        page: dict[str, Any] = {}
+        while not pages or "NextToken" in pages[-1]:
+            pages.append(self._call("cloudwatch", "get_metric_data", **members, **page))
+            page = {"NextToken": pages[-1].get("NextToken")}
+        return parse_courses(queries, pages)
 
     def list_log_streams(self, job_name: str) -> list[str]:
         """The job's log streams, one a host and attempt, in order of name; empty before the first line."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -108,6 +110,33 @@ class ReplayHandler(PanelHandler):
         return job.name
 
 
+class MetricsHandler(PanelHandler):
+    """What was measured of a job."""
+
+    @web.authenticated
+    @authorized
+    @answers_problems
+    async def get(self, target: str, name: str) -> None:
+        """The course of each metric, of its log and of its containers."""
+        courses = await self.panel.run(self._read, check_target(target), check_name(name))
+        self.finish(json.dumps({"courses": courses}))
+
+    def _read(self, target: str, name: str) -> list[dict[str, Any]]:
+        api = self.panel.connect(target).training_jobs
+        description = api.describe(name)
+        raw = description.raw
+        defined = (raw.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or ()
+        courses = api.read_metrics(
+            name,
+            [entry["Name"] for entry in defined],
+            instance_count=int((raw.get("ResourceConfig") or {}).get("InstanceCount") or 1),
+            start=description.creation_time,
+            # A point belongs to the period that begins at it: the last one has to be within.
+            end=(description.end_time or datetime.now(timezone.utc)) + timedelta(seconds=60),
+        )
+        return [asdict(course) for course in courses]
+
+
 class ArtefactsHandler(PanelHandler):
     """What a job left behind."""
 
@@ -159,6 +188,7 @@ JOB_ROUTES: list[tuple[str, type[PanelHandler]]] = [
     (_JOB, JobHandler),
     (f"{_JOB}/stop", StopHandler),
     (f"{_JOB}/replay", ReplayHandler),
+    (f"{_JOB}/metrics", MetricsHandler),
     (f"{_JOB}/artefacts", ArtefactsHandler),
     (f"{_JOB}/artefacts/file", ArtefactHandler),
 ]

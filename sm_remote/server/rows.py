@@ -9,6 +9,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.catalogue import PRICE_REGION, find_instance_type
+from sm_remote.server.failure import explain_failure
 from sm_remote.spec import TrainingJobStatus
 
 OUR_TAG = "sm_remote:function"
@@ -101,9 +102,14 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
         cell=tags.get("sm_remote:cell"),
         function=tags.get(OUR_TAG),
         ours=OUR_TAG in tags,
-        reason=(description.failure_reason or "")[:_LONGEST_REASON] or None,
+        reason=_find_headline(description.failure_reason),
         detailed=True,
     )
+
+
+def _find_headline(reason: str | None) -> str | None:
+    failure = explain_failure(reason)
+    return None if failure is None else (failure["headline"] or failure["kind"])[:_LONGEST_REASON] or None
 
 
 def find_price(instance_type: str | None) -> float | None:

@@ -48,6 +48,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[LabS
         yield server
 
 
+@pytest.fixture(autouse=True)
+def live_jobs_are_stopped(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed must not leave this machine taken up for the others."""
+    yield
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").stop_jobs()
+
+
 @pytest.fixture
 def fresh_lab(tmp_path: Path, browser: Any) -> Iterator[LabServer]:
     """A JupyterLab server that nobody has used."""

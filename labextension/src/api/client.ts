@@ -6,6 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import {
   IArtefact,
+  ICourse,
   IInstanceType,
   IJobChanges,
   IJobDetails,
@@ -18,6 +19,7 @@ import {
   fields,
   parseArtefacts,
   parseChanges,
+  parseCourses,
   parseDetails,
   parseInstanceTypes,
   parseJudgement,
@@ -98,6 +100,10 @@ export class Client {
       }
       yield parseSlice(JSON.parse(event.data));
     }
+  }
+
+  async metrics(target: Target, name: string): Promise<ICourse[]> {
+    return parseCourses(await this._get([target, 'jobs', name, 'metrics']));
   }
 
   async artefacts(target: Target, name: string): Promise<IArtefact[]> {

@@ -4,6 +4,7 @@
  */
 import {
   IArtefact,
+  ICourse,
   IEstimate,
   IFailure,
   IInstanceType,
@@ -149,6 +150,18 @@ export function parseSlice(value: unknown): ILogSlice {
     ended: found.ended === true,
     status: text(found.status)
   };
+}
+
+export function parseCourses(value: unknown): ICourse[] {
+  return list(fields(value).courses, item => {
+    const course = fields(item);
+    const points = list(course.points, pair => (Array.isArray(pair) ? { x: number(pair[0]), y: number(pair[1]) } : null));
+    return {
+      name: text(course.name),
+      host: text(course.host),
+      points: points.filter((point): point is { x: number; y: number } => point !== null)
+    };
+  });
 }
 
 export function parseArtefacts(value: unknown): IArtefact[] {

@@ -24,8 +24,8 @@ export function JobFilters({ filter, notebooks, jobs, trans, onChange }: IProps)
     { value: 'Stopped', label: trans.__('Stopped') }
   ];
   const places = [
-    { value: 'local', label: trans.__('On this computer') },
-    { value: 'sagemaker', label: trans.__('On Amazon SageMaker') }
+    { value: 'local', label: trans.__('This computer') },
+    { value: 'sagemaker', label: trans.__('SageMaker') }
   ];
   const from = [{ value: '', label: trans.__('All notebooks') }, ...notebooks.map(name => ({ value: name, label: name }))];
   return (

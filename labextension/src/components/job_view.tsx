@@ -54,9 +54,9 @@ export function JobView({ job, actions, trans }: IProps): JSX.Element {
           <Timeline phases={details.phases} running={isRunning(details.row)} trans={trans} />
         </Section>
       )}
-      {job.series.length > 0 && (
+      {job.courses.length > 0 && (
         <Section title={trans.__('Metrics')}>
-          <MetricsView series={job.series} trans={trans} />
+          <MetricsView courses={job.courses} trans={trans} />
         </Section>
       )}
       <Section title={trans.__('Log')}>

@@ -3,34 +3,36 @@ import React from 'react';
 
 import { layOutChart } from '../model/chart_path';
 import { formatNumber } from '../model/format';
-import { ISeries } from '../model/series';
+import { ICourse } from '../tokens';
 
 const WIDTH = 160;
 const HEIGHT = 36;
 
 /** Each metric with its last value, and its course where more than one point is known. */
-export function MetricsView({ series, trans }: { series: readonly ISeries[]; trans: TranslationBundle }): JSX.Element {
+export function MetricsView({ courses, trans }: { courses: readonly ICourse[]; trans: TranslationBundle }): JSX.Element {
   return (
     <ul className="sm-Metrics" aria-label={trans.__('Metrics')}>
-      {series.map(each => (
-        <li key={each.name}>
-          <span className="sm-Metrics-name">{each.name}</span>
-          <Chart series={each} trans={trans} />
-          <span className="sm-Metrics-value">{formatNumber(each.points[each.points.length - 1].y)}</span>
+      {courses.map(each => (
+        <li key={`${each.host} ${each.name}`}>
+          <span className="sm-Metrics-name">{each.host ? `${nameMetric(each.name, trans)} (${each.host})` : each.name}</span>
+          <Chart course={each} trans={trans} />
+          <span className="sm-Metrics-value">
+            {each.host ? `${last(each).toFixed(1)} %` : formatNumber(last(each))}
+          </span>
         </li>
       ))}
     </ul>
   );
 }
 
-function Chart({ series, trans }: { series: ISeries; trans: TranslationBundle }): JSX.Element {
-  const chart = series.points.length > 1 ? layOutChart(series.points, WIDTH, HEIGHT) : null;
+function Chart({ course, trans }: { course: ICourse; trans: TranslationBundle }): JSX.Element {
+  const chart = course.points.length > 1 ? layOutChart(course.points, WIDTH, HEIGHT) : null;
   if (chart === null) {
     return <span />;
   }
   const said = trans.__(
     '%1 points from %2 to %3',
-    series.points.length,
+    course.points.length,
     formatNumber(chart.lowest),
     formatNumber(chart.highest)
   );
@@ -46,4 +48,20 @@ function Chart({ series, trans }: { series: ISeries; trans: TranslationBundle })
       <path d={chart.path} vectorEffect="non-scaling-stroke" />
     </svg>
   );
+}
+
+function last(course: ICourse): number {
+  return course.points[course.points.length - 1].y;
+}
+
+/** What containers use, in words; a metric of the job's own keeps its name. */
+function nameMetric(name: string, trans: TranslationBundle): string {
+  const names: Record<string, string> = {
+    CPUUtilization: trans.__('CPU'),
+    MemoryUtilization: trans.__('Memory'),
+    GPUUtilization: trans.__('GPU'),
+    GPUMemoryUtilization: trans.__('GPU memory'),
+    DiskUtilization: trans.__('Disk')
+  };
+  return names[name] ?? name;
 }

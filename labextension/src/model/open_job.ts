@@ -5,11 +5,11 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Client, toProblem } from '../api/client';
-import { IArtefact, IJobDetails, IJobRow, IProblem, Target } from '../tokens';
+import { IArtefact, ICourse, IJobDetails, IJobRow, IProblem, Target } from '../tokens';
 import { isRunning } from './format';
 import { JobsModel } from './jobs';
 import { LogModel } from './log';
-import { addMetrics, ISeries } from './series';
+import { chooseCourses } from './courses';
 
 const LIVE_MS = 5000;
 
@@ -19,7 +19,7 @@ export class OpenJobModel implements IDisposable {
   private _details: IJobDetails | null = null;
   private _artefacts: IArtefact[] | null = null;
   private _problem: IProblem | null = null;
-  private _series: ISeries[] = [];
+  private _courses: ICourse[] = [];
   private _row: IJobRow | undefined;
   private _timer: ReturnType<typeof setInterval>;
   private _disposed = false;
@@ -51,9 +51,9 @@ export class OpenJobModel implements IDisposable {
     return this._artefacts;
   }
 
-  /** The course of its metrics. */
-  get series(): readonly ISeries[] {
-    return this._series;
+  /** The course of each of its metrics. */
+  get courses(): readonly ICourse[] {
+    return this._courses;
   }
 
   get problem(): IProblem | null {
@@ -114,10 +114,11 @@ export class OpenJobModel implements IDisposable {
   private async _load(): Promise<void> {
     try {
       const details = await this._client.job(this.target, this.name);
+      const courses = await this._client.metrics(this.target, this.name).catch(() => []);
       const artefacts = isRunning(details.row) ? null : await this._client.artefacts(this.target, this.name);
       if (!this._disposed) {
         [this._details, this._artefacts, this._problem] = [details, artefacts, null];
-        this._series = addMetrics(this._series, details.metrics, Date.now());
+        this._courses = chooseCourses(courses, details.metrics);
       }
     } catch (error) {
       this._problem = toProblem(error);

@@ -8,13 +8,14 @@ import pytest
 
 from sm_remote.server.routes import list_routes
 from tests.fakes.service import wait_until
-from tests.panel_jobs import sleep, talk
+from tests.panel_jobs import learn, sleep, talk
 
 ROUTES = {
     "local/jobs": "GET",
     "local/jobs/fit-1": "GET",
     "local/jobs/fit-1/stop": "POST",
     "local/jobs/fit-1/replay": "POST",
+    "local/jobs/fit-1/metrics": "GET",
     "local/jobs/fit-1/artefacts": "GET",
     "local/jobs/fit-1/artefacts/file": "GET",
     "local/jobs/fit-1/log": "GET",
@@ -119,6 +120,20 @@ def test_a_file_that_the_job_did_not_leave_is_not_given(panel, path):
     job.result()
     answer = panel.get(f"local/jobs/{job.name}/artefacts/file", path=path)
     assert (answer.status, answer.json["code"]) == (409, "job")
+
+
+def test_the_course_of_what_the_log_showed_and_of_what_the_container_used_is_there(panel):
+    job = learn.submit()
+    job.result()
+
+    def find():
+        return {course["name"]: course for course in panel.get(f"local/jobs/{job.name}/metrics").json["courses"]}
+
+    loss = wait_until(lambda: find().get("loss"))
+    assert loss["host"] == ""
+    assert loss["points"][0][1] > loss["points"][-1][1]
+    used = wait_until(lambda: find().get("MemoryUtilization"))
+    assert used["host"] == "algo-1"
 
 
 def test_a_running_job_is_stopped_and_the_list_says_so(panel):

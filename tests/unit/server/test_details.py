@@ -7,7 +7,8 @@ import json
 import pytest
 
 from sm_remote.aws.responses import parse_description
-from sm_remote.server.details import build_details, explain_failure
+from sm_remote.server.details import build_details
+from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import build_row, detail_row, update_row
 from tests.fakes.cli_world import NOW
 
