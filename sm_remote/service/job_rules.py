@@ -1,7 +1,7 @@
 """What the members of a CreateTrainingJob request have to do with each other, as one table.
 
 The model (`api_model`) has the limits of each member alone. All rules that are broken are told at once. Nothing here
-asks this machine or a bucket: that is `job_requests`. As long as the table is; there is nothing else here.
+asks this machine or a bucket: that is `job_requests`. What is about channels is in `channel_rules`.
 
 Source: API_CreateTrainingJob and the shapes below it. The sentences about MaxWaitTimeInSeconds are SageMaker's as far
 as they were seen; the others are ours, in the service's style. docs/local-service.md says which is which.
@@ -10,12 +10,12 @@ as they were seen; the others are ours, in the service's style. docs/local-servi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sm_remote.catalogue import InstanceType, find_instance_type
+from sm_remote.service.channel_rules import CHANNEL_RULES, is_no_uri
 from sm_remote.service.metrics import find_bad_regex
-from sm_remote.service.objects import parse_uri
 from sm_remote.service.rules import Node, Rule, find_broken, repeated
 
 MAX_RUNTIME_S = 28 * 86400
@@ -69,36 +69,10 @@ def _instance_types(node: Node) -> list[InstanceType]:
     return found
 
 
-def _count_sources(channel: Node) -> int:
-    source = channel["DataSource"] or {}
-    return sum(source.get(name) is not None for name in ("S3DataSource", "FileSystemDataSource", "DatasetSource"))
-
-
-def _mode(channel: Node) -> str | None:
-    mode = channel["InputMode"] or channel.of_job("AlgorithmSpecification.TrainingInputMode")
-    return None if mode is None else str(mode)
-
-
-def _group_names(node: Node) -> set[str]:
-    groups: Sequence[Mapping[str, Any]] = node.of_job("ResourceConfig.InstanceGroups") or ()
-    return {str(group.get("InstanceGroupName")) for group in groups if group is not None}
-
-
 def _wait_is_too_short(node: Node) -> bool:
     wait = node["StoppingCondition.MaxWaitTimeInSeconds"]
     runtime = node["StoppingCondition.MaxRuntimeInSeconds"] or DEFAULT_MAX_RUNTIME_S
     return _is_spot(node) and node["StoppingCondition"] is not None and (wait is None or wait < runtime)
-
-
-def _is_no_uri(path: str) -> Callable[[Node], bool]:
-    def is_none(node: Node) -> bool:
-        try:
-            parse_uri(node[path] or "s3://none")
-        except ValueError:
-            return True
-        return False
-
-    return is_none
 
 
 def _is_bad_regex(definition: Node) -> bool:
@@ -130,16 +104,20 @@ def _is_unusable_path(path: str) -> Callable[[Node], bool]:
     return is_unusable
 
 
+def _is_missing(member: str) -> Callable[[Node], bool]:
+    return lambda job: not _is_serverless(job) and job[member] is None
+
+
+def _is_not_for_serverless(member: str) -> Callable[[Node], bool]:
+    return lambda job: _is_serverless(job) and job.has(member)
+
+
 _NORMAL_JOBS = tuple(
-    Rule(member, lambda job, member=member: not _is_serverless(job) and job[member] is None, _NOT_NULL)  # type: ignore[misc]
+    Rule(member, _is_missing(member), _NOT_NULL)
     for member in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
 )
 _SERVERLESS_JOBS = tuple(
-    Rule(
-        member,
-        lambda job, member=member: _is_serverless(job) and job.has(member),  # type: ignore[misc]
-        "Member must be null when ServerlessJobConfig is given",
-    )
+    Rule(member, _is_not_for_serverless(member), "Member must be null when ServerlessJobConfig is given")
     for member in _NOT_SERVERLESS
 )
 _ALGORITHM = (
@@ -288,83 +266,13 @@ _STOPPING = (
         sentence="Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
     ),
 )
-_CHANNELS = (
-    Rule(
-        "ChannelName",
-        repeated("InputDataConfig", "ChannelName"),
-        "Channel names must be unique within a training job",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "ChannelName",
-        lambda channel: channel["ChannelName"] in (".", ".."),
-        "Member cannot be the name of a channel",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource",
-        lambda channel: channel["DataSource"] is not None and _count_sources(channel) != 1,
-        "Exactly one of S3DataSource, FileSystemDataSource and DatasetSource must be given",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource.S3DataSource.S3Uri",
-        _is_no_uri("DataSource.S3DataSource.S3Uri"),
-        "Member must be the S3 URI of an object or a prefix",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource.S3DataSource.AttributeNames",
-        lambda channel: (
-            channel["DataSource.S3DataSource.S3DataType"] == "AugmentedManifestFile"
-            and not channel.has("DataSource.S3DataSource.AttributeNames")
-        ),
-        "Member must not be empty when S3DataType is AugmentedManifestFile",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource.S3DataSource.AttributeNames",
-        lambda channel: (
-            channel.has("DataSource.S3DataSource.AttributeNames")
-            and channel["DataSource.S3DataSource.S3DataType"] != "AugmentedManifestFile"
-        ),
-        "Member is only supported when S3DataType is AugmentedManifestFile",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "InputMode",
-        lambda channel: (
-            _mode(channel) == "FastFile" and channel["DataSource.S3DataSource.S3DataType"] not in (None, "S3Prefix")
-        ),
-        "FastFile mode supports the S3DataType S3Prefix only",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource.S3DataSource.InstanceGroupNames",
-        lambda channel: not set(channel["DataSource.S3DataSource.InstanceGroupNames"] or ()) <= _group_names(channel),
-        "Member must name instance groups of ResourceConfig.InstanceGroups",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "InputMode",
-        lambda channel: channel["DataSource.FileSystemDataSource"] is not None and _mode(channel) != "File",
-        "A FileSystemDataSource supports File mode only",
-        each="InputDataConfig",
-    ),
-    Rule(
-        "DataSource.FileSystemDataSource",
-        lambda channel: channel["DataSource.FileSystemDataSource"] is not None and channel.of_job("VpcConfig") is None,
-        "VpcConfig must be given with a FileSystemDataSource",
-        each="InputDataConfig",
-    ),
-)
 _OUTPUT = (
     Rule(
         "OutputDataConfig.S3OutputPath",
-        _is_no_uri("OutputDataConfig.S3OutputPath"),
+        is_no_uri("OutputDataConfig.S3OutputPath"),
         "Member must be the S3 URI of a prefix",
     ),
-    Rule("CheckpointConfig.S3Uri", _is_no_uri("CheckpointConfig.S3Uri"), "Member must be the S3 URI of a prefix"),
+    Rule("CheckpointConfig.S3Uri", is_no_uri("CheckpointConfig.S3Uri"), "Member must be the S3 URI of a prefix"),
     Rule(
         "CheckpointConfig.LocalPath",
         _is_unusable_path("CheckpointConfig.LocalPath"),
@@ -412,7 +320,7 @@ RULES: tuple[Rule, ...] = (
     *_ALGORITHM,
     *_RESOURCES,
     *_STOPPING,
-    *_CHANNELS,
+    *CHANNEL_RULES,
     *_OUTPUT,
     *_TAGS,
     *_DEBUGGER,
