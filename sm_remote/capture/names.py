@@ -50,7 +50,7 @@ def measure_names(wanted: Iterable[str], home: dict[str, Any], *, follow: bool =
             continue
         sink, notes = _Counter(), Notes()
         try:
-            pickle_noting(Namespace({name: home[name]}, home), sink, notes, owner=name)
+            pickle_noting(Namespace({"": home[name]}, home), sink, notes, owner=name)
         except Exception as error:  # noqa: BLE001 - whatever a reducer raises is the reason
             found.refused[name] = explain_refusal(home[name], error)
             continue

@@ -25,7 +25,19 @@ _RUNNING = "var(--jp-brand-color1, #1976d2)"
 _MUTED = "color:var(--jp-ui-font-color2, #616161)"
 _FONT = "font-family:var(--jp-ui-font-family, system-ui, sans-serif);font-size:var(--jp-ui-font-size1, 13px)"
 _CODE = "font-family:var(--jp-code-font-family, monospace);font-size:var(--jp-code-font-size, 13px)"
-_NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_ANSI = (
+    *("#3e424d", "#e75c58", "#00a250", "#ddb62b", "#208ffb", "#d160c4", "#60c6c8", "#c5c1b4"),
+    *("#282c36", "#b22b31", "#007427", "#b27d12", "#0065ca", "#a03196", "#258f8f", "#a1a6b2"),
+)
+"""Jupyter's own, for light and dark. Source: rendermime's base.css, whose classes hold in its own output alone."""
+_CSS = {
+    "bold": "font-weight:bold",
+    "dim": "opacity:0.7",
+    "italic": "font-style:italic",
+    "underline": "text-decoration:underline",
+    "inverse": "filter:invert(1)",
+    "strike": "text-decoration:line-through",
+}
 _HEX = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -141,33 +153,23 @@ def _render_metrics(metrics: Mapping[str, float]) -> str:
 def render_tail(lines: Sequence[Sequence[Span]]) -> str:
     """Lines of a log, with their colours."""
     text = "\n".join("".join(_render_span(span) for span in line) for line in lines)
-    style = f"{_CODE};margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto"
-    return f'<pre role="log" aria-live="off" tabindex="0" style="{style}">{text}</pre>'
+    # In reverse, so that its end is in sight, also after the content was replaced.
+    around = "display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;margin:4px 0"
+    style = f"{_CODE};margin:0;white-space:pre-wrap;overflow-wrap:anywhere"
+    return f'<div role="log" aria-live="off" tabindex="0" style="{around}"><pre style="{style}">{text}</pre></div>'
 
 
 def _render_span(span: Span) -> str:
     text = escape(span.text, quote=False)
-    if not span.style:
-        return text
-    classes: list[str] = []
-    styles: list[str] = []
-    for word in span.style.split():
-        _add_word(word, classes, styles)
-    given = f' class="{" ".join(classes)}"' if classes else ""
-    given += f' style="{";".join(styles)}"' if styles else ""
-    return f"<span{given}>{text}</span>"
+    style = ";".join(filter(None, map(_read_word, span.style.split())))
+    return f'<span style="{style}">{text}</span>' if style else text
 
 
-def _add_word(word: str, classes: list[str], styles: list[str]) -> None:
-    """A word of a style as a class of Jupyter's, where there is one, or as CSS."""
-    plain = {"dim": "opacity:0.7", "italic": "font-style:italic", "strike": "text-decoration:line-through"}
-    if word in ("bold", "underline", "inverse"):
-        classes.append(f"ansi-{word}")
-    elif word in plain:
-        styles.append(plain[word])
-    elif _HEX.fullmatch(word[2:]):
-        styles.append(f"{'color' if word.startswith('fg') else 'background-color'}:{word[2:]}")
-    elif word[2:].isdigit() and int(word[2:]) < 16:
-        number = int(word[2:])
-        bright = "-intense" if number >= 8 else ""
-        classes.append(f"ansi-{_NAMES[number % 8]}{bright}-{word[:2]}")
+def _read_word(word: str) -> str:
+    """A word of a style as CSS; nothing for one that is unknown."""
+    ground, colour = word[:2], word[2:]
+    if ground not in ("fg", "bg"):
+        return _CSS.get(word, "")
+    if colour.isdigit():
+        colour = _ANSI[int(colour) % len(_ANSI)]
+    return f"{'color' if ground == 'fg' else 'background-color'}:{colour}" if _HEX.fullmatch(colour) else ""

@@ -71,7 +71,9 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
         if has_reader(shell):
-            JobView(job, hint=f"To stop it: the button, or %remote stop {job.name}", shows_log=True).open()
+            JobView(
+                job, hint=f"To stop it: the button, while no cell runs, or sm-remote stop {job.name}", shows_log=True
+            ).open()
         return None
     return watch_cell(job, settings, shell)
 

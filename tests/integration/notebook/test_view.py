@@ -60,9 +60,9 @@ def test_a_detached_job_has_its_log_a_button_and_at_the_end_a_card_that_stays(ke
     assert shown.error is None
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown.displays)
     kernel.wait_for(shown, "✓ Completed")
-    kernel.wait_for(shown, "ansi-red-fg")
+    kernel.wait_for(shown, ">red</span>")
     html = next(data["text/html"] for data in shown.displays if "Completed" in data.get("text/html", ""))
-    assert '<span class="ansi-red-fg">red</span> &lt;b&gt;bold&lt;/b&gt;' in html
+    assert '<span style="color:#e75c58">red</span> &lt;b&gt;bold&lt;/b&gt;' in html
     assert "comm_close" in shown.counts
 
 
