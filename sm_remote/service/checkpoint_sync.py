@@ -77,10 +77,18 @@ class CheckpointSync:
         places: What with what.
         ledger: What S3 has.
         clock: Seconds that only grow.
+        reach: Told each point at which a crash must do no harm.
     """
 
-    def __init__(self, places: CheckpointPlaces, ledger: CheckpointLedger, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        places: CheckpointPlaces,
+        ledger: CheckpointLedger,
+        clock: Callable[[], float],
+        reach: Callable[[str], None],
+    ) -> None:
         self._places = places
+        self._reach = reach
         self._ledger = ledger
         self._clock = clock
         self._stillness = Stillness()
@@ -112,8 +120,11 @@ class CheckpointSync:
         if uploads or deletions:
             # Deletions first: a file may have taken the name of a directory.
             self._ledger.begin(uploads)
+            self._reach("checkpoints.before_delete")
             problems += self._delete(deletions, go_on)
+            self._reach("checkpoints.before_upload")
             problems += self._upload(uploads, settle_s, go_on)
+            self._reach("checkpoints.before_save")
             self._ledger.save()
         return problems
 

@@ -38,7 +38,11 @@ _FLUSH_AGAIN_S = 1.0
 
 
 def build_checkpoints(
-    request: Mapping[str, Any], tree: WorkingTree, buckets: Buckets, say: Callable[[str], None]
+    request: Mapping[str, Any],
+    tree: WorkingTree,
+    buckets: Buckets,
+    say: Callable[[str], None],
+    reach: Callable[[str], None],
 ) -> tuple[Checkpoints, ...]:
     """The checkpoints of one host; none where the request has no CheckpointConfig.
 
@@ -56,7 +60,7 @@ def build_checkpoints(
         uri=uri,
         scratch=tree.scratch / "checkpoints",
     )
-    return (Checkpoints(places, tree.scratch / "checkpoints.json", say),)
+    return (Checkpoints(places, tree.scratch / "checkpoints.json", say, reach),)
 
 
 class Checkpoints:
@@ -66,6 +70,7 @@ class Checkpoints:
         places: What is synchronised with what.
         ledger: Where the ledger is kept; there once everything has been restored.
         say: Appends to the host's log.
+        reach: Told each point at which a crash must do no harm.
         clock: Seconds that only grow.
         sleep: Between two tries to flush.
     """
@@ -77,12 +82,14 @@ class Checkpoints:
         places: CheckpointPlaces,
         ledger: Path,
         say: Callable[[str], None],
+        reach: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._places = places
         self._ledger_path = ledger
         self._say = say
+        self._reach = reach
         self._clock = clock
         self._sleep = sleep
         self._said: set[str] = set()
@@ -126,7 +133,7 @@ class Checkpoints:
     def _find_sync(self) -> CheckpointSync | None:
         """What synchronises; None where the restoring never came to its end, so that nothing may be touched."""
         if self._sync is None and (ledger := load_ledger(self._ledger_path)) is not None:
-            self._sync = CheckpointSync(self._places, ledger, self._clock)
+            self._sync = CheckpointSync(self._places, ledger, self._clock, self._reach)
         return self._sync
 
     def _run(self) -> None:

@@ -38,7 +38,7 @@ def build_companions(
         JobFailedError: There are no credentials for S3.
     """
     try:
-        checkpoints = build_checkpoints(record.request, tree, shop.buckets, say)
+        checkpoints = build_checkpoints(record.request, tree, shop.buckets, say, shop.reach)
     except ObjectError as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
     container = container_name(record.name, record.attempt, host.name)

@@ -98,6 +98,39 @@ def test_a_job_whose_service_dies_anywhere_completes_once(service, proof, channe
 
 @pytest.mark.parametrize(
     "point",
+    [
+        "stage.mid_download",
+        "stage.mid_download:2",
+        "container.before_start",
+        "container.after_start",
+        "exit.before_record",
+        "checkpoints.before_delete",
+        "checkpoints.before_upload",
+        "checkpoints.before_save",
+        "publish.before_terminal",
+        "terminal.after_commit",
+        "cleanup.mid",
+    ],
+)
+def test_checkpoints_of_a_job_whose_service_dies_anywhere_are_neither_lost_nor_resurrected(service, proof, point):
+    stored = service.home.store / LOCAL_BUCKET / "ckpt"
+    (stored / "deep").mkdir(parents=True)
+    for name in ("kept", "changed", "deep/deleted"):
+        (stored / name).write_text("before")
+    first = service.start(SMR_CRASH=point)
+    script = 'rm -r "$ML/checkpoints/deep"; echo after >"$ML/checkpoints/changed"; echo new >"$ML/checkpoints/new";'
+    request = build_job(proof, script=script, CheckpointConfig={"S3Uri": "s3://sm-remote-local/ckpt"})
+    with suppress(BotoCoreError, ClientError):
+        make_client(first).create_training_job(**request)
+    assert service.wait_for_death() == -signal.SIGKILL
+    second = service.start()
+    assert_ran_once_and_left_nothing(service, second, proof)
+    found = {str(path.relative_to(stored)): path.read_text() for path in stored.rglob("*") if path.is_file()}
+    assert found == {"kept": "before", "changed": "after\n", "new": "new\n"}
+
+
+@pytest.mark.parametrize(
+    "point",
     ["run.value_seen", "run.value_taken", "collect.mid_upload", "publish.before_terminal", "terminal.after_commit"],
 )
 def test_a_value_whose_service_dies_while_taking_it_is_there_afterwards(service, proof, point):

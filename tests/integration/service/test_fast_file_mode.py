@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes.util
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service, find_service, stop_service
 from sm_remote.home import find_home
@@ -103,6 +105,23 @@ def test_a_job_reads_on_while_the_service_is_dead(user, engine):
     description = wait_for_end(client, "fast", 120)
     assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
     wait_until(lambda: str(home.jobs) not in Path("/proc/mounts").read_text())
+
+
+@needs_fuse
+@pytest.mark.parametrize("point", ["stage.mid_download", "container.before_start", "exit.before_record"])
+def test_a_service_that_dies_with_a_view_mounted_begins_anew_and_leaves_no_mount(service, s3, point):
+    first = service.start(SMR_CRASH=point)
+    # Where this engine's job finds the view.
+    algorithm = {"ContainerEntrypoint": ["/bin/sh", "-c"], "ContainerArguments": ['cat "$ML/fast_file/train/deep/b"']}
+    with suppress(BotoCoreError, ClientError):
+        make_client(first).create_training_job(
+            **build_request(AlgorithmSpecification=algorithm, InputDataConfig=[fast_channel()])
+        )
+    assert service.wait_for_death() == -signal.SIGKILL
+    description = wait_for_end(make_client(service.start()), "fit-1", 60)
+    assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
+    wait_until(lambda: str(service.home.jobs) not in Path("/proc/mounts").read_text())
+    wait_until(lambda: list(service.home.jobs.iterdir()) == [])
 
 
 def test_where_there_can_be_no_view_the_channel_is_downloaded_and_the_log_says_so(home, s3, monkeypatch):

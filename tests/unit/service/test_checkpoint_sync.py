@@ -41,7 +41,7 @@ class Bench:
         )
         ledger = load_ledger(self._ledger)
         assert ledger is not None
-        self.sync = CheckpointSync(places, ledger, lambda: self.now_s)
+        self.sync = CheckpointSync(places, ledger, lambda: self.now_s, lambda point: None)
 
     def write(self, relative: str, text: str = "x") -> Path:
         path = self.directory / relative

@@ -28,7 +28,7 @@ def build(tree, buckets):
     said: list[str] = []
 
     def build_one():
-        (companion,) = build_checkpoints(REQUEST, tree, buckets, said.append)
+        (companion,) = build_checkpoints(REQUEST, tree, buckets, said.append, lambda point: None)
         companion.said = said
         return companion
 
@@ -49,7 +49,7 @@ def go_on() -> None:
 
 
 def test_a_job_without_a_config_has_none(tree, buckets):
-    assert build_checkpoints({}, tree, buckets, print) == ()
+    assert build_checkpoints({}, tree, buckets, print, print) == ()
 
 
 def test_everything_below_the_uri_is_restored_as_files_that_may_be_written(build, put, tree):
