@@ -58,7 +58,8 @@ class MetricReader:
 
     def final(self) -> tuple[Metric, ...]:
         """The last value of each metric that showed at all, in the order of the definitions."""
-        return tuple(self._last[name] for name, _ in self._definitions if name in self._last)
+        names = dict.fromkeys(name for name, _ in self._definitions)
+        return tuple(self._last[name] for name in names if name in self._last)
 
 
 def open_metrics(request: Mapping[str, Any], log: Path) -> MetricReader:

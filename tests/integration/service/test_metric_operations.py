@@ -24,7 +24,7 @@ LINES = ["loss=4.0", "loss=3.0 loss=2.0", "[1]\tacc:0.5", "loss=nan loss=x", "[2
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A job that has ended, with metrics of its own, and one that runs."""
+    """A job that has ended, with metrics of its own, and one that runs on two hosts."""
     directory = tmp_path_factory.mktemp("metrics")
     go = threading.Event()
 
@@ -41,7 +41,7 @@ def served(tmp_path_factory):
         algorithm = {"MetricDefinitions": DEFINITIONS}
         client.create_training_job(**build_request("fit-1", AlgorithmSpecification=algorithm))
         wait_for_end(client, "fit-1")
-        client.create_training_job(**build_request("live-1"))
+        client.create_training_job(**build_request("live-1", ResourceConfig={"InstanceCount": 2}))
         yield discovery
         go.set()
         wait_for_end(client, "live-1")
@@ -137,10 +137,8 @@ def test_get_metric_statistics_has_every_statistic_that_is_asked_for(cloudwatch)
 
 
 def test_what_a_running_container_uses_is_there_by_host_in_percent(cloudwatch):
-    def look() -> list[float]:
-        return values(cloudwatch, query("CPUUtilization", "live-1/algo-1", dimension="Host"))
-
-    wait_until(look)
+    for host in ("live-1/algo-1", "live-1/algo-2"):
+        wait_until(lambda host=host: values(cloudwatch, query("CPUUtilization", host, dimension="Host")))
     memory = values(cloudwatch, query("MemoryUtilization", "live-1/algo-1", dimension="Host"))
     assert memory[0] == pytest.approx(12.5)  # 1 of the 8 GiB of an ml.m5.large
     assert 0 < values(cloudwatch, query("DiskUtilization", "live-1/algo-1", dimension="Host"))[0] <= 100

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sm_remote.service.metrics import MetricReader, find_bad_regex
+from sm_remote.service.metrics import MetricReader, find_bad_regex, open_metrics
+from sm_remote.service.series import Datapoint, read_series
 
 
 def read(regex: str, *lines: bytes):
@@ -42,3 +43,25 @@ def test_bytes_that_are_no_text_do_no_harm():
 @pytest.mark.parametrize(("regex", "why"), [("(", "not valid"), ("loss", "no group")])
 def test_an_expression_that_cannot_work_is_found(regex, why):
     assert why in (find_bad_regex([("m", regex)]) or "")
+
+
+def test_two_expressions_of_one_name_are_one_metric():
+    reader = MetricReader([("loss", "a=(.)"), ("loss", "b=(.)"), ("acc", "c=(.)")])
+    for number, line in enumerate((b"b=1", b"a=2", b"c=3")):
+        reader.feed(number, line)
+    assert [(metric.name, metric.value) for metric in reader.final()] == [("loss", 2.0), ("acc", 3.0)]
+
+
+def test_every_value_is_a_datapoint_of_its_definition(tmp_path):
+    request = {"AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "m=([^ ]+)"}]}}
+    log = tmp_path / "algo-1-1.log"
+    reader = open_metrics(request, log)
+    reader.feed(7, b"m=1 m=x m=2.5")
+    reader.close()
+    reader.feed(8, b"m=3")
+    assert list(read_series(tmp_path / "algo-1-1.points")) == [Datapoint(0, 7, 1.0), Datapoint(0, 7, 2.5)]
+
+
+def test_a_job_without_definitions_has_no_series(tmp_path):
+    open_metrics({"AlgorithmSpecification": {}}, tmp_path / "algo-1-1.log").close()
+    assert list(tmp_path.iterdir()) == []
