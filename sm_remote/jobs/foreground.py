@@ -31,12 +31,35 @@ def say(entry: str | DisplayMark) -> None:
         sys.stdout.write(entry.text + "\n")
 
 
+class Audience:
+    """Who looks while a job runs. This one reads text alone; a notebook's shows more."""
+
+    def open(self) -> None:
+        """Called when the job is there."""
+
+    def take(self, entry: str | DisplayMark) -> None:
+        """Called with each line, and with each place at which a cell displays something."""
+        say(entry)
+
+    def close(self) -> None:
+        """Called when the job is no longer waited for, however that came about."""
+
+
+FindAudience = Callable[[Job[Any], ResolvedSettings], Audience]
+_find_audience: FindAudience = lambda job, settings: Audience()  # noqa: E731
+
+
+def set_audience(find: FindAudience) -> None:
+    """Says who looks at the jobs that this process waits for from now on."""
+    global _find_audience
+    _find_audience = find
+
+
 def see_through(
     job: Job[Any],
     settings: ResolvedSettings,
     given_up: threading.Event | None = None,
-    take: Take = say,
-    submitted: Callable[[], None] = lambda: None,
+    audience: Audience | None = None,
 ) -> BaseException | None:
     """Submits a job, streams its output and returns what it raised, if anything.
 
@@ -44,18 +67,29 @@ def see_through(
         job: One that was not submitted yet, or that was attached to.
         settings: Whether and how to stream.
         given_up: Set where nobody waits any more.
-        take: What is done with each line, and with each place at which a cell displays something.
-        submitted: Called when the job is there.
+        audience: Who looks; closed by whoever gave it. By default whom `set_audience` said.
     """
-    spec = job._spec
+    if audience is not None:
+        return _see_through(job, settings, given_up or threading.Event(), audience)
+    found = _find_audience(job, settings)
+    try:
+        return _see_through(job, settings, given_up or threading.Event(), found)
+    finally:
+        found.close()
+
+
+def _see_through(
+    job: Job[Any], settings: ResolvedSettings, given_up: threading.Event, audience: Audience
+) -> BaseException | None:
+    spec, take = job._spec, audience.take
     job._submit()
-    submitted()
+    audience.open()
     if settings.stream_logs:
         for line in describe_spot(spec, settings) if spec is not None else ():
             take(f"sm_remote: {line}")
         if settings.target == "sagemaker":
             take(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")
-        stream_output(job, given_up or threading.Event(), take)
+        stream_output(job, given_up, take)
     error = super(Job, job).exception()
     if settings.stream_logs and settings.use_spot_instances:
         _tell_cost(job, take)

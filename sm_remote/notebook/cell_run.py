@@ -18,13 +18,13 @@ from sm_remote.jobs.foreground import see_through
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.notebook.assign import assign_names
+from sm_remote.notebook.audience import open_output
 from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
 from sm_remote.notebook.dry_run import describe_cost, describe_return, explain_cell
 from sm_remote.notebook.flags import Flags, parse_flags
 from sm_remote.notebook.front_end import has_reader, replaces_output
-from sm_remote.notebook.output import CellOutput
-from sm_remote.notebook.report import PREFIX, render_returned, render_sent, render_withheld
+from sm_remote.notebook.report import render_returned, render_sent, render_withheld
 from sm_remote.notebook.view import JobView
 from sm_remote.runtime.cell import Cell
 from sm_remote.settings import ResolvedSettings, resolve_settings
@@ -99,19 +99,17 @@ def attach_cell(name: str, flags: Flags, shell: Any) -> tuple[Any, BaseException
 
 def watch_cell(job: Job[CellEnding], settings: ResolvedSettings, shell: Any) -> BaseException | None:
     """Shows a job's output until its end, and assigns its names; gives what the cell raised."""
-    view = JobView(job, hint=_HINTS[settings.on_interrupt]) if has_reader(shell) else None
-    output = CellOutput(is_rich=replaces_output(shell), view=view)
-    notes: list[str] = []
+    output = open_output(job, settings, shell)
     try:
-        failure = see_through(job, settings, take=output.take, submitted=(lambda: None) if view is None else view.open)
+        failure = see_through(job, settings, audience=output)
         if failure is not None:
             return failure
         ending = job.result()
         output.finish(ending.shown)
         if ending.withheld:
-            notes = render_withheld(ending, job.name)
+            output.notes = render_withheld(ending, job.name)
         elif ending.is_cell:
-            notes = render_returned(ending, assign_names(ending, shell.user_ns))
+            output.notes = render_returned(ending, assign_names(ending, shell.user_ns))
         if ending.error is not None:
             output.drop_traceback()
         return ending.error
@@ -119,17 +117,7 @@ def watch_cell(job: Job[CellEnding], settings: ResolvedSettings, shell: Any) -> 
         interrupt_jobs([job], settings.on_interrupt)
         raise
     finally:
-        output.end_text(job.name)
-        if view is None:
-            _say(*notes)
-        else:
-            view.close([note.removeprefix(PREFIX) for note in notes])
-
-
-_HINTS = {
-    "stop": "Interrupt the kernel to stop it.",
-    "detach": "Interrupt the kernel to go on without waiting; the job keeps running.",
-}
+        output.close()
 
 
 def _choose_settings(flags: Flags, cell: CellBody) -> ResolvedSettings:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from sm_remote.jobs.foreground import Audience, set_audience
+from sm_remote.notebook.audience import find_audience
 from sm_remote.notebook.completion import build_matcher
 from sm_remote.notebook.magics import RemoteMagics
 from sm_remote.settings.panel_comm import connect_panel
@@ -19,11 +22,13 @@ def load(shell: Any) -> None:
         matcher = build_matcher(shell)
         shell.Completer.custom_matchers.append(matcher)
         setattr(shell, _ATTRIBUTE, matcher)
+    set_audience(functools.partial(find_audience, shell=shell))
     connect_panel()
 
 
 def unload(shell: Any) -> None:
     """Takes the magics back."""
+    set_audience(lambda job, settings: Audience())
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("remote", None)
     matcher = vars(shell).pop(_ATTRIBUTE, None)

@@ -6,16 +6,21 @@ comes with the outcome, and is put there when that was verified. In a terminal t
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sm_remote.jobs.foreground import say
+from sm_remote.errors import RemoteError
+from sm_remote.jobs.foreground import Audience, say
 from sm_remote.notebook.log_line import continues_bar, is_bar
+from sm_remote.notebook.report import PREFIX
 from sm_remote.notebook.view import JobView
 from sm_remote.wire.marker import DisplayMark
+
+logger = logging.getLogger("sm_remote")
 
 INLINE_CHARACTERS = 500_000
 """Of a job's text so much stands in its cell: more would slow the page, and Jupyter's server stops passing it on."""
@@ -24,15 +29,18 @@ REST_CHARACTERS = 1000
 _TEXT = "text/plain"
 
 
-class CellOutput:
-    """The output of one cell's job.
+class CellOutput(Audience):
+    """The output of one job in a cell.
 
     Args:
+        job_name: The job's.
         is_rich: Whether the front end replaces what is displayed; a terminal only prints.
         view: The job's live view, where somebody looks.
     """
 
-    def __init__(self, *, is_rich: bool, view: JobView | None = None) -> None:
+    def __init__(self, job_name: str, *, is_rich: bool, view: JobView | None = None) -> None:
+        self.notes: list[str] = []
+        self._job_name = job_name
         self._handles: dict[int, Any] = {}
         self._is_rich = is_rich
         self._view = view
@@ -41,6 +49,15 @@ class CellOutput:
         self._bar = ""
         self._rest: deque[str] = deque(maxlen=REST_LINES)
         self._left_out = 0
+
+    def open(self) -> None:
+        """Shows the job's view; without an answer to what it asks there is none, and text instead."""
+        try:
+            if self._view is not None:
+                self._view.open()
+        except RemoteError as error:
+            logger.debug("There is no view of %s: %s", self._job_name, error)
+            self._view = None
 
     def take(self, entry: str | DisplayMark) -> None:
         """Shows a line of the log, or makes a place for what was displayed."""
@@ -70,7 +87,16 @@ class CellOutput:
         """Forgets a traceback that was held back: the exception itself shows the same."""
         self._held = None
 
-    def end_text(self, job_name: str) -> None:
+    def close(self) -> None:
+        """Ends the text and the view; what `notes` holds is told there, or without a view as text."""
+        self._end_text()
+        if self._view is not None:
+            self._view.close([note.removeprefix(PREFIX) for note in self.notes])
+        else:
+            for note in self.notes:
+                say(note)
+
+    def _end_text(self) -> None:
         """Ends the text, with a traceback that nothing else shows; of too much text the last lines follow."""
         for line in self._held or ():
             self._print(line)
@@ -80,7 +106,7 @@ class CellOutput:
             return
         left_out = self._left_out - sum(map(len, self._rest))
         if left_out > 0:
-            say(f"sm_remote: {left_out:,} characters are left out here; all of them: sm-remote logs {job_name}")
+            say(f"sm_remote: {left_out:,} characters are left out here; all of them: sm-remote logs {self._job_name}")
         for line in self._rest:
             say(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.service
 
 
 def read_card(data: dict[str, str]) -> str:
-    return re.sub(r"<[^>]+>", " ", data["text/html"])
+    return html.unescape(re.sub(r"<[^>]+>", " ", data["text/html"]))
 
 
 def test_a_card_above_the_output_follows_the_job_and_stays(kernel: Kernel) -> None:
@@ -61,8 +62,8 @@ def test_a_detached_job_has_its_log_a_button_and_at_the_end_a_card_that_stays(ke
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown.displays)
     kernel.wait_for(shown, "✓ Completed")
     kernel.wait_for(shown, ">red</span>")
-    html = next(data["text/html"] for data in shown.displays if "Completed" in data.get("text/html", ""))
-    assert '<span style="color:#e75c58">red</span> &lt;b&gt;bold&lt;/b&gt;' in html
+    shown_html = next(data["text/html"] for data in shown.displays if "Completed" in data.get("text/html", ""))
+    assert '<span style="color:#e75c58">red</span> &lt;b&gt;bold&lt;/b&gt;' in shown_html
     assert "comm_close" in shown.counts
 
 
@@ -92,3 +93,27 @@ def test_nobody_looks_when_nbconvert_runs_it(kernel: Kernel) -> None:
     shown = kernel.run("%%remote\nprint('text')\nvalue = 1")
     assert shown.displays == []
     assert shown.text.splitlines()[-1].startswith("sm_remote: got value (")
+
+
+def test_a_decorated_function_has_a_card_that_says_what_it_overrides(kernel: Kernel) -> None:
+    kernel.run("%remote --max-runtime-in-seconds 600 --volume-size 40")
+    shown = kernel.run(
+        """
+        from sm_remote import remote
+
+        @remote(max_runtime_in_seconds=900)
+        def double(x):
+            print("doubling")
+            return 2 * x
+
+        double(4)
+        """,
+        reader=True,
+    )
+    assert shown.error is None
+    card = read_card(shown.displays[0])
+    assert "✓ Completed" in card
+    assert "max_runtime_in_seconds is 900 here, not the session's 600" in card
+    assert "volume_size" not in card
+    assert shown.text == "doubling\n"
+    assert shown.displays[1]["text/plain"] == "8"
