@@ -100,9 +100,19 @@ def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequenc
             return None  # a job that is no function has no value
         raise _explain_failure(description, tail)
     path, header = open_outcome(description, store, marker)
+    if header.kind == "value" and _has_failed_elsewhere(description):
+        raise _explain_failure(description, tail)
     if header.kind == "value":
         return _load_value(description, path, header)
     raise _rebuild_exception(description, path, header)
+
+
+def _has_failed_elsewhere(description: TrainingJobDescription) -> bool:
+    """Whether another host than the first, which has a value, has failed."""
+    resources = description.raw.get("ResourceConfig") or {}
+    groups = resources.get("InstanceGroups") or (resources,)
+    hosts = sum(group.get("InstanceCount", 1) for group in groups)
+    return description.status is TrainingJobStatus.FAILED and hosts > 1
 
 
 def open_outcome(description: TrainingJobDescription, store: Store, marker: BlobRef) -> tuple[Path, OutcomeHeader]:

@@ -36,7 +36,7 @@ from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
 from sm_remote.wire import manifest as roles
-from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, PROCESSES_VARIABLE
 
 logger = logging.getLogger("sm_remote")
 
@@ -80,7 +80,7 @@ def prepare_function(
         ),
         max_runtime_s=settings.max_runtime_in_seconds,
         spot=choose_spot(settings),
-        environment=dict(settings.environment_variables),
+        environment={**settings.environment_variables, **_build_process_variables(settings)},
         hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
         metric_definitions=tuple(
             MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
@@ -117,6 +117,22 @@ def prepare_function(
     complete = complete_spec(spec, captured, settings.inputs)
     _check(complete)
     return complete, build_lock(complete, captured, settings, image_digest=python.digest)
+
+
+def _build_process_variables(settings: ResolvedSettings) -> dict[str, str]:
+    """What tells the runtime how many processes of the function each host runs.
+
+    Raises:
+        ConfigError: The number says nothing without a launcher.
+    """
+    if not settings.use_torchrun:
+        if settings.nproc_per_node is not None:
+            raise ConfigError(
+                f"nproc_per_node is {settings.nproc_per_node}, and nothing starts so many processes.",
+                fix="Add use_torchrun=True, or leave nproc_per_node out.",
+            )
+        return {}
+    return {PROCESSES_VARIABLE: str(settings.nproc_per_node or "auto")}
 
 
 def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:

@@ -45,11 +45,11 @@ def build_variables() -> dict[str, str]:
     return {f"SM_{name}": encode_value(value) for name, value in variables.items()}
 
 
-def is_publisher() -> bool:
-    """Whether this host is the one whose outcome counts: the first of all."""
+def read_cluster() -> tuple[list[str], str, str]:
+    """All hosts of the job in the order of their ranks, this one, and the network interface between them."""
     resources = _read_config("resourceconfig.json")
     hosts = read_hosts(resources)
-    return bool(resources.get("current_host", hosts[0]) == hosts[0])
+    return hosts, str(resources.get("current_host", hosts[0])), str(resources.get("network_interface_name", "eth0"))
 
 
 def read_hosts(resources: dict[str, Any]) -> list[str]:

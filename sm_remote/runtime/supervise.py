@@ -10,14 +10,16 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
 from sm_remote.runtime.checkpoint_watch import watch_checkpoints
-from sm_remote.runtime.environment import is_publisher, set_environment
+from sm_remote.runtime.environment import set_environment
 from sm_remote.runtime.memory import ControlGroup
+from sm_remote.runtime.ranks import Rank, list_local_ranks
 from sm_remote.runtime.report import Report
 from sm_remote.runtime.run import Job, run_and_exit
 from sm_remote.wire.digest import digest_bytes
@@ -27,12 +29,15 @@ from sm_remote.wire.marker import format_marker
 
 REFUSED_EXIT_CODE = 13
 _FORWARDED = (signal.SIGTERM, signal.SIGINT)
+_GRACE_S = 10.0
+"""How long other ranks may take to end once one has failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """How the child ended: its report, if it gave one, and its wait status as an exit code (negative: a signal)."""
+    """How a child ended: its report, if it gave one, and its wait status as an exit code (negative: a signal)."""
 
+    rank: Rank
     report: Report | None
     exit_code: int
 
@@ -62,19 +67,21 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
         _refuse(f"sm_remote: The manifest was refused, so nothing was run: {error}")
         return REFUSED_EXIT_CODE
     set_environment()
-    publishes = is_publisher()
     group = ControlGroup()
     kills_before = group.count_oom_kills()
-    ending = _run_child(Job(manifest, manifest_digest, workspace), publishes=publishes)
+    ending = _run_children(Job(manifest, manifest_digest, workspace), list_local_ranks())
     report = ending.report
     if report is None:
         killed = ending.exit_code == -signal.SIGKILL and group.count_oom_kills() > kills_before
         _discard_outcome()
-        _refuse(explain_death(ending.exit_code, memory_use=group.describe_use() if killed else None))
+        death = explain_death(ending.exit_code, memory_use=group.describe_use() if killed else None)
+        _refuse(_name_rank(death, ending.rank))
         return 128 - ending.exit_code if ending.exit_code < 0 else 1
     if report.failure:
-        _write_failure(report.failure)
-    if report.outcome is not None:
+        _write_failure(_name_rank(report.failure, ending.rank))
+    if report.outcome is None:
+        _discard_outcome()
+    else:
         os.replace(_unpublished(), _published())
         _say(("\n" if report.unfinished_line else "") + format_marker(report.outcome, manifest_digest) + "\n")
     return report.exit_code
@@ -89,33 +96,91 @@ def _read_manifest(digest: str) -> Manifest:
     return Manifest.from_json(content)
 
 
-def _run_child(job: Job, *, publishes: bool) -> Ending:
-    """Forks, and waits for the child while passing signals on to it."""
+def _name_rank(text: str, rank: Rank) -> str:
+    """A failure, with whose it is where there are several processes."""
+    return text if rank.is_alone else f"{rank.describe()}: {text}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Child:
+    """A process that runs the function."""
+
+    rank: Rank
+    pid: int
+    reader: int
+
+
+def _run_children(job: Job, ranks: Sequence[Rank]) -> Ending:
+    """Forks a process for each rank of this host, passes signals on to them, and waits until all have ended.
+
+    Returns:
+        How the first that failed has ended, or else the first of all: it is the one that may have an outcome.
+    """
     os.makedirs(os.path.dirname(_published()), exist_ok=True)
     _discard_outcome()
-    reader, writer = os.pipe()
     _flush()
     gc.freeze()
-    # Held back until the child is known and has put back the default handlers: none is lost, none goes astray.
+    # Held back until the children are known and have put back the default handlers: none is lost, none goes astray.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        run_and_exit(job, writer, publishes=publishes, unblock=_FORWARDED)
+    children = {child.pid: child for child in (_fork(job, rank) for rank in ranks)}
 
     def forward(number: int, _: FrameType | None) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(child, number)
+        _signal_all(children, number)
 
     for number in _FORWARDED:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    os.close(writer)
     watch_checkpoints(lambda text: _say(text + "\n", to=2))
-    _, status = os.waitpid(child, 0)
+    endings = _wait_for_all(children)
     for number in _FORWARDED:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to stop, and publishing must not be cut short
-    return Ending(report=_read_report(reader), exit_code=os.waitstatus_to_exitcode(status))
+    failed = (ending for ending in endings if ending.report is None or ending.report.exit_code)
+    return next(failed, min(endings, key=lambda ending: ending.rank.number))
+
+
+def _fork(job: Job, rank: Rank) -> _Child:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        rank.enter()
+        run_and_exit(_take_workspace(job, rank), writer, publishes=rank.number == 0, unblock=_FORWARDED)
+    os.close(writer)
+    return _Child(rank=rank, pid=pid, reader=reader)
+
+
+def _take_workspace(job: Job, rank: Rank) -> Job:
+    """A place of its own for each of several processes, which all unpack at the same time."""
+    if rank.local_world_size == 1:
+        return job
+    workspace = os.path.join(job.workspace, f"rank-{rank.number}")
+    os.mkdir(workspace, 0o700)
+    return job._replace(workspace=workspace)
+
+
+def _wait_for_all(children: dict[int, _Child]) -> list[Ending]:
+    """Waits for every child; the first that fails ends the others. In the order in which they ended."""
+    endings: list[Ending] = []
+    while children:
+        # Of the children that were forked here alone: the function may have made others, which end up with us.
+        pid, status = os.wait()
+        child = children.pop(pid, None)
+        if child is None:
+            continue
+        ending = Ending(rank=child.rank, report=_read_report(child.reader), exit_code=os.waitstatus_to_exitcode(status))
+        endings.append(ending)
+        if children and (ending.report is None or ending.report.exit_code):
+            _signal_all(children, signal.SIGTERM)
+            import threading  # only here: a job's start is short
+
+            threading.Timer(_GRACE_S, _signal_all, [children, signal.SIGKILL]).start()
+    return endings
+
+
+def _signal_all(children: dict[int, _Child], number: int) -> None:
+    for pid in list(children):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _read_report(reader: int) -> Report | None:

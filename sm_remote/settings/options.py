@@ -17,6 +17,8 @@ class RemoteOptions(TypedDict, total=False):
     target: Literal["local", "sagemaker"]
     instance_type: str
     instance_count: int
+    use_torchrun: bool
+    nproc_per_node: int | None
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | Path | Sequence[str] | None

@@ -27,6 +27,8 @@ class ResolvedSettings:
     target: Literal["local", "sagemaker"]
     chosen_instance_type: str | None
     instance_count: int
+    use_torchrun: bool
+    nproc_per_node: int | None
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | tuple[str, ...] | None

@@ -44,7 +44,21 @@ class Settings(HasTraits):
         help="The machine of a job. Locally the container gets its CPUs and memory. Default: ml.m5.large locally; "
         "on SageMaker one must be named.",
     )
-    instance_count = Whole(least=1, most=1, default=1, help="How many machines a job has; for now 1.")
+    instance_count = Whole(
+        least=1,
+        default=1,
+        help="How many machines a job has. The function runs on all of them; the first one's value is returned.",
+    )
+    use_torchrun = Flag(
+        default=False,
+        help="Whether each machine runs the function in several processes, with the variables that torchrun sets.",
+    )
+    nproc_per_node = Whole(
+        least=1,
+        default=None,
+        allow_none=True,
+        help="How many processes a machine has with use_torchrun. Default: one for each GPU, or one.",
+    )
     volume_size = Whole(least=1, default=30, help="Size of the job's disk in GB.")
     image_uri = ImageUri(
         "the URI of a container image, or an Image such as Image.python('3.11').apt('ffmpeg')",

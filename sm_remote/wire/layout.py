@@ -83,3 +83,7 @@ def outcome_key(job_name: str) -> str:
 def output_archive_key(job_name: str) -> str:
     """The key of a job's output archive, below ``S3OutputPath``; it holds `OUTCOME` where output was compressed."""
     return f"{job_name}/output/output.tar.gz"
+
+
+PROCESSES_VARIABLE = "SM_REMOTE_PROCESSES_PER_HOST"
+"""How many processes of a job's function each host runs, ``auto`` for its GPUs; one where it is not set."""
