@@ -52,5 +52,5 @@ bench: setup engine ## Measure what the README promises
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove what can be made again, .venv too
-	rm -rf .venv .make dist build sm_remote/labextension labextension/node_modules labextension/lib labextension/build-tests .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .clients .make dist build sm_remote/labextension labextension/node_modules labextension/lib labextension/build-tests .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find sm_remote tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
