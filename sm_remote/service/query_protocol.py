@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import botocore.model
+import botocore.utils
 
 from sm_remote.service.api_errors import ApiError
 
@@ -79,8 +80,7 @@ def _read_boolean(text: str) -> bool:
 
 
 def _read_timestamp(text: str) -> float:
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+    return float(botocore.utils.parse_to_aware_datetime(text).timestamp())
 
 
 _READERS: Mapping[str, Any] = {

@@ -7,8 +7,9 @@ one, which is how hyperparameters can be; times are seconds since the epoch in a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
+
+import botocore.utils
 
 Document = Mapping[str, Any]
 _METRICS = "Metrics."
@@ -158,10 +159,9 @@ def _read_number(value: Any) -> float | None:
 
 def _read_time(text: str) -> float | None:
     try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return _read_number(text)
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+        return float(botocore.utils.parse_to_aware_datetime(text).timestamp())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _show(value: Any) -> str:
