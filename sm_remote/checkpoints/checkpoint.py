@@ -288,6 +288,8 @@ class Checkpoint:
             hold_at(self._rehearsal, chosen, "sealing")
             manifest = self._describe(number, step, metric, writer, self._clock() - started)
             writer.publish(manifest.to_json())
+            if self._rehearsal is not None:
+                self._rehearsal.tell_saved(step)
             hold_at(self._rehearsal, chosen, "published")
         except OSError as error:
             remove_tree(directory)
@@ -336,6 +338,11 @@ class Checkpoint:
         return CheckpointError(f"{what}. {kept}", why=f"{type(error).__name__}: {error}", name=self.name, step=step)
 
     # -- telling ----------------------------------------------------------------------------------------------------
+
+    @property
+    def next_step(self) -> int:
+        """Where the loop goes on: behind the newest generation's step, or at 0."""
+        return 0 if self.step is None else self.step + 1
 
     @property
     def interrupted(self) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from sm_remote.wire.layout import DRILL_VARIABLE
 
 OPEN = "sm_remote drill: open"
+SAVED = "sm_remote drill: saved"
 WRITING = "sm_remote drill: writing"
 HOLD_S = 2.0
 """How long a save holds still unless it is interrupted; one of each process does."""
@@ -41,7 +42,12 @@ class Rehearsal:
         """The loop begins; nothing but SIGKILL ends a process that is to be deaf."""
         if self.deaf:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _say(f"{OPEN} {'-' if step is None else step}")
+        _say(f"{OPEN} {_spell(step)}")
+
+    @staticmethod
+    def tell_saved(step: int | None) -> None:
+        """A generation is there."""
+        _say(f"{SAVED} {_spell(step)}")
 
     def choose_point(self) -> str | None:
         """Where the next save holds still, if it does. Every attempt draws anew, so none comes back to the same."""
@@ -66,6 +72,10 @@ def hold_at(rehearsal: Rehearsal | None, chosen: str | None, point: str) -> None
     """Holds still if this is the point that was chosen."""
     if rehearsal is not None and chosen == point:
         rehearsal.hold(point)
+
+
+def _spell(step: int | None) -> str:
+    return "-" if step is None else str(step)
 
 
 def _say(text: str) -> None:

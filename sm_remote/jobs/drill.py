@@ -12,12 +12,12 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sm_remote.aws.local_service import call_service
-from sm_remote.checkpoints.rehearsal import OPEN, WRITING
+from sm_remote.checkpoints.rehearsal import OPEN, SAVED, WRITING
 from sm_remote.errors import DrillFailed, JobError, RemoteError, ServiceUnavailable
 from sm_remote.home import Discovery
 from sm_remote.jobs.drill_plan import HOLD_SHARE, Blow, DrillReport, Part, plan_drill
@@ -119,8 +119,9 @@ class _Rehearsed:
     in_writes: int = 0
     torn: int = 0
     restart_s: list[float] = field(default_factory=list)
+    _strikes: list[float] = field(default_factory=list)
+    _history: list[_Mark] = field(default_factory=list)
     _marks: queue.Queue[_Mark] = field(default_factory=queue.Queue)
-    _struck_at: float | None = None
     _place: str = ""
     _instance_type: str = ""
 
@@ -155,8 +156,10 @@ class _Rehearsed:
     def _listen(self) -> None:
         try:
             for line in follow_log(self.job._connection.training_jobs, self.job.name, follow=True):
-                if line.startswith((OPEN, WRITING)):
-                    self._marks.put(_Mark(text=line, at=time.monotonic()))
+                if line.startswith((OPEN, SAVED, WRITING)):
+                    mark = _Mark(text=line, at=time.monotonic())
+                    self._history.append(mark)
+                    self._marks.put(mark)
         finally:
             self._marks.put(_Mark(text="", at=time.monotonic()))
 
@@ -202,8 +205,8 @@ class _Rehearsed:
         opened = self._await_mark(OPEN)
         if opened is None:
             return False
-        if self._struck_at is not None:
-            self.restart_s.append(opened.at - self._struck_at)
+        if self._strikes:
+            self.restart_s.append(opened.at - self._strikes[-1])
         return True
 
     def _await_training(self) -> bool:
@@ -232,7 +235,7 @@ class _Rehearsed:
         try:
             if not self._interrupt():
                 return False
-            self._struck_at = time.monotonic()
+            self._strikes.append(time.monotonic())
             self.struck += 1
             if tears:
                 self._await_pause()
@@ -298,8 +301,25 @@ class _Rehearsed:
         return list_stored(self.job._connection.open_store(self._place))
 
     def list_lost(self) -> list[float]:
-        """The work that each interruption has cost, where it is known."""
-        return [each.lost_s for each in self.job.attempts[:-1] if each.lost_s is not None]
+        """The work that each interruption has cost: from what the next attempt went on from to the interruption."""
+        return [lost for each in self._strikes if (lost := measure_loss(self._history, each)) is not None]
+
+
+def measure_loss(history: Sequence[_Mark], struck_at: float) -> float | None:
+    """Seconds of work that an interruption has cost; None where the loop was not begun again.
+
+    Args:
+        history: What the job told of itself, in order.
+        struck_at: When it was interrupted, by the same clock.
+    """
+    before = [mark for mark in history if mark.at <= struck_at]
+    later = [mark for mark in history if mark.at > struck_at and mark.text.startswith(OPEN)]
+    begun = [mark for mark in before if mark.text.startswith(OPEN)]
+    if not later or not begun:
+        return None
+    step = later[0].text.removeprefix(OPEN)
+    saved = [mark.at for mark in before if mark.text.startswith(SAVED) and mark.text.removeprefix(SAVED) == step]
+    return struck_at - max(begun[-1].at, saved[-1] if saved else 0.0)
 
 
 def _show(value: Any) -> str:
