@@ -48,7 +48,8 @@ def create_job(
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
     spec, lock = prepare_function(func, args, kwargs, settings, connection)
-    return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude)
+    fallback = settings.fallback == "on_demand"
+    return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude, fallback=fallback)
 
 
 class RemoteExecutor(Executor):

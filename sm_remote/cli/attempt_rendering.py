@@ -69,6 +69,7 @@ def render_savings(job: TrainingJobDescription) -> str:
 
 def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGeneration], now: datetime) -> str:
     """How much an interruption would cost now; after the end, where the checkpoints lie."""
+    from sm_remote.jobs.fallback import find_run_name
     from sm_remote.jobs.stored_checkpoints import describe_durable, find_durable
 
     config = job.raw.get("CheckpointConfig")
@@ -76,7 +77,7 @@ def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGener
         return ""
     if job.status.is_terminal or str(job.secondary_status) != "Training":
         return str(config["S3Uri"])
-    durable = find_durable(stored, job.name)
+    durable = find_durable(stored, find_run_name(job))
     if durable is None and not job.raw.get("EnableManagedSpotTraining"):
         return str(config["S3Uri"])
     return describe_durable(durable, now=now.timestamp())
@@ -84,9 +85,10 @@ def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGener
 
 def describe_newest(job: TrainingJobDescription, stored: Sequence[StoredGeneration]) -> dict[str, Any] | None:
     """The last durable checkpoint for a program."""
+    from sm_remote.jobs.fallback import find_run_name
     from sm_remote.jobs.stored_checkpoints import find_durable
 
-    durable = find_durable(stored, job.name)
+    durable = find_durable(stored, find_run_name(job))
     if durable is None:
         return None
     return {

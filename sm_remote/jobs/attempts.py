@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from sm_remote.aws.responses import TrainingJobDescription, Transition
 from sm_remote.checkpoints.manifest import GenerationManifest, Opening
+from sm_remote.jobs.fallback import find_run_name
 
 _RUNNING = "Training"
 _BETWEEN = frozenset({"Interrupted", "Restarting"})
@@ -53,7 +54,7 @@ def list_attempts(
         checkpoints: What it has in S3: from which work each attempt went on.
     """
     attempts = _split(description)
-    own = [each for each in checkpoints if each.job == description.name]
+    own = [each for each in checkpoints if each.job == find_run_name(description)]
     openings = [opening for manifest in own for opening in manifest.openings]
     saved_at = sorted(each.saved_at for each in own)
     keeps = "CheckpointConfig" in description.raw

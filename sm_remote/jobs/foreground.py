@@ -110,10 +110,15 @@ def stream_output(job: Job[Any], given_up: threading.Event, take: Take) -> None:
     """Passes a job's output on until its end; trouble with the log is a warning."""
     try:
         api = job._connection.training_jobs
-        for entry in follow_output(api, job.name, follow=True, on_wait=lambda: take(_describe_waiting(job))):
-            if given_up.is_set():
-                return
-            take(entry)
+        name: str | None = job.name
+        while name is not None:
+            for entry in follow_output(api, name, follow=True, on_wait=lambda: take(_describe_waiting(job))):
+                if given_up.is_set():
+                    return
+                take(entry)
+            name = job._await_successor(name)
+            if name is not None:
+                take(f"sm_remote: there is no spot capacity: training job {name} goes on on demand")
     except RemoteError as error:
         # Trouble with the log must not cost the value.
         logger.warning("The log of %s cannot be followed any further: %s", job.name, error)

@@ -6,11 +6,13 @@ import concurrent.futures
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -22,6 +24,7 @@ from sm_remote.jobs.artifacts import Kind, download_artifacts, is_there
 from sm_remote.jobs.attempts import Attempt, list_attempts
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.fallback import build_successor, explain_shortage
 from sm_remote.jobs.lock import JobLock, send_lock
 from sm_remote.jobs.logs import follow_log, read_tail
 from sm_remote.jobs.plain_errors import raise_plainly
@@ -65,7 +68,9 @@ class Job(Future[T]):
     ``await``. Its attributes are asked for afresh whenever they are read.
 
     Attributes:
-        name: The training job's name, final from the start.
+        name: The training job's name, final from the start; with ``fallback="on_demand"`` that of the job on demand,
+            once that goes on.
+        earlier_names: The names of the jobs on spot capacity whose work it goes on with.
     """
 
     def __init__(
@@ -77,9 +82,12 @@ class Job(Future[T]):
         lock: JobLock | None = None,
         pauses_s: Sequence[float] = LOOK_AGAIN_AFTER_S,
         conclude: Callable[..., Any] = conclude,
+        fallback: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
+        self.earlier_names: tuple[str, ...] = ()
+        self._fallback = spec if fallback and spec is not None and spec.spot is not None else None
         self._connection = connection
         self._spec = spec
         self._lock = lock
@@ -143,6 +151,8 @@ class Job(Future[T]):
         try:
             if isinstance(end, RemoteError):
                 raise end
+            if self._go_on_demand(end):
+                return
             marker = end.outcome_marker
             with reaching():
                 tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
@@ -157,6 +167,26 @@ class Job(Future[T]):
             self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)
+
+    def _go_on_demand(self, end: TrainingJobDescription) -> bool:
+        """Goes on on demand where the job had not enough spot capacity; whether it does."""
+        reason, spec = explain_shortage(end), self._fallback
+        if reason is None or spec is None:
+            self._fallback = None
+            return False
+        successor = build_successor(spec)
+        created = datetime.now(timezone.utc)
+        self._arn = self._connection.training_jobs.create(build_create_training_job(successor))
+        logger.warning("%s has no spot capacity (%s): it goes on on demand as %s", self.name, reason, successor.name)
+        self.earlier_names, self.name, self._fallback = (*self.earlier_names, self.name), successor.name, None
+        self._connection.watcher.watch(self.name, created, self._on_end)
+        return True
+
+    def _await_successor(self, name: str) -> str | None:
+        """The job that goes on after one whose log has ended; None where none does."""
+        while self.name == name and self._fallback is not None and not self.done():
+            time.sleep(0.05)  # its end is known to the log before it is known here
+        return None if self.name == name else self.name
 
     def _look_again(self, end: TrainingJobDescription | RemoteError, trouble: BaseException | None) -> None:
         """After a pause, each longer than the one before: how the job ended does not change meanwhile."""
@@ -227,7 +257,7 @@ class Job(Future[T]):
         if not self._submitted:
             return []
         phases: list[Phase] = []
-        for transition in self._look().transitions:
+        for transition in chain.from_iterable(each.transitions for each in self._look_at_all()):
             end = transition.end or datetime.now(timezone.utc)
             if phases and phases[-1].name == transition.status:
                 start, message = phases[-1].start, phases[-1].message
@@ -243,8 +273,16 @@ class Job(Future[T]):
         """How often the job's function was started, why each attempt ended, and how much work that cost."""
         if not self._submitted:
             return ()
-        description = self._look()
-        return list_attempts(description, [each.manifest for each in self._list_checkpoints(description)])
+        found: list[Attempt] = []
+        for description in self._look_at_all():
+            stored = [each.manifest for each in self._list_checkpoints(description)]
+            for attempt in list_attempts(description, stored):
+                found.append(replace(attempt, number=len(found) + 1))
+        return tuple(found)
+
+    def _look_at_all(self) -> list[TrainingJobDescription]:
+        """This job, behind those whose work it goes on with."""
+        return [self._connection.training_jobs.describe(name) for name in (*self.earlier_names, self.name)]
 
     def _list_checkpoints(self, description: TrainingJobDescription) -> list[StoredGeneration]:
         """What has arrived at the job's place for checkpoints; nothing where it has none or it cannot be read."""
@@ -267,7 +305,12 @@ class Job(Future[T]):
             self._started.wait()
         if not self._submitted:
             return
-        yield from follow_log(self._connection.training_jobs, self.name, follow=follow)
+        for earlier in self.earlier_names:
+            yield from follow_log(self._connection.training_jobs, earlier, follow=False)
+        name: str | None = self.name
+        while name is not None:
+            yield from follow_log(self._connection.training_jobs, name, follow=follow)
+            name = self._await_successor(name) if follow else None
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 

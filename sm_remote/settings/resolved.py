@@ -47,6 +47,7 @@ class ResolvedSettings:
     max_runtime_in_seconds: int
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
+    fallback: Literal["none", "on_demand"]
     checkpoint_s3_uri: str | None
     checkpoint_local_path: str
     checkpoint_warning_s: float

@@ -124,6 +124,12 @@ class Settings(HasTraits):
         help="With spot capacity: how long a job may take in all, with the waiting. Default: 1.5 times "
         "max_runtime_in_seconds.",
     )
+    fallback = Choice(
+        *("none", "on_demand"),
+        default="none",
+        help="What a job does when there is no spot capacity, or its max_wait_time_in_seconds is over: it ends, or "
+        "goes on on demand from its last checkpoint.",
+    )
     checkpoint_s3_uri = Text(
         "s3://bucket or s3://bucket/prefix",
         pattern=_S3_URI,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sm_remote import CheckpointLocation, checkpoint, remote
+from sm_remote.aws.local_service import call_service
 from sm_remote.errors import ConfigError, JobFailed
+from sm_remote.jobs.attach import connect_with
+from sm_remote.settings import resolve_settings
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
@@ -153,3 +158,63 @@ def test_a_job_that_is_stopped_has_no_value_though_its_function_returns() -> Non
     with pytest.raises(Exception, match="was stopped"):
         job.result(60)
     assert not isinstance(job.exception(), JobFailed)
+
+
+@pytest.fixture
+def shortage() -> Iterator[Callable[[str], None]]:
+    """Makes spot capacity of one instance type short, and there again at the end."""
+    connection = connect_with(resolve_settings({"target": "local"}))
+    discovery = connection.training_jobs.session.discovery
+    assert discovery is not None
+
+    def set_capacity(state: str) -> None:
+        call_service(discovery, "SetCapacity", {"InstanceType": "ml.m5.xlarge", "Market": "spot", "Capacity": state})
+
+    yield set_capacity
+    set_capacity("available")
+
+
+@pytest.mark.parametrize("state", ["error", "pending"])
+def test_without_spot_capacity_the_job_goes_on_on_demand(
+    shortage: Callable[[str], None], state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shortage(state)
+    settings = {"instance_type": "ml.m5.xlarge", "fallback": "on_demand"}
+    train = define(**settings).options(max_runtime_in_seconds=2, max_wait_time_in_seconds=2)
+    assert train(5, f"short {state}") == [0, 1, 2, 3, 4]
+    out = capsys.readouterr().out
+    assert "there is no spot capacity: training job train-" in out
+    assert "begins at 0" in out
+
+
+def test_an_interrupted_job_that_waits_too_long_goes_on_on_demand_from_its_checkpoint(
+    shortage: Callable[[str], None],
+) -> None:
+    train = define(instance_type="ml.m5.xlarge", fallback="on_demand")
+    job = train.options(max_runtime_in_seconds=8, max_wait_time_in_seconds=8).submit(60, "waits")
+    first = job.name
+    for line in job.logs(follow=True):
+        if line.startswith("begins"):
+            break
+    shortage("pending")
+    connection = job._connection
+    wait_for(lambda: job.describe()["SecondaryStatus"] == "Training")
+    call_service(connection.training_jobs.session.discovery, "InterruptTrainingJob", {"TrainingJobName": first})
+    assert job.result(90) == list(range(60))
+    assert job.earlier_names == (first,)
+    assert job.name != first
+    attempts = job.attempts
+    assert [each.number for each in attempts] == [1, 2]
+    assert [each.cause for each in attempts] == ["Interrupted", "Completed"]
+    names = [phase.name for phase in job.timeline()]
+    assert names.index("MaxWaitTimeExceeded") < names.index("Completed")
+    begun = [line for line in job.logs() if line.startswith("begins at")]
+    assert begun[0] == "begins at 0"
+    assert begun[-1] != "begins at 0"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
