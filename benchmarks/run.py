@@ -6,7 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("noop", "overhead", "lag", "staging", "many_jobs", "large_array", "environment", "preflight", "checkpoint")
+NAMES = (
+    "noop",
+    "warm_pool",
+    "overhead",
+    "lag",
+    "staging",
+    "many_jobs",
+    "large_array",
+    "environment",
+    "preflight",
+    "checkpoint",
+)
 
 
 def main(names: list[str]) -> int:

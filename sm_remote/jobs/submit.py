@@ -77,6 +77,7 @@ def prepare_function(
             instance_type=settings.instance_type,
             instance_count=settings.instance_count,
             volume_size_gb=settings.volume_size,
+            keep_alive_period_s=settings.keep_alive_period_in_seconds or None,
         ),
         max_runtime_s=settings.max_runtime_in_seconds,
         spot=choose_spot(settings),

@@ -19,6 +19,7 @@ class RemoteOptions(TypedDict, total=False):
     instance_count: int
     use_torchrun: bool
     nproc_per_node: int | None
+    keep_alive_period_in_seconds: int
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | Path | Sequence[str] | None

@@ -29,6 +29,7 @@ class ResolvedSettings:
     instance_count: int
     use_torchrun: bool
     nproc_per_node: int | None
+    keep_alive_period_in_seconds: int
     volume_size: int
     image_uri: str | Image | None
     dependencies: str | tuple[str, ...] | None

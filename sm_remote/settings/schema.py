@@ -59,6 +59,12 @@ class Settings(HasTraits):
         allow_none=True,
         help="How many processes a machine has with use_torchrun. Default: one for each GPU, or one.",
     )
+    keep_alive_period_in_seconds = Whole(
+        least=0,
+        most=21600,
+        default=0,
+        help="For how long a job's machine is kept for the next job that wants the same, which then starts at once.",
+    )
     volume_size = Whole(least=1, default=30, help="Size of the job's disk in GB.")
     image_uri = ImageUri(
         "the URI of a container image, or an Image such as Image.python('3.11').apt('ffmpeg')",
