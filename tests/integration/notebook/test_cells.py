@@ -246,3 +246,40 @@ def test_settings_of_the_session_hold_until_they_are_taken_back(notebook: Notebo
 def test_jobs_are_listed(notebook: Notebook) -> None:
     notebook.run("%%remote --job-name-prefix listed\n1")
     assert "listed-" in notebook.run("%remote jobs listed")
+
+
+def test_attach_gives_the_value_of_a_functions_job_and_its_exception(notebook: Notebook) -> None:
+    notebook.run(
+        "from sm_remote import remote\n@remote\ndef half(x):\n    print('halving')\n    return 10 / x\n"
+        "jobs = [half.submit(4), half.submit(0)]"
+    )
+    text = notebook.run(f"%remote attach {notebook.names['jobs'][0].name}")
+    assert "halving" in text
+    assert "2.5" in text
+    text, error = notebook.fail(f"%remote attach {notebook.names['jobs'][1].name}")
+    assert isinstance(error, ZeroDivisionError)
+    assert "return 10 / x" in text
+
+
+def test_a_dry_run_shows_what_would_travel_and_sends_nothing(notebook: Notebook) -> None:
+    notebook.run("rows = [1]\ndef total(): return sum(rows)")
+    text = notebook.run(
+        """
+        %%remote --dry-run --instance-type ml.m5.xlarge
+        # /// script
+        # dependencies = ["six>=1.16"]
+        # ///
+        result = total()
+        """
+    )
+    assert "name      total" in text
+    assert "total()" in text.partition("rows")[2].splitlines()[0]
+    assert "six>=1.16" in text
+    assert "would get result" in text
+    assert "no charge; on SageMaker $0.23 an hour" in text
+    assert "result" not in notebook.names
+
+
+def test_dependencies_that_a_cell_cannot_say_are_refused(notebook: Notebook) -> None:
+    _, error = notebook.fail("%%remote\n# /// script\n# dependencies = [\n# ///\n1")
+    assert isinstance(error, ConfigError)
