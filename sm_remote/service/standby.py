@@ -49,7 +49,7 @@ def prepare_standby(record: JobRecord, shop: Workshop) -> None:
     (host,) = list_hosts(record.request)
     tree = _find_standby_tree(record, shop)
     try:
-        shop.engine.remove(standby_name(record.name))  # of a service that died while it prepared one
+        _remove(standby_name(record.name), shop)  # of a service that died while it prepared one
         tree.create()
         spec = replace(_build_spec(record, host, tree, (), shop), name=standby_name(record.name), environment={})
         for mount in spec.mounts:
@@ -71,12 +71,18 @@ def _is_available(shop: Workshop, job_name: str) -> bool:
 def discard_standby(record: JobRecord, shop: Workshop) -> None:
     """Removes what a job's pool holds ready, if it does."""
     try:
-        shop.engine.stop(standby_name(record.name), 0.0)
-        shop.engine.remove(standby_name(record.name))
+        _remove(standby_name(record.name), shop)
     except EngineError:
         # The scheduler's sweep finds what is left.
         logger.exception("The container %s could not be removed", standby_name(record.name))
     clear_away(_find_standby_tree(record, shop).root, shop.home)
+
+
+def _remove(container: str, shop: Workshop) -> None:
+    """Removes a container if it is ours: another user's job on the same daemon may have the same name."""
+    if container in shop.engine.list_containers(shop.owner):
+        shop.engine.stop(container, 0.0)
+        shop.engine.remove(container)
 
 
 def adopt_standby(

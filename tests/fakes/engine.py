@@ -183,7 +183,8 @@ class FakeEngine:
         return []
 
     def list_containers(self, instance: str) -> dict[str, bool]:
-        return {
+        standbys = {name: True for name, spec in self.standbys.items() if instance in spec.labels.values()}
+        return standbys | {
             name: not container.has_ended
             for name, container in self.containers.items()
             if container.spec.labels["sm_remote.instance"] == instance
