@@ -1,4 +1,4 @@
-"""Takes the pictures in docs/img: each view of the panel, in the light, the dark and a high-contrast theme.
+"""Takes the pictures in docs/img: each view of the panel, in the light and the dark theme.
 
 Real jobs run in a JupyterLab server of their own, as processes; `make screenshots` runs this.
 """
@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +20,7 @@ from tests.browser.lab_page import LabPage  # noqa: E402
 from tests.lab_server import LabServer, serve_lab  # noqa: E402
 
 IMAGES = ROOT / "docs" / "img"
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 CODE = """
 import math, os, random, time
 from sm_remote import remote
@@ -117,10 +116,8 @@ def open_in_tab(page: LabPage, name: str, status: str) -> None:
 
 
 def dismiss(page: LabPage) -> None:
-    """Waits until nothing covers the corner."""
-    for button in page.page.locator(".Toastify__close-button, .jp-toastContainer .jp-Notification-Toast-Close").all():
-        click: Callable[..., None] = button.click
-        click(force=True)
+    """Closes what covers the corner."""
+    page.page.locator(".jp-Notification-Toast-Close").evaluate_all("found => found.forEach(each => each.click())")
     page.page.wait_for_timeout(700)
 
 

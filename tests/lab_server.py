@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +69,23 @@ class LabServer:
 
 
 @contextlib.contextmanager
-def serve_lab(directory: Path, *, app: str = "lab", environ: Mapping[str, str] | None = None) -> Iterator[LabServer]:
-    """Runs a server until the block ends; its kernels end with it, and its local training service too."""
+def serve_lab(
+    directory: Path,
+    *,
+    app: str = "lab",
+    environ: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    python: str = sys.executable,
+) -> Iterator[LabServer]:
+    """Runs a server until the block ends; its kernels end with it, and its local training service too.
+
+    Args:
+        directory: Where everything of it lies.
+        app: ``lab``, ``notebook`` or ``server``.
+        environ: Variables beyond this process's.
+        options: Further options of the server.
+        python: Of the environment whose Jupyter it is.
+    """
     notebooks, home = directory / "notebooks", directory / "home"
     notebooks.mkdir(parents=True)
     settings = directory / "settings" / "@jupyterlab" / "apputils-extension"
@@ -92,8 +107,9 @@ def serve_lab(directory: Path, *, app: str = "lab", environ: Mapping[str, str] |
     log = (directory / "server.log").open("wb")
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "jupyter", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+            *(python, "-m", "jupyter", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
             *("--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={notebooks}"),
+            *options,
             *(["--allow-root"] if os.getuid() == 0 else []),
             *(["--expose-app-in-browser"] if app in ("lab", "notebook") else []),
         ],

@@ -73,6 +73,15 @@ export interface ICourse {
   points: { x: number; y: number }[];
 }
 
+/** One of several attempts of a job; null is "not known", or "it lasts". */
+export interface IAttempt {
+  number: number;
+  durationS: number | null;
+  cause: string;
+  lostS: number | null;
+  resumedStep: number | null;
+}
+
 export interface IJobDetails {
   row: IJobRow;
   failure: IFailure | null;
@@ -80,6 +89,9 @@ export interface IJobDetails {
   inputs: { channel: string; uri: string }[];
   outputUri: string;
   checkpointUri: string | null;
+  /** What an interruption would cost now; empty where none can come. */
+  checkpointNote: string;
+  attempts: IAttempt[];
   metrics: IMetric[];
   hyperparameters: Record<string, string>;
   environmentNames: string[];

@@ -5,17 +5,34 @@ Environment variables are named and not shown: their values may be secrets, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.jobs.attempts import list_attempts
+from sm_remote.jobs.stored_checkpoints import StoredGeneration, describe_durable, find_durable
 from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import detail_row, to_ms
 
 
-def build_details(description: TrainingJobDescription, tags: Mapping[str, str], target: str) -> dict[str, Any]:
-    """All that the panel shows of a job."""
+def build_details(
+    description: TrainingJobDescription,
+    tags: Mapping[str, str],
+    target: str,
+    *,
+    checkpoints: Sequence[StoredGeneration] = (),
+    now_s: float = 0.0,
+) -> dict[str, Any]:
+    """All that the panel shows of a job.
+
+    Args:
+        description: What the API says of it.
+        tags: Its tags.
+        target: Where it runs.
+        checkpoints: What has arrived at its place for checkpoints.
+        now_s: Seconds since 1970.
+    """
     raw = description.raw
     algorithm, resources = raw.get("AlgorithmSpecification") or {}, raw.get("ResourceConfig") or {}
     return {
@@ -25,12 +42,46 @@ def build_details(description: TrainingJobDescription, tags: Mapping[str, str], 
         "inputs": _list_inputs(raw),
         "output_uri": f"{description.output_uri}/{description.name}/output/",
         "checkpoint_uri": (raw.get("CheckpointConfig") or {}).get("S3Uri"),
+        "checkpoint_note": _describe_checkpoints(description, checkpoints, now_s),
+        "attempts": _list_attempts(description, checkpoints),
         "metrics": _list_metrics(raw),
         "hyperparameters": dict(raw.get("HyperParameters") or {}),
         "environment_names": sorted(raw.get("Environment") or {}),
         "settings": _list_settings(raw, algorithm, resources),
         "tags": dict(tags),
     }
+
+
+def _describe_checkpoints(
+    description: TrainingJobDescription, checkpoints: Sequence[StoredGeneration], now_s: float
+) -> str:
+    """What an interruption would cost now; empty where none can come, or where nothing is known of it."""
+    runs = str(description.secondary_status) == "Training"
+    if not runs or not description.raw.get("CheckpointConfig"):
+        return ""
+    durable = find_durable(checkpoints, description.name)
+    if durable is None and not description.raw.get("EnableManagedSpotTraining"):
+        return ""
+    return describe_durable(durable, now=now_s)
+
+
+def _list_attempts(
+    description: TrainingJobDescription, checkpoints: Sequence[StoredGeneration]
+) -> list[dict[str, Any]]:
+    """The attempts of a job that was interrupted; nothing for one that had a single one."""
+    attempts = list_attempts(description, [each.manifest for each in checkpoints])
+    if len(attempts) < 2:
+        return []
+    return [
+        {
+            "number": each.number,
+            "duration_s": each.duration_s,
+            "cause": each.cause,
+            "lost_s": each.lost_s,
+            "resumed_step": each.resumed_step,
+        }
+        for each in attempts
+    ]
 
 
 def _list_phases(description: TrainingJobDescription) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from sm_remote.errors import RemoteError
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.replay import replay_through
+from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored
 from sm_remote.server.artefacts import list_artefacts, open_artefact
 from sm_remote.server.details import build_details
 from sm_remote.server.problems import Problem, render_problem
@@ -63,7 +67,18 @@ def _fetch_details(handler: JobHandler, target: str, name: str) -> dict[str, Any
     connection = handler.panel.connect(target)
     description = connection.training_jobs.describe(name)
     tags = connection.training_jobs.list_tags(description.arn)
-    return build_details(description, tags, target)
+    checkpoints = _list_checkpoints(connection, description.raw.get("CheckpointConfig"))
+    return build_details(description, tags, target, checkpoints=checkpoints, now_s=time.time())
+
+
+def _list_checkpoints(connection: Connection, config: Mapping[str, str] | None) -> list[StoredGeneration]:
+    """What has arrived; nothing where the store cannot be read, which is no reason not to show the job."""
+    if not config:
+        return []
+    try:
+        return list_stored(connection.open_store(config["S3Uri"].rstrip("/")))
+    except RemoteError:
+        return []
 
 
 class StopHandler(PanelHandler):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.errors import RemoteError
@@ -21,6 +21,7 @@ COMM_TARGET = "sm_remote"
 PROTOCOL = 1
 
 _connected: Any = None
+_told: list[str] = []
 
 
 def connect_panel() -> None:
@@ -46,6 +47,19 @@ def _open_comm() -> Any:
     return comm
 
 
+def tell_overridden(names: Iterable[str]) -> None:
+    """Tells the panel which of the notebook's settings a call did not use, because it sets them itself."""
+    global _told
+    overridden = sorted(names)
+    if _connected is None or overridden == _told:
+        return
+    _told = overridden
+    try:
+        _connected.send({"overridden": overridden})
+    except Exception:
+        logger.debug("The panel could not be told what a call overrides.", exc_info=True)
+
+
 def take_message(data: Mapping[str, Any], reply: Any) -> None:
     """Takes up settings that the panel sent, and tells it whether they hold here.
 
@@ -66,6 +80,6 @@ def take_message(data: Mapping[str, Any], reply: Any) -> None:
 
 def _disconnect() -> None:
     """The panel closed the connection: a panel that is not there, or one that went."""
-    global _connected
-    _connected = None
+    global _connected, _told
+    _connected, _told = None, []
     forget_notebook_settings()

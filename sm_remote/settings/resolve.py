@@ -11,10 +11,12 @@ from sm_remote.errors import ConfigError
 from sm_remote.settings.environment import read_environment
 from sm_remote.settings.files import find_project_file, find_user_file, read_project_file, read_user_file
 from sm_remote.settings.notebook import read_notebook_settings
+from sm_remote.settings.panel_comm import tell_overridden
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import check_values, environment_variable, read_defaults
 from sm_remote.settings.session import read_session_settings
 
+NOTEBOOK = "notebook"
 DEFAULT_LOCAL_INSTANCE_TYPE = "ml.m5.large"
 _WHOLE_HOST = {"local": largest_cpu_type, "local_gpu": largest_gpu_type}
 
@@ -43,9 +45,14 @@ def resolve_settings(
     """
     env = os.environ if environ is None else environ
     chosen: Chosen = {name: (value, "default", 0) for name, value in read_defaults().items()}
+    by_notebook: set[str] = set()
     for rank, (origin, values) in enumerate(_read_sources(arguments or {}, env, cwd, notebook, chosen), 1):
+        if origin == NOTEBOOK:
+            by_notebook = set(values)
         for name, value in values.items():
             chosen[name] = (value, origin or environment_variable(name), rank)
+    if notebook is None:
+        tell_overridden(name for name in by_notebook if chosen[name][1] != NOTEBOOK)
     return _build(chosen)
 
 
@@ -67,9 +74,9 @@ def _read_sources(
     yield "", read_environment(environ)
     if notebook is None:
         usual = chosen["instance_type"][0] or DEFAULT_LOCAL_INSTANCE_TYPE
-        yield "notebook", read_notebook_settings(usual_instance_type=usual)
+        yield NOTEBOOK, read_notebook_settings(usual_instance_type=usual)
     else:
-        yield "notebook", check_values(notebook, origin="The notebook")
+        yield NOTEBOOK, check_values(notebook, origin="The notebook")
     yield "session", read_session_settings()
     given = {name: value for name, value in arguments.items() if value is not None or name == "dependencies"}
     yield "argument", check_values(given, origin="argument")

@@ -36,6 +36,8 @@ class LabPage:
         place = f"{self.server.url}/{path}/{quote(notebook)}" if notebook else f"{self.server.url}/lab"
         self.page.goto(f"{place}?reset&token={TOKEN}" if "lab" in path else f"{place}?token={TOKEN}")
         self.page.wait_for_function("() => window.jupyterapp?.shell !== undefined")
+        # Before the layout is restored, what is opened is hidden by it again.
+        self.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         if notebook:
             expect(self.page.locator(".jp-NotebookPanel .jp-Cell").first).to_be_visible()
             self.wait_for_kernel()

@@ -71,6 +71,17 @@ def test_pythons_rules_judge_what_is_typed_and_nothing_wrong_is_kept(lab, open_l
     expect(page.run_cell(1)).to_contain_text("ran")
 
 
+def test_a_call_that_sets_it_itself_says_so_in_the_panel(lab, open_lab):
+    own = WHERE.replace("@remote", "@remote(instance_type='ml.m5.large')")
+    lab.write_notebook("override.ipynb", own, "where()")
+    page = open_lab(lab, "override.ipynb")
+    page.open_panel()
+    page.run_cell(0)
+    choose_type(page, "m5.xlarge", "ml.m5.xlarge")
+    expect(page.run_cell(1)).to_contain_text("as ml.m5.large")
+    expect(page.field("instance_type").get_by_role("note")).to_contain_text("The last call sets this itself")
+
+
 def test_settings_become_a_decorator(lab, open_lab):
     lab.write_notebook("copy.ipynb", WHERE)
     page = open_lab(lab, "copy.ipynb")

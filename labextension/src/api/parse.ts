@@ -127,6 +127,17 @@ export function parseDetails(value: unknown): IJobDetails {
     inputs: list(found.inputs, item => ({ channel: text(fields(item).channel), uri: text(fields(item).uri) })),
     outputUri: text(found.output_uri),
     checkpointUri: textOrNull(found.checkpoint_uri),
+    checkpointNote: text(found.checkpoint_note),
+    attempts: list(found.attempts, item => {
+      const attempt = fields(item);
+      return {
+        number: number(attempt.number),
+        durationS: numberOrNull(attempt.duration_s),
+        cause: text(attempt.cause),
+        lostS: numberOrNull(attempt.lost_s),
+        resumedStep: numberOrNull(attempt.resumed_step)
+      };
+    }),
     metrics: list(found.metrics, item => {
       const metric = fields(item);
       return { name: text(metric.name), value: number(metric.value), timeMs: numberOrNull(metric.time_ms) };

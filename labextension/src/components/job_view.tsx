@@ -3,13 +3,13 @@ import React from 'react';
 
 import { elapsedS, formatBytes, formatDuration, formatMoment, formatUsd, costUsd, isRunning } from '../model/format';
 import { OpenJobModel } from '../model/open_job';
-import { IArtefact, IFailure, IJobDetails, IJobRow } from '../tokens';
+import { IArtefact, IAttempt, IFailure, IJobDetails, IJobRow } from '../tokens';
 import { LogView } from './log_view';
 import { MetricsView } from './metrics_view';
 import { ProblemMessage } from './problem_message';
 import { Facts, Section } from './section';
 import { StatusBadge } from './status_badge';
-import { nameSetting, nameTarget } from './texts';
+import { namePhase, nameSetting, nameTarget } from './texts';
 import { Timeline } from './timeline';
 import { useNow, useSignal } from './use_signal';
 
@@ -52,6 +52,11 @@ export function JobView({ job, actions, trans }: IProps): JSX.Element {
       {details && (
         <Section title={trans.__('Phases')}>
           <Timeline phases={details.phases} running={isRunning(details.row)} trans={trans} />
+        </Section>
+      )}
+      {details && details.attempts.length > 0 && (
+        <Section title={trans.__('Attempts')}>
+          <Facts rows={details.attempts.map(attempt => describeAttempt(attempt, trans))} />
         </Section>
       )}
       {job.courses.length > 0 && (
@@ -118,6 +123,23 @@ function Failure({ failure, trans }: { failure: IFailure; trans: TranslationBund
   );
 }
 
+/** `2` and `42 s, Interrupted, 3.0 s of work lost`. */
+function describeAttempt(attempt: IAttempt, trans: TranslationBundle): [string, string] {
+  const parts = [
+    attempt.durationS === null ? trans.__('runs') : formatDuration(attempt.durationS),
+    attempt.cause && namePhase(attempt.cause, trans)
+  ];
+  if (attempt.resumedStep !== null) {
+    parts.unshift(trans.__('from step %1', attempt.resumedStep));
+  }
+  if (attempt.lostS === null) {
+    parts.push(trans.__('lost work not known'));
+  } else if (attempt.lostS > 0) {
+    parts.push(trans.__('%1 of work lost', formatDuration(attempt.lostS)));
+  }
+  return [trans.__('Attempt %1', attempt.number), parts.filter(Boolean).join(', ')];
+}
+
 interface IActionsProps extends IProps {
   row: IJobRow | null;
 }
@@ -171,6 +193,7 @@ function Rest(props: IProps & { details: IJobDetails }): JSX.Element {
       )}
       {details.checkpointUri && (
         <Section title={trans.__('Checkpoints')} folded={false}>
+          {details.checkpointNote && <p role="status">{details.checkpointNote}</p>}
           <p className="sm-Uri">{details.checkpointUri}</p>
         </Section>
       )}

@@ -15,6 +15,8 @@ interface IProps {
   problem: IProblem | undefined;
   /** Why this value stays out of the notebook. */
   private: string | undefined;
+  /** Whether the last call set it itself. */
+  overridden: boolean;
   types: readonly IInstanceType[];
   trans: TranslationBundle;
   onChange: (value: unknown) => void;
@@ -63,6 +65,11 @@ export function SettingField(props: IProps): JSX.Element {
         {type && <span>{describeType(type, trans)}</span>}
         {forUser && (
           <span title={setting.private ?? ''}>{trans.__('kept in your own settings file, for all notebooks')}</span>
+        )}
+        {props.overridden && (
+          <span className="sm-Field-problem" role="note">
+            {trans.__('The last call sets this itself, so this value was not used.')}
+          </span>
         )}
         {problem && (
           <span className="sm-Field-problem" role="alert">

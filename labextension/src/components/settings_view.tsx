@@ -99,6 +99,7 @@ function Fields({ names, settings, judgement, types, trans }: IFieldsProps): JSX
             usual={judgement.usual[name]}
             problem={judgement.problems[name]}
             private={judgement.private[name]}
+            overridden={settings.overridden.includes(name)}
             types={types}
             trans={trans}
             onChange={value => void settings.set(name, value)}
@@ -129,12 +130,14 @@ function Notices(props: { settings: NotebookSettings; judgement: IJudgement; tra
             ))}
           </ul>
           <p>{trans.__('Until you confirm it, its jobs run without.')}</p>
-          <button type="button" className="sm-Button" onClick={() => void settings.confirm()}>
-            {trans.__('Confirm')}
-          </button>
-          <button type="button" className="sm-Button" onClick={() => void settings.drop(Object.keys(judgement.held))}>
-            {trans.__('Remove from the notebook')}
-          </button>
+          <div className="sm-Actions">
+            <button type="button" className="sm-Button" onClick={() => void settings.confirm()}>
+              {trans.__('Confirm')}
+            </button>
+            <button type="button" className="sm-Button" onClick={() => void settings.drop(Object.keys(judgement.held))}>
+              {trans.__('Remove from the notebook')}
+            </button>
+          </div>
         </div>
       )}
     </>

@@ -37,8 +37,10 @@ export class JobsModel implements IJobs, IDisposable {
       name: '@sm-remote/labextension:jobs',
       factory: () => this._fetch(false),
       frequency: { interval: HEARTBEAT_MS, backoff: false },
-      standby: 'when-hidden'
+      standby: 'when-hidden',
+      linger: 0
     });
+    document.addEventListener('visibilitychange', this._onVisibility);
   }
 
   get target(): Target {
@@ -108,7 +110,7 @@ export class JobsModel implements IJobs, IDisposable {
 
   /** The server said that there is something new. */
   notice(target: Target, seq: number): void {
-    if (target === this._target && seq !== this._seq && !this._disposed) {
+    if (target === this._target && seq !== this._seq && !this._disposed && !document.hidden) {
       void this._request.invoke().catch(() => undefined);
     }
   }
@@ -133,11 +135,19 @@ export class JobsModel implements IJobs, IDisposable {
   dispose(): void {
     if (!this._disposed) {
       this._disposed = true;
+      document.removeEventListener('visibilitychange', this._onVisibility);
       this._poll.dispose();
       this._request.dispose();
       Signal.clearData(this);
     }
   }
+
+  /** What was not asked while the page was hidden is asked for when it is seen again. */
+  private readonly _onVisibility = (): void => {
+    if (!document.hidden) {
+      void this._request.invoke().catch(() => undefined);
+    }
+  };
 
   private async _fetch(refresh: boolean): Promise<void> {
     const target = this._target;

@@ -31,6 +31,7 @@ export class NotebookSettings implements IDisposable {
   private _judged: Record<string, unknown> | null = null;
   private _problem: IProblem | null = null;
   private _refusal: IProblem | null = null;
+  private _overridden: readonly string[] = [];
   private _send: Send | null = null;
   private _disposed = false;
 
@@ -143,8 +144,19 @@ export class NotebookSettings implements IDisposable {
     if (this._send === send) {
       this._send = null;
       this._refusal = null;
+      this._overridden = [];
       this._changed.emit();
     }
+  }
+
+  /** Settings that the last call set itself, so that the panel's were not used. */
+  get overridden(): readonly string[] {
+    return this._overridden;
+  }
+
+  takeOverridden(names: readonly string[]): void {
+    this._overridden = names;
+    this._changed.emit();
   }
 
   /** The kernel's answer. */

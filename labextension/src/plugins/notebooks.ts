@@ -3,10 +3,10 @@
  */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { Kernel } from '@jupyterlab/services';
 import { JSONObject } from '@lumino/coreutils';
 
-import { fields, parseProblem } from '../api/parse';
+import { fields, list, parseProblem, text } from '../api/parse';
 import { INotebook, NotebookSettings } from '../model/notebook_settings';
 import { IPanel } from './panel_token';
 
@@ -82,7 +82,14 @@ function followKernel(notebook: NotebookPanel, settings: NotebookSettings): void
           comm.send({ settings: values as JSONObject });
         }
       };
-      comm.onMsg = message => settings.takeReply(readRefusal(message));
+      comm.onMsg = message => {
+        const data = fields(message.content.data);
+        if ('overridden' in data) {
+          settings.takeOverridden(list(data.overridden, text));
+        } else {
+          settings.takeReply(data.accepted === false ? parseProblem({ ...data, code: 'kernel' }) : null);
+        }
+      };
       comm.onClose = () => settings.disconnect(send);
       kernel.disposed.connect(() => settings.disconnect(send));
       kernel.statusChanged.connect((_, status) => {
@@ -95,9 +102,4 @@ function followKernel(notebook: NotebookPanel, settings: NotebookSettings): void
   };
   register(notebook.sessionContext.session?.kernel);
   notebook.sessionContext.kernelChanged.connect((_, change) => register(change.newValue));
-}
-
-function readRefusal(message: KernelMessage.ICommMsgMsg) {
-  const answer = fields(message.content.data);
-  return answer.accepted === false ? parseProblem({ ...answer, code: 'kernel' }) : null;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -77,3 +78,19 @@ def test_what_only_a_description_knows_survives_a_list_that_says_nothing_new(ans
     live = detail_row(parse_description(answer("fit-1", "InProgress")), {}, "local")
     assert not update_row(live, described).detailed
     assert build_row(described, "local").ours is None
+
+
+def test_attempts_are_listed_where_there_were_several_and_the_cost_of_an_interruption_while_one_runs(answer):
+    steps = ["Starting", "Training", "Interrupted", "Starting", "Training"]
+    times = [NOW + timedelta(seconds=10 * number) for number in range(len(steps) + 1)]
+    transitions = [
+        {"Status": step, "StartTime": start, "EndTime": end, "StatusMessage": ""}
+        for step, start, end in zip(steps, times, times[1:], strict=False)
+    ]
+    config = {"S3Uri": "s3://bucket/checkpoints"}
+    spot = {"EnableManagedSpotTraining": True, "CheckpointConfig": config, "SecondaryStatusTransitions": transitions}
+    details = build_details(parse_description(answer("fit-1", "InProgress", **spot)), {}, "local", now_s=0.0)
+    assert [attempt["cause"] for attempt in details["attempts"]] == ["Interrupted", ""]
+    assert details["checkpoint_note"]
+    ended = build_details(parse_description(answer("fit-1")), {}, "local")
+    assert (ended["attempts"], ended["checkpoint_note"]) == ([], "")
