@@ -76,6 +76,7 @@ def test_a_hidden_tab_asks_nothing(lab_with, open_lab):
     page.page.evaluate(
         """() => {
             Object.defineProperty(document, 'hidden', { get: () => true });
+            Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });
             document.dispatchEvent(new Event('visibilitychange'));
         }"""
     )
