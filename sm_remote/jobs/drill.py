@@ -82,6 +82,7 @@ def run_drill(
         deaf=sum(each.struck for each in parts if each.deaf),
         work_s=work_s,
         lost_s=tuple(lost for each in parts for lost in each.list_lost()),
+        lost_saves=tuple(lost for each in parts for lost in count_lost_saves(each._history)),
         restart_s=tuple(restart for each in parts for restart in each.restart_s),
         saves=newest.saves if newest else 0,
         saving_s=newest.total_saving_s if newest else 0.0,
@@ -303,6 +304,23 @@ class _Rehearsed:
     def list_lost(self) -> list[float]:
         """The work that each interruption has cost: from what the next attempt went on from to the interruption."""
         return [lost for each in self._strikes if (lost := measure_loss(self._history, each)) is not None]
+
+
+def count_lost_saves(history: Sequence[_Mark]) -> list[int]:
+    """How many saved checkpoints each beginning could not go on from; exact, since a log keeps its order.
+
+    Args:
+        history: What the job told of itself, in order; steps that it did not name are left out.
+    """
+    lost: list[int] = []
+    last: int | None = None
+    for mark in history:
+        kind, _, step = mark.text.rpartition(" ")
+        if kind == OPEN and last is not None:
+            lost.append(last - (int(step) if step.isdigit() else -1))
+        if kind in (OPEN, SAVED) and step.isdigit():
+            last = int(step)
+    return lost
 
 
 def measure_loss(history: Sequence[_Mark], struck_at: float) -> float | None:

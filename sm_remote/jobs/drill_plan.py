@@ -91,6 +91,8 @@ class DrillReport:
         deaf: How many had no notice.
         work_s: How long the loop took without an interruption.
         lost_s: For each interruption the work that was done again; what is not known is left out.
+        lost_saves: For each interruption how many steps that had been saved were done again: 1 where the newest
+            checkpoint had not wholly arrived, else 0.
         restart_s: For each interruption the time until the loop went on.
         saves: How many checkpoints the uninterrupted job saved.
         saving_s: How long that took.
@@ -104,6 +106,7 @@ class DrillReport:
     deaf: int
     work_s: float
     lost_s: tuple[float, ...]
+    lost_saves: tuple[int, ...]
     restart_s: tuple[float, ...]
     saves: int
     saving_s: float

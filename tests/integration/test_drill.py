@@ -56,6 +56,8 @@ def test_a_loop_that_goes_on_where_it_was_comes_to_the_same_value(
     assert report.saves == 150
     assert 0 < report.saving_s < report.work_s
     assert len(report.restart_s) >= 6
+    assert len(report.lost_saves) >= 6
+    assert max(report.lost_saves) <= 1
     assert report.recommended_interval_s is not None
     assert "drill: uninterrupted: train-" in capsys.readouterr().out
 

@@ -48,6 +48,15 @@ def test_the_example_of_cells_fits_a_curve(engine: str, tmp_path: Path) -> None:
     assert "sm_remote: got spread (8 B)" in done.stdout
 
 
+@pytest.mark.slow
+def test_the_example_of_spot_capacity_loses_nothing(engine: str, tmp_path: Path) -> None:
+    done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "spot.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "60 epochs, loss 0." in done.stdout
+    assert done.stdout.count("Interrupted, from step") == 3
+    assert "the result is the same." in done.stdout
+
+
 def test_a_failing_cell_fails_the_run_with_its_traceback(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('so far')\n1 / 0")])
     nbformat.write(notebook, tmp_path / "fails.ipynb")
@@ -57,7 +66,7 @@ def test_a_failing_cell_fails_the_run_with_its_traceback(tmp_path: Path) -> None
     assert "ZeroDivisionError" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["quickstart.ipynb", "cells.ipynb", "own_image.ipynb"])
+@pytest.mark.parametrize("name", ["quickstart.ipynb", "cells.ipynb", "own_image.ipynb", "spot.ipynb"])
 def test_the_committed_notebook_is_valid_and_holds_no_outputs(name: str) -> None:
     notebook = nbformat.read(EXAMPLES / name, as_version=nbformat.NO_CONVERT)
     nbformat.validate(notebook)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sm_remote.checkpoints.rehearsal import OPEN, SAVED, WRITING
-from sm_remote.jobs.drill import _Mark, measure_loss
+from sm_remote.jobs.drill import _Mark, count_lost_saves, measure_loss
 
 
 def tell(*marks):
@@ -31,3 +31,9 @@ def test_an_attempt_that_saved_nothing_lost_what_it_did_itself():
 def test_without_another_beginning_it_is_not_known():
     assert measure_loss(tell(*FIRST), 4.0) is None
     assert measure_loss([], 4.0) is None
+
+
+def test_what_had_been_saved_and_was_done_again_is_counted():
+    assert count_lost_saves(tell(*FIRST)) == []
+    again = [(f"{OPEN} 1", 9.0), (f"{SAVED} 2", 10.0), (f"{OPEN} 1", 20.0), (f"{OPEN} 1", 30.0), (f"{OPEN} -", 40.0)]
+    assert count_lost_saves(tell(*FIRST, *again)) == [0, 1, 0, 2]

@@ -42,6 +42,7 @@ REPORT = DrillReport(
     deaf=14,
     work_s=50.0,
     lost_s=(0.5, 1.5),
+    lost_saves=(0, 1),
     restart_s=(2.0, 4.0),
     saves=10,
     saving_s=1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from sm_remote.checkpoints.checkpoint import Checkpoint
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.jobs.stored_checkpoints import describe_durable, find_durable, list_stored, refuse_foreign, spell_age
+from sm_remote.jobs.stored_checkpoints import (
+    describe_durable,
+    find_durable,
+    list_stored,
+    refuse_foreign,
+    spell_age,
+    tear_newest,
+)
 from sm_remote.storage import open_store
 from tests.checkpoint_places import build_place
 
@@ -87,3 +95,19 @@ def test_what_would_be_lost_is_said(home, store, tmp_path):
 )
 def test_ages_are_spelled_shortly(seconds, text):
     assert spell_age(seconds) == text
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_torn_newest_generation_leaves_the_one_before_whole(home, store, tmp_path, seed):
+    save(tmp_path, range(1), at=1.0)
+    put(home, tmp_path)
+    assert not tear_newest(store, random.Random(seed)), "the only one stays"
+    save(tmp_path, range(1, 3), at=1000.0)
+    put(home, tmp_path)
+    before = {each.key: store.get(each.key) for each in store.list("")}
+    assert tear_newest(store, random.Random(seed))
+    after = {each.key: store.get(each.key) for each in store.list("")}
+    changed = {key for key in before if after.get(key) != before[key]}
+    assert changed
+    assert len({key.split("/")[1] for key in changed}) == 1
+    assert [each.manifest.step for each in list_stored(store) if each.whole][-1] == 1
