@@ -32,6 +32,13 @@ _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}")
 """Source: API_GetRole."""
 _MEMBER = re.compile(r"ActionNames\.member\.\d+")
 
+NO_S3 = (
+    "<Error><Code>NotImplemented</Code><Message>There is no S3 here. Start the local training service with an S3 "
+    "server (sm-remote service start --with-s3) and read its variables again (sm-remote service env), or set "
+    "AWS_ENDPOINT_URL_S3 to yours.</Message></Error>"
+)
+"""What S3 requests are answered. Source: Amazon S3 API Reference, "Error responses"."""
+
 Form = Mapping[str, str]
 
 
@@ -39,6 +46,11 @@ def find_query_service(authorization: str) -> str:
     """Which service a request says that it is signed for: the name in its signature's scope."""
     found = _SCOPE.search(authorization)
     return found[1] if found else "sts"
+
+
+def is_signed_for_s3(authorization: str) -> bool:
+    """Whether a request was meant for S3, by its signature's scope."""
+    return "/s3/aws4_request" in authorization
 
 
 def answer_query(service: str, form: Form, request_id: str) -> str:

@@ -25,7 +25,13 @@ import tornado.web
 from sm_remote.service import api_errors
 from sm_remote.service.api_errors import ApiError
 from sm_remote.service.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
-from sm_remote.service.identity_operations import answer_query, find_query_service, render_query_refusal
+from sm_remote.service.identity_operations import (
+    NO_S3,
+    answer_query,
+    find_query_service,
+    is_signed_for_s3,
+    render_query_refusal,
+)
 from sm_remote.service.operations import (
     Operation,
     find_operation,
@@ -109,6 +115,9 @@ class ApiHandler(tornado.web.RequestHandler):
         hosts = headers.get_list("Host")
         refuse_foreign_host(hosts[0] if len(hosts) == 1 else None, self._port)
         refuse_browsers(headers.keys())
+        if is_signed_for_s3(headers.get("Authorization", "")):
+            await self._refuse_s3()
+            return
         if self.request.method != "POST":
             raise ApiError("MethodNotAllowed", "Only POST is served.", 405)
         if self.request.uri != "/":
@@ -121,6 +130,12 @@ class ApiHandler(tornado.web.RequestHandler):
             await self._answer_json()
         else:
             raise ApiError("UnsupportedMediaType", f"Only {JSON_TYPE} is served.", 415)
+
+    async def _refuse_s3(self) -> None:
+        """A client that was pointed here for all services, S3 among them: this one can be told what to do."""
+        self.set_header("Content-Type", "application/xml")
+        self.set_status(501)
+        await self._send(NO_S3)
 
     async def _answer_query(self) -> None:
         self.set_header("Content-Type", "text/xml")

@@ -167,6 +167,14 @@ def test_sts_says_who_everybody_is(discovery):
     assert identity["Account"] == "000000000000"
 
 
+@pytest.mark.parametrize("operation", ["list_buckets", "create_bucket", "put_object"])
+def test_s3_is_not_here_and_the_answer_says_what_to_do(discovery, operation):
+    """`sm-remote service env` points all services here, S3 among them where there is no other."""
+    arguments = {"create_bucket": {"Bucket": "mine"}, "put_object": {"Bucket": "mine", "Key": "k", "Body": b"x"}}
+    with pytest.raises(ClientError, match="service start --with-s3"):
+        getattr(make_client(discovery, "s3"), operation)(**arguments.get(operation, {}))
+
+
 def test_other_sts_actions_are_refused(discovery):
     with pytest.raises(ClientError, match="Could not find operation GetSessionToken"):
         make_client(discovery, "sts").get_session_token()
