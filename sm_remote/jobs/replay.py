@@ -18,6 +18,7 @@ from sm_remote.jobs.name import build_job_name
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Channel, Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
+from sm_remote.wire.layout import DRILL_VARIABLE, RUN_VARIABLE
 
 REPLAY_TAG = "sm_remote:replay_of"
 _FUNCTION_TAG = "sm_remote:function"
@@ -33,6 +34,7 @@ _MEMBERS = {
     "enable_network_isolation": "network_isolation",
     "role": "role_arn",
 }
+_OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE)
 CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags")
 _WHERE = ("target", "region", "engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs")
 
@@ -125,7 +127,7 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         max_runtime_s=stopping.get("MaxRuntimeInSeconds", 86400),
         spot=Spot(max_wait_s=stopping["MaxWaitTimeInSeconds"]) if raw.get("EnableManagedSpotTraining") else None,
         checkpoints=_read_checkpoints(raw.get("CheckpointConfig")),
-        environment=dict(raw.get("Environment") or {}),
+        environment={name: text for name, text in (raw.get("Environment") or {}).items() if name not in _OF_ONE_RUN},
         hyperparameters=dict(raw.get("HyperParameters") or {}),
         metric_definitions=tuple(
             MetricDefinition(name=metric["Name"], regex=metric["Regex"])

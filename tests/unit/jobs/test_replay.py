@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import parse_description
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.replay import REPLAY_TAG, change_spec, check_options, rebuild_spec
-from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.spec import Channel, Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from tests.fakes.cli_world import build_answer
 
 SPEC = TrainingJobSpec(
@@ -52,3 +54,14 @@ def test_what_would_make_it_another_job_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"cannot change '{name}'") as caught:
         check_options({name: "x"})
     assert "instance_type" in caught.value.fix
+
+
+def test_spot_capacity_and_checkpoints_are_asked_for_again_but_not_as_another_jobs_run() -> None:
+    spec = replace(
+        SPEC,
+        resources=replace(SPEC.resources, keep_alive_period_s=None),
+        spot=Spot(max_wait_s=SPEC.max_runtime_s + 5),
+        checkpoints=Checkpoints(s3_uri="s3://b/p", local_path="/data"),
+    )
+    request = build_create_training_job(replace(spec, environment={**spec.environment, "SM_REMOTE_RUN": "fit-0"}))
+    assert rebuild_spec(parse_description({**build_answer("fit-1"), **request}), dict(spec.tags)) == spec
