@@ -23,7 +23,7 @@ from measure import describe_machine, quantile, show_figure, state_of_its_own
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
 from sm_remote.home import LOCAL_BUCKET, Discovery, Home, find_home, read_discovery
 from sm_remote.service.__main__ import main as run_service
-from sm_remote.service.engine import ContainerSpec, Engine
+from sm_remote.service.engines.engine import ContainerSpec, Engine
 
 JOBS = 60
 WARM_UPS = 5
@@ -60,7 +60,7 @@ class Stopwatch:
 
 def serve() -> int:
     """Runs the service in this process."""
-    from sm_remote.service.engines import open_engine
+    from sm_remote.service.engines.choice import open_engine
 
     def open_timed(choice: str, home: Home) -> Any:
         return Stopwatch(open_engine(choice, home), home.data / _STARTS)

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from measure import describe_machine, quantile, take_turns
 
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.service.buckets import Buckets
-from sm_remote.service.channels import stage_channel
-from sm_remote.service.shards import Shard
+from sm_remote.service.channels.file_mode import stage_channel
+from sm_remote.service.channels.shards import Shard
+from sm_remote.service.storage.buckets import Buckets
 from tests.s3_server import S3Server, run_s3_server
 
 ROUNDS = 5

@@ -78,7 +78,7 @@ def skip_or_fail(reason: str) -> None:
 def docker_engine_required() -> None:
     """For tests that run real containers; the mark `docker` asks for it."""
     from sm_remote.errors import EngineUnavailable
-    from sm_remote.service.docker_connection import connect_docker
+    from sm_remote.service.engines.docker.connection import connect_docker
 
     try:
         connect_docker(os.environ).close()

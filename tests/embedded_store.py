@@ -18,7 +18,7 @@ def bucket_directory(home):
 @pytest.fixture
 def buckets(home, bucket_directory):
     """The embedded store alone: whoever reaches for S3 fails."""
-    from sm_remote.service.buckets import Buckets
+    from sm_remote.service.storage.buckets import Buckets
 
     def no_client():
         raise AssertionError("no S3 here")

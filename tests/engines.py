@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
 from sm_remote.home import Home
-from sm_remote.service.engine import ContainerExit, ContainerSpec, Engine, Mount
+from sm_remote.service.engines.engine import ContainerExit, ContainerSpec, Engine, Mount
 
 _numbers = itertools.count(1)
 MIB = 1 << 20

@@ -79,7 +79,7 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
 
 
 def _examine_local(world: World, wanted: str) -> Iterator[Check]:
-    from sm_remote.service.sandbox import probe_bubblewrap
+    from sm_remote.service.engines.process.sandbox import probe_bubblewrap
 
     machine = Machine(
         system=platform.system(),

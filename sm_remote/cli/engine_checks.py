@@ -36,7 +36,7 @@ def probe_docker(environ: Mapping[str, str]) -> dict[str, Any] | EngineUnavailab
     from docker.errors import DockerException
     from requests import RequestException
 
-    from sm_remote.service.docker_connection import connect_docker
+    from sm_remote.service.engines.docker.connection import connect_docker
 
     try:
         client = connect_docker(environ)

@@ -155,7 +155,7 @@ def adapt_options(wanted: ServiceOptions, standing: StandingOptions) -> ServiceO
             fix="Add --with-s3, or name a profile: --container-credentials profile:NAME.",
         )
     if standing.with_s3:
-        from sm_remote.service.s3_server import find_program
+        from sm_remote.service.storage.s3_server import find_program
 
         find_program(os.environ)
     return replace(wanted, with_s3=standing.with_s3, container_credentials=credentials)

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from sm_remote.errors import ConfigError, RemoteError
 from sm_remote.home import Discovery, Home, find_home, make_private, read_standing_options
 from sm_remote.service.app import LocalService, ServiceConfig
-from sm_remote.service.capacity import Capacity
-from sm_remote.service.engine import Engine
+from sm_remote.service.engines.engine import Engine
+from sm_remote.service.hosts.capacity import Capacity
 
 logger = logging.getLogger("sm_remote.service")
 
@@ -114,13 +114,13 @@ def _read_number(environ: Mapping[str, str], name: str, default: float) -> float
 
 
 def _open_real_engine(choice: str, home: Home) -> Engine:
-    from sm_remote.service.engines import open_engine
+    from sm_remote.service.engines.choice import open_engine
 
     return open_engine(choice, home)
 
 
 def _measure_host() -> Capacity:
-    from sm_remote.service.engines import host_resources
+    from sm_remote.service.engines.choice import host_resources
 
     cpus, memory_bytes, gpus = host_resources()
     return Capacity(cpus=cpus, memory_bytes=memory_bytes, gpus=gpus)

@@ -24,33 +24,33 @@ from sm_remote.home import (
     write_discovery,
     write_private,
 )
-from sm_remote.service.authentication import Keys, Verifier
-from sm_remote.service.buckets import Buckets
-from sm_remote.service.capacity import Capacity
-from sm_remote.service.capacity_operations import CapacityOperations
-from sm_remote.service.container_access import ContainerAccess, find_s3_endpoint, open_grant
-from sm_remote.service.engine import Engine
-from sm_remote.service.image_operations import ImageOperations
-from sm_remote.service.job_listing import JobListing
-from sm_remote.service.job_operations import JobOperations
-from sm_remote.service.log_operations import LogOperations
-from sm_remote.service.log_search import LogSearch
-from sm_remote.service.metric_operations import MetricOperations
-from sm_remote.service.metric_series import MetricSeries
-from sm_remote.service.notifier import ALL_JOBS, Notifier, log_topic
-from sm_remote.service.operations import list_operations
-from sm_remote.service.own_operations import OwnOperations
-from sm_remote.service.records import JobRecord
-from sm_remote.service.remote_bucket import make_s3_client
-from sm_remote.service.s3_server import S3Server, find_program
-from sm_remote.service.scheduler import Scheduler
-from sm_remote.service.search_operations import SearchOperations
+from sm_remote.service.api.authentication import Keys, Verifier
+from sm_remote.service.engines.engine import Engine
+from sm_remote.service.hosts.capacity import Capacity
+from sm_remote.service.hosts.container_access import ContainerAccess, find_s3_endpoint, open_grant
+from sm_remote.service.jobs.notifier import ALL_JOBS, Notifier, log_topic
+from sm_remote.service.jobs.scheduler import Scheduler
+from sm_remote.service.jobs.shortages import Shortages
+from sm_remote.service.jobs.workshop import Workshop
+from sm_remote.service.metrics.catalogue import MetricSeries
+from sm_remote.service.metrics.usage import UsageSampler
+from sm_remote.service.operations.capacity import CapacityOperations
+from sm_remote.service.operations.images import ImageOperations
+from sm_remote.service.operations.jobs import JobOperations
+from sm_remote.service.operations.listing import JobListing
+from sm_remote.service.operations.log_search import LogSearch
+from sm_remote.service.operations.logs import LogOperations
+from sm_remote.service.operations.metrics import MetricOperations
+from sm_remote.service.operations.own import OwnOperations
+from sm_remote.service.operations.search import SearchOperations
+from sm_remote.service.operations.table import list_operations
+from sm_remote.service.operations.tags import TagOperations
+from sm_remote.service.records.job import JobRecord
+from sm_remote.service.records.store import JobStore
 from sm_remote.service.server import Edge, Server
-from sm_remote.service.shortages import Shortages
-from sm_remote.service.store import JobStore
-from sm_remote.service.tag_operations import TagOperations
-from sm_remote.service.usage import UsageSampler
-from sm_remote.service.workshop import Workshop
+from sm_remote.service.storage.buckets import Buckets
+from sm_remote.service.storage.remote_bucket import make_s3_client
+from sm_remote.service.storage.s3_server import S3Server, find_program
 
 logger = logging.getLogger("sm_remote.service")
 

@@ -22,17 +22,19 @@ import tornado.httputil
 import tornado.netutil
 import tornado.web
 
-from sm_remote.service import api_errors
-from sm_remote.service.api_errors import ApiError
-from sm_remote.service.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
-from sm_remote.service.identity_operations import (
+from sm_remote.service.api import errors as api_errors
+from sm_remote.service.api.authentication import Request, Verifier, refuse_browsers, refuse_foreign_host
+from sm_remote.service.api.errors import ApiError
+from sm_remote.service.api.query_protocol import render_answer
+from sm_remote.service.api.replies import INSTANCE_HEADER, SEEN_HEADER, WAIT_HEADER, Reply, read_patience
+from sm_remote.service.operations.identity import (
     NO_S3,
     answer_query,
     find_query_service,
     is_signed_for_s3,
     render_query_refusal,
 )
-from sm_remote.service.operations import (
+from sm_remote.service.operations.table import (
     Operation,
     find_operation,
     find_query_operation,
@@ -40,8 +42,6 @@ from sm_remote.service.operations import (
     parse_request,
     signing_name,
 )
-from sm_remote.service.query_protocol import render_answer
-from sm_remote.service.replies import INSTANCE_HEADER, SEEN_HEADER, WAIT_HEADER, Reply, read_patience
 
 logger = logging.getLogger("sm_remote.service")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sm_remote.home import find_home
-from sm_remote.service.s3_server import S3Server
+from sm_remote.service.storage.s3_server import S3Server
 from tests.clients.conftest import BuildImage
 from tests.clients.local_aws import BUCKET, LocalAws, start_local_aws, stop_local_aws
 from tests.engines import record_interpreter

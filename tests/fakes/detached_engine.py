@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sm_remote.service.engine import ContainerExit, ContainerLost, ContainerSpec, ImagePython
+from sm_remote.service.engines.engine import ContainerExit, ContainerLost, ContainerSpec, ImagePython
 
 _SCRIPT = '"$@" >"$LOG" 2>&1; code=$?; echo $code >"$EXIT.part"; mv "$EXIT.part" "$EXIT"'
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from sm_remote.service.engine import (
+from sm_remote.service.engines.engine import (
     ContainerExit,
     ContainerLost,
     ContainerSpec,

@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from sm_remote.home import Discovery, Home
 from sm_remote.service.app import LocalService, ServiceConfig
-from sm_remote.service.capacity import Capacity
-from sm_remote.service.engine import Engine
+from sm_remote.service.engines.engine import Engine
+from sm_remote.service.hosts.capacity import Capacity
 
 HOST = Capacity(cpus=4.0, memory_bytes=16 << 30, gpus=0)
 

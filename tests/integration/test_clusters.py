@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from sm_remote.home import Home
-from sm_remote.service.docker_connection import connect_docker
-from sm_remote.service.docker_engine import DockerEngine
-from sm_remote.service.engine import Cluster, ContainerSpec, Engine, EngineError, Mount
-from sm_remote.service.process_engine import ProcessEngine
-from sm_remote.service.sandbox import probe_bubblewrap
+from sm_remote.service.engines.docker.connection import connect_docker
+from sm_remote.service.engines.docker.engine import DockerEngine
+from sm_remote.service.engines.engine import Cluster, ContainerSpec, Engine, EngineError, Mount
+from sm_remote.service.engines.process.engine import ProcessEngine
+from sm_remote.service.engines.process.sandbox import probe_bubblewrap
 from tests.engines import Bench
 
 HOSTS = ("algo-1", "algo-2")

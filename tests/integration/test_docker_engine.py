@@ -12,10 +12,10 @@ from dataclasses import replace
 import pytest
 
 from sm_remote.errors import ConfigError, EngineUnavailable
-from sm_remote.service.docker_connection import connect_docker
-from sm_remote.service.docker_engine import DockerEngine
-from sm_remote.service.engine import ContainerLost, EngineError, ImageMissing
-from sm_remote.service.engines import open_engine
+from sm_remote.service.engines.choice import open_engine
+from sm_remote.service.engines.docker.connection import connect_docker
+from sm_remote.service.engines.docker.engine import DockerEngine
+from sm_remote.service.engines.engine import ContainerLost, EngineError, ImageMissing
 from tests.engines import MIB, Bench
 
 pytestmark = pytest.mark.docker

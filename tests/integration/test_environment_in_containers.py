@@ -18,9 +18,9 @@ from sm_remote.capture.call import CapturedCall, capture_call
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.home import Home
-from sm_remote.service.docker_connection import connect_docker
-from sm_remote.service.docker_engine import DockerEngine
-from sm_remote.service.engine import Mount
+from sm_remote.service.engines.docker.connection import connect_docker
+from sm_remote.service.engines.docker.engine import DockerEngine
+from sm_remote.service.engines.engine import Mount
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.launch import build_launch

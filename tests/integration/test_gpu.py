@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sm_remote
-from sm_remote.service.engines import count_gpus
+from sm_remote.service.engines.choice import count_gpus
 
 pytestmark = [pytest.mark.gpu]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from sm_remote.interpreter import LOCAL_REPOSITORY
-from sm_remote.service.docker_connection import connect_docker
-from sm_remote.service.docker_images import DockerImages
-from sm_remote.service.engine import ImageMissing
-from sm_remote.service.interpreter import ask_interpreter, read_interpreter
-from sm_remote.service.local_image import add_bytecode, pack_interpreter
-from sm_remote.service.rootfs import Rootfs
+from sm_remote.service.engines.docker.connection import connect_docker
+from sm_remote.service.engines.docker.images import DockerImages
+from sm_remote.service.engines.docker.local_image import add_bytecode, pack_interpreter
+from sm_remote.service.engines.docker.rootfs import Rootfs
+from sm_remote.service.engines.engine import ImageMissing
+from sm_remote.service.engines.interpreter import ask_interpreter, read_interpreter
 from tests.engines import record_interpreter
 
 

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from sm_remote.service.engine import ContainerLost, EngineError, ImageMissing
-from sm_remote.service.process_engine import ProcessEngine
+from sm_remote.service.engines.engine import ContainerLost, EngineError, ImageMissing
+from sm_remote.service.engines.process.engine import ProcessEngine
 from tests.engines import Bench
 
 
@@ -49,7 +49,7 @@ def test_a_job_outlives_the_service_that_started_it(bench, home, tmp_path):
     service = """
 import pickle, sys, os
 from sm_remote.home import find_home
-from sm_remote.service.process_engine import ProcessEngine
+from sm_remote.service.engines.process.engine import ProcessEngine
 ProcessEngine(find_home(), bubblewrap=None).start(pickle.load(open(sys.argv[1], "rb")))
 os._exit(0)
 """

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.service.docker_connection import connect_docker
-from sm_remote.service.docker_engine import DockerEngine
+from sm_remote.service.engines.docker.connection import connect_docker
+from sm_remote.service.engines.docker.engine import DockerEngine
 from tests.engines import record_interpreter
 from tests.fakes.service import build_request, make_client, serve, wait_for_end, wait_until
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from sm_remote.service.__main__ import main
-from sm_remote.service.capacity import Capacity
+from sm_remote.service.hosts.capacity import Capacity
 from tests.fakes.detached_engine import DetachedEngine
 
 

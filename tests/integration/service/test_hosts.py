@@ -10,8 +10,8 @@ import pytest
 
 from sm_remote.home import LOCAL_BUCKET
 from sm_remote.service.app import ServiceConfig
-from sm_remote.service.capacity import Capacity
-from sm_remote.service.engine import ContainerExit, EngineError
+from sm_remote.service.engines.engine import ContainerExit, EngineError
+from sm_remote.service.hosts.capacity import Capacity
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, statuses, wait_for_end, wait_until
 

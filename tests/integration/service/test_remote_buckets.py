@@ -9,7 +9,7 @@ import tarfile
 import pytest
 from botocore.exceptions import ClientError
 
-from sm_remote.service.remote_bucket import RemoteBucket
+from sm_remote.service.storage.remote_bucket import RemoteBucket
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, wait_for_end
 

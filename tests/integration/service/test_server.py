@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from sm_remote.home import Home
-from sm_remote.service.replies import read_patience
+from sm_remote.service.api.replies import read_patience
 from sm_remote.service.server import MAX_BODY_BYTES
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import make_client, serve

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sm_remote.home import LOCAL_BUCKET
-from sm_remote.service import host_run
 from sm_remote.service.app import ServiceConfig
+from sm_remote.service.jobs import host_run
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, statuses, wait_for_end, wait_until
 

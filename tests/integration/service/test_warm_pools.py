@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sm_remote.service.app import ServiceConfig
-from sm_remote.service.capacity import Capacity
+from sm_remote.service.hosts.capacity import Capacity
 from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, wait_for_end, wait_until
 

@@ -1,0 +1,1 @@
+"""The inputs of a job, in File, FastFile and Pipe mode."""

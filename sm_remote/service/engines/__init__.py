@@ -1,0 +1,1 @@
+"""What runs containers: the protocol, its two engines, and the choice between them."""

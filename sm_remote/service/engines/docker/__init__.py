@@ -1,0 +1,1 @@
+"""The engine that runs containers of the Docker daemon."""

@@ -1,0 +1,494 @@
+"""Which job runs when: first come, first served, as far as the machine's capacity goes and none is scripted away.
+
+A job that was interrupted, or is tried again, waits before those that came after it. The queue's truth is in the
+database; what is kept here is its order. After a restart every unfinished job goes on from where it stands: running
+containers are adopted, ended ones collected, vanished ones end with that as their reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from bisect import insort
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sm_remote.service.engines.engine import EngineError
+from sm_remote.service.hosts.capacity import Capacity
+from sm_remote.service.hosts.gpus import Deal, deal_gpus
+from sm_remote.service.hosts.host import list_hosts
+from sm_remote.service.hosts.working_tree import clear_away
+from sm_remote.service.jobs.containers import find_host_share, find_share, network_name
+from sm_remote.service.jobs.deletion import purge_job
+from sm_remote.service.jobs.endings import with_stop
+from sm_remote.service.jobs.runner import Attempt
+from sm_remote.service.jobs.shortages import Effect, Shortages
+from sm_remote.service.jobs.standby import discard_standby, pool_directory, standby_name
+from sm_remote.service.jobs.workshop import Workshop
+from sm_remote.service.records import failures, states
+from sm_remote.service.records.attempts import container_name
+from sm_remote.service.records.job import JobRecord, Phase
+from sm_remote.service.records.limits import find_waiting_limit
+from sm_remote.service.records.store import NoSuchJobError
+from sm_remote.service.records.warm_pools import PoolStatus, can_follow, find_keep_alive_s, with_pool_terminated
+from sm_remote.spec import SecondaryStatus as Secondary
+from sm_remote.spec import TrainingJobStatus as Status
+
+logger = logging.getLogger("sm_remote.service")
+
+_SWEEP_S = 60.0
+_RETRY_S = 2.0
+NOTHING = Capacity(cpus=0, memory_bytes=0, gpus=0)
+NO_GPUS: Deal = {}
+
+
+@dataclass(kw_only=True, slots=True)
+class _Running:
+    """An attempt and what it takes of the machine; nothing any more once only its clearing up is left."""
+
+    attempt: Attempt
+    share: Capacity
+    gpus: Deal
+    holds_place: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    """A job in the queue, as it was when it came there."""
+
+    record: JobRecord
+    share: Capacity
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kept:
+    """The capacity that an ended job keeps in its warm pool."""
+
+    record: JobRecord
+    share: Capacity
+    gpus: Deal
+
+    @property
+    def expires_at(self) -> float:
+        pool = self.record.pool
+        return 0.0 if pool is None or pool.expires_at is None else pool.expires_at
+
+
+class Scheduler:
+    """Runs the queue in a thread of its own, and each job in another.
+
+    Args:
+        workshop: What attempts work with.
+        shortages: Capacity that is scripted away.
+        max_parallel_jobs: An upper bound besides capacity, or None.
+        go_idle: Called when the last job has ended.
+        give_up: Called when the queue cannot be run any more; the next service takes it up from the database.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        *,
+        shortages: Shortages,
+        max_parallel_jobs: int | None,
+        go_idle: Callable[[], None],
+        give_up: Callable[[], None],
+    ) -> None:
+        self._shop = workshop
+        self._shortages = shortages
+        self._max_parallel_jobs = max_parallel_jobs
+        self._go_idle = go_idle
+        self._give_up = give_up
+        self._queue: list[_Waiting] = []
+        self._running: dict[str, _Running] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._announced: set[str] = set()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        """Takes up what is unfinished, then whatever comes."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Starts no further job. Containers run on, for the next service to adopt."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits until the queue stands still and ended jobs are cleared up after; whether that has come."""
+        deadline = time.monotonic() + timeout_s
+        self._thread.join(timeout_s)
+        with self._changed:
+            cleared = self._changed.wait_for(
+                lambda: all(running.holds_place for running in self._running.values()), deadline - time.monotonic()
+            )
+        return cleared and not self._thread.is_alive()
+
+    def is_short(self, request: Mapping[str, Any]) -> bool:
+        """Whether capacity for a job that is requested so has been scripted away."""
+        return self._shortages.find_effect(request) is not None
+
+    def enqueue(self, record: JobRecord) -> None:
+        """Takes in a job that has just been committed."""
+        with self._changed:
+            if not self._knows(record.name):
+                self._queue_up(record)
+            self._changed.notify_all()
+
+    def _queue_up(self, record: JobRecord) -> None:
+        waiting = _Waiting(record=record, share=find_share(record.request, self._shop.host))
+        insort(self._queue, waiting, key=lambda each: each.record.sequence)
+
+    def heed(self, record: JobRecord) -> None:
+        """Acts on a stop or an interruption that has just been committed.
+
+        The attempt's own thread ends a job, queued or not.
+        """
+        with self._changed:
+            running = self._running.get(record.name)
+            if running is not None:
+                running.attempt.heed_soon(record)
+            elif record.stop_cause is not None and self._knows(record.name):
+                self._queue = [waiting for waiting in self._queue if waiting.name != record.name]
+                self._launch(record.name, NOTHING)
+
+    def update_pool(self, record: JobRecord) -> None:
+        """Acts on a change of how long an ended job keeps its capacity."""
+        with self._changed:
+            kept = self._kept.get(record.name)
+            if kept is not None:
+                self._kept[record.name] = replace(kept, record=record)
+            self._changed.notify_all()
+
+    def look_again(self) -> None:
+        """Has the queue looked at again: capacity may have come or gone."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def count_jobs(self) -> tuple[int, int]:
+        """How many jobs run, and how many wait."""
+        with self._changed:
+            return len(self._running), len(self._queue)
+
+    def _run(self) -> None:
+        try:
+            self._recover()
+            self._run_queue()
+        except Exception:
+            logger.exception("The queue cannot be run")
+            self._give_up()
+
+    def _run_queue(self) -> None:
+        while True:
+            self._announce_waiting()
+            self._stop_overdue()
+            self._end_pools()
+            with self._changed:
+                if self._closed:
+                    return
+                # A job may have come while the one before it was being announced.
+                news = self._admit() or bool(self._find_unannounced())
+                quiet = not news and not self._changed.wait(self._find_pause_s())
+            if quiet:
+                self._sweep()
+
+    def _find_pause_s(self) -> float:
+        """How long nothing happens by itself."""
+        limits = (find_waiting_limit(waiting.record) for waiting in self._queue)
+        deadlines = [limit[0] for limit in limits if limit is not None]
+        deadlines += [kept.expires_at for kept in self._kept.values()]
+        return max(0.0, min(_SWEEP_S, min(deadlines, default=_SWEEP_S + self._shop.clock()) - self._shop.clock()))
+
+    def _admit(self) -> bool:
+        """Starts the first job that nothing is short for, if there is room for it.
+
+        One that must fail needs no room, and one that finds a warm pool has it already.
+        """
+        for waiting in self._queue:
+            kept = self._find_pool(waiting)
+            if kept is not None:
+                self._queue.remove(waiting)
+                del self._kept[kept.record.name]
+                self._announced.discard(waiting.name)
+                self._launch(waiting.name, kept.share, gpus=kept.gpus, pool=kept.record)
+                return True
+            effect = self._shortages.find_effect(waiting.record.request)
+            if effect is Effect.PENDING:
+                continue
+            if effect is None and not self._has_room(waiting):
+                return False
+            self._queue.remove(waiting)
+            self._announced.discard(waiting.name)
+            if effect is Effect.ERROR:
+                self._launch(waiting.name, NOTHING, refusal=failures.CAPACITY)
+            else:
+                self._launch(waiting.name, waiting.share, gpus=self._deal_gpus(waiting.record))
+            return True
+        return False
+
+    def _find_pool(self, waiting: _Waiting) -> _Kept | None:
+        if not find_keep_alive_s(waiting.record.request) or self._is_full():
+            return None
+        matching = (kept for kept in self._kept.values() if can_follow(kept.record.request, waiting.record.request))
+        return next(matching, None)
+
+    def _is_full(self) -> bool:
+        holders = sum(running.holds_place for running in self._running.values())
+        return self._max_parallel_jobs is not None and holders >= self._max_parallel_jobs
+
+    def _has_room(self, waiting: _Waiting) -> bool:
+        if self._is_full():
+            return False
+        is_idle = not self._kept and not any(running.holds_place for running in self._running.values())
+        return is_idle or waiting.share.fits_into(self._free())
+
+    def _knows(self, name: str) -> bool:
+        return name in self._running or any(waiting.name == name for waiting in self._queue)
+
+    def _free(self) -> Capacity:
+        free = self._shop.host
+        for running in self._running.values():
+            free -= running.share
+        for kept in self._kept.values():
+            free -= kept.share
+        return free
+
+    def _launch(
+        self,
+        name: str,
+        share: Capacity,
+        *,
+        gpus: Deal = NO_GPUS,
+        containers: Collection[str] = (),
+        refusal: str | None = None,
+        pool: JobRecord | None = None,
+    ) -> None:
+        attempt = self._make_attempt(name, gpus, refusal, pool)
+        self._running[name] = _Running(attempt=attempt, share=share, gpus=gpus)
+        # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
+        threading.Thread(
+            target=self._run_attempt, args=(attempt, name, containers), name=f"job {name}", daemon=True
+        ).start()
+
+    def _make_attempt(
+        self, name: str, gpus: Deal, refusal: str | None = None, pool: JobRecord | None = None
+    ) -> Attempt:
+        return Attempt(self._shop, name, release=self._release, gpus=gpus, refusal=refusal, pool=pool)
+
+    def _deal_gpus(self, record: JobRecord) -> Deal:
+        machine = self._shop.host
+        wanted = {host.name: find_host_share(host, machine).gpus for host in list_hosts(record.request)}
+        all_deals = [held.gpus for held in self._running.values()] + [held.gpus for held in self._kept.values()]
+        deals = [numbers for deal in all_deals for numbers in deal.values()]
+        return deal_gpus(wanted, taken=itertools.chain(*deals), total=machine.gpus)
+
+    def _release(self, record: JobRecord) -> None:
+        """Takes an ended job's share of the machine, for others or for its warm pool."""
+        with self._changed:
+            running = self._running.get(record.name)
+            if running is not None:
+                if record.pool is not None and record.pool.status is PoolStatus.AVAILABLE:
+                    self._kept[record.name] = _Kept(record=record, share=running.share, gpus=running.gpus)
+                running.share, running.gpus, running.holds_place = NOTHING, NO_GPUS, False
+            self._changed.notify_all()
+
+    def _run_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> None:
+        while (done := self._try_attempt(attempt, name, containers)) is None:
+            with self._changed:
+                self._changed.wait(_RETRY_S)
+                if self._closed:
+                    return
+                attempt = self._make_attempt(name, self._running[name].gpus)
+                self._running[name].attempt = attempt
+            containers = None
+        with self._changed:
+            self._running.pop(name, None)
+            if not done:
+                self._take_back(name)
+            idle = not self._running and not self._queue
+            self._changed.notify_all()
+        if idle:
+            self._go_idle()
+        self._purge_if_deleted(name)
+
+    def _take_back(self, name: str) -> None:
+        """Takes a job that waits for another attempt into the queue; one that is to stop needs no capacity for that."""
+        record = self._shop.store.find(name)
+        if record.stop_cause is not None:
+            self._launch(name, NOTHING)
+        else:
+            self._queue_up(record)
+
+    def _try_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> bool | None:
+        """Trouble of the service's own, such as a full disk, ends no job: it is tried again from where it stands.
+
+        Args:
+            attempt: What is tried.
+            name: The job's.
+            containers: The names of those that the engine knows; None where that has to be asked.
+
+        Returns:
+            Whether the job has ended, or else waits for another attempt; None after trouble.
+        """
+        try:
+            if containers is None:
+                containers = self._list_containers()
+                if self._closed:
+                    return None  # nobody may have answered: the next service asks again
+            return not attempt.run(containers)
+        except NoSuchJobError:
+            logger.warning("The job was deleted", extra={"job_name": name})
+            return True
+        except Exception:
+            logger.exception("The job's thread failed; it is tried again", extra={"job_name": name})
+            return None
+
+    def _purge_if_deleted(self, name: str) -> None:
+        try:
+            if self._shop.store.find(name).state.status is Status.DELETING:
+                purge_job(self._shop.home, self._shop.store, name)
+        except NoSuchJobError:
+            pass
+
+    def _announce_waiting(self) -> None:
+        """Says of queued jobs that they wait, once each."""
+        with self._changed:
+            blocked = self._find_unannounced()
+            self._announced.update(blocked)
+        for name in blocked:
+            self._change_waiting(name, _pend)
+
+    def _find_unannounced(self) -> list[str]:
+        """Names of queued jobs that wait and of which that has not been said yet."""
+        effects = [(each, self._shortages.find_effect(each.record.request)) for each in self._queue]
+        held = [each for each, effect in effects if effect is Effect.PENDING]
+        ready = [each for each, effect in effects if effect is None]
+        if ready and not self._has_room(ready[0]):  # or else they are about to start
+            held += ready
+        return [each.name for each in held if each.name not in self._announced]
+
+    def _stop_overdue(self) -> None:
+        """Stops queued jobs that have waited for longer than they may."""
+        now = self._shop.clock()
+        with self._changed:
+            limits = [(waiting.name, find_waiting_limit(waiting.record)) for waiting in self._queue]
+        for name, limit in limits:
+            if limit is not None and limit[0] <= now:
+                cause = limit[1]
+                record = self._change_waiting(name, lambda record, now: with_stop(record, cause, now))  # noqa: B023
+                if record is not None:
+                    self.heed(record)
+
+    def _change_waiting(self, name: str, function: Callable[[JobRecord, float], JobRecord]) -> JobRecord | None:
+        """Changes a job that is in the queue; one that has left it meanwhile stays as it is."""
+        now = self._shop.clock()
+        try:
+            return self._shop.store.change(
+                name, lambda record: function(record, now) if record.phase is Phase.QUEUED else record, now
+            )
+        except NoSuchJobError:
+            return None
+
+    def _recover(self) -> None:
+        containers = self._list_containers()
+        if self._closed:
+            return  # nobody may have answered: what runs is not known
+        for record in self._shop.store.list_unfinished():
+            with self._changed:
+                if self._knows(record.name):
+                    continue
+                if record.phase is Phase.QUEUED and record.stop_cause is None:
+                    self._queue_up(record)
+                    continue
+                share = find_share(record.request, self._shop.host)
+                gpus = record.current.gpus if record.attempts else NO_GPUS
+                self._launch(record.name, share, gpus=gpus, containers=containers)
+        self._recover_pools()
+        for name in self._shop.store.list_deleting():
+            self._purge_if_deleted(name)
+        self._sweep()
+
+    def _recover_pools(self) -> None:
+        """Takes up the pools that are kept, and removes what is left of those that are gone."""
+        records = self._shop.store.list_pools()
+        followed = {record.current.pool for record in self._shop.store.list_unfinished() if record.attempts}
+        with self._changed:
+            for record in records:
+                is_kept = record.pool is not None and record.pool.status is PoolStatus.AVAILABLE
+                # A job that has followed notes so itself, and one that is not cleaned up gives its pool back itself.
+                if is_kept and record.name not in followed and not self._knows(record.name):
+                    share = find_share(record.request, self._shop.host)
+                    self._kept[record.name] = _Kept(record=record, share=share, gpus=record.current.gpus)
+        roots = {record.pool.root for record in records if record.pool is not None}
+        if self._shop.home.pools.is_dir():
+            for directory in self._shop.home.pools.iterdir():
+                if directory.name not in roots:
+                    clear_away(directory, self._shop.home)
+
+    def _end_pools(self) -> None:
+        """Gives back the capacity of warm pools whose time is over."""
+        now = self._shop.clock()
+        with self._changed:
+            over = [name for name, kept in self._kept.items() if kept.expires_at <= now]
+            ended = [self._kept.pop(name).record for name in over]
+        for record in ended:
+            with suppress(NoSuchJobError):
+                self._shop.store.change(record.name, lambda record: with_pool_terminated(record, now), now)
+            discard_standby(record, self._shop)
+            if record.pool is not None:
+                clear_away(pool_directory(self._shop.home, record.pool.root), self._shop.home)
+
+    def _list_containers(self) -> dict[str, bool]:
+        """Asks until the engine answers: that it does not is no reason to end a job."""
+        while not self._closed:
+            try:
+                return self._shop.engine.list_containers(self._shop.owner)
+            except EngineError as error:
+                logger.warning("The container engine does not answer: %s", error)
+                with self._changed:
+                    self._changed.wait(_RETRY_S)
+        return {}
+
+    def _sweep(self) -> None:
+        """Removes containers of ours that belong to no job that runs."""
+        try:
+            containers = self._shop.engine.list_containers(self._shop.owner)
+            networks = self._shop.engine.list_networks(self._shop.owner)
+            # Listed first: a container that is started meanwhile is not in the list.
+            unfinished = self._shop.store.list_unfinished()
+            wanted = {name for record in unfinished for name in _list_names(record)}
+            wanted |= {standby_name(record.name) for record in self._shop.store.list_pools()}
+            for name in containers.keys() - wanted:
+                logger.warning("Removing the container %s, which belongs to no unfinished job", name)
+                self._shop.engine.stop(name, 0.0)
+                self._shop.engine.remove(name)
+            known = {network_name(record.name, record.attempt) for record in unfinished if record.may_have_containers}
+            for name in set(networks) - known:
+                self._shop.engine.remove_network(name)
+        except EngineError as error:
+            logger.warning("Containers could not be swept: %s", error)
+
+
+def _list_names(record: JobRecord) -> list[str]:
+    """The names of the containers that a job may have."""
+    if not record.may_have_containers or not record.attempts:
+        return []
+    names = [container_name(record.name, record.attempt, host.name) for host in list_hosts(record.request)]
+    return names if record.current.pool is None else [*names, standby_name(record.current.pool)]
+
+
+def _pend(record: JobRecord, now: float) -> JobRecord:
+    if record.stop_cause is not None or record.state.secondary is not Secondary.STARTING:
+        return record
+    return record.advanced(Status.IN_PROGRESS, Secondary.PENDING, states.PENDING_MESSAGE, now)

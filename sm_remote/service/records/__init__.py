@@ -1,0 +1,1 @@
+"""What the service remembers of jobs, and the database that it is kept in."""

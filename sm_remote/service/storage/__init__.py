@@ -1,0 +1,1 @@
+"""Where objects lie: the embedded store and buckets of S3."""
