@@ -97,6 +97,11 @@ def add_checkpoints(
 
 
 def check_warm_pool(spec: TrainingJobSpec) -> None:
+    """Refuses a job that asks for both spot capacity and a warm pool; see `refuse_both`."""
+    refuse_both(spec.spot, spec.resources.keep_alive_period_s)
+
+
+def refuse_both(spot: Spot | None, keep_alive_period_s: int | None) -> None:
     """Refuses spot capacity together with a warm pool.
 
     Source: SageMaker Developer Guide, "Train Using SageMaker Managed Warm Pools": not with spot capacity.
@@ -104,7 +109,7 @@ def check_warm_pool(spec: TrainingJobSpec) -> None:
     Raises:
         ConfigError: Both are asked for.
     """
-    if spec.spot is not None and spec.resources.keep_alive_period_s:
+    if spot is not None and keep_alive_period_s:
         raise ConfigError(
             "A job on spot capacity cannot leave a warm pool; nothing was sent.",
             why="SageMaker keeps no instance that Amazon may take back.",

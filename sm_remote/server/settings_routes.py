@@ -12,6 +12,7 @@ from tornado import web
 from sm_remote import __version__
 from sm_remote.errors import ConfigError, RemoteError
 from sm_remote.home import find_home
+from sm_remote.jobs.spot import choose_spot, refuse_both
 from sm_remote.server.problems import explain, render_problem
 from sm_remote.server.routes import PanelHandler, answers_problems
 from sm_remote.server.settings_view import (
@@ -90,7 +91,9 @@ class SettingsHandler(PanelHandler):
     ) -> tuple[ResolvedSettings, dict[str, Any] | None]:
         """The settings together; where they contradict, those without the notebook's, and the contradiction."""
         try:
-            return self.panel.resolve(taken, directory=directory), None
+            settings = self.panel.resolve(taken, directory=directory)
+            refuse_both(choose_spot(settings), settings.keep_alive_period_in_seconds)
+            return settings, None
         except ConfigError as error:
             return usual, render_problem(explain(error))
 

@@ -19,7 +19,7 @@ interface IProps {
 
 /** What only jobs on SageMaker need. */
 const FOR_SAGEMAKER: ReadonlySet<string> = new Set(['region', 'role']);
-const OPEN_AT_FIRST: ReadonlySet<string> = new Set(['where', 'machine', 'spot']);
+const OPEN_AT_FIRST: ReadonlySet<string> = new Set(['where', 'machine', 'spot', 'warm_pool']);
 
 /** The settings of a notebook's training jobs. */
 export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.Element {
@@ -38,9 +38,11 @@ export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.El
       <Estimate estimate={judgement.estimate} trans={trans} />
       {judgement.groups.map(group => (
         <Section key={group.name} title={nameGroup(group.name, trans)} folded={!OPEN_AT_FIRST.has(group.name)}>
-          {isWarmPoolAndSpot(group.name, settings.values) && (
+          {excludes(group.name, settings, judgement) && (
             <p className="sm-Hint" role="note">
-              {trans.__('A warm pool and spot capacity exclude each other: choose one of them.')}
+              {group.name === 'spot'
+                ? trans.__('A warm pool is set below: spot capacity excludes it. Choose one of them.')
+                : trans.__('Spot capacity is set above: a warm pool excludes it. Choose one of them.')}
             </p>
           )}
           <Fields names={group.settings} settings={settings} judgement={judgement} types={types} trans={trans} />
@@ -171,7 +173,12 @@ function describeEstimate(estimate: IEstimate, trans: TranslationBundle): string
   );
 }
 
-function isWarmPoolAndSpot(group: string, values: Readonly<Record<string, unknown>>): boolean {
-  const both = values.use_spot_instances === true && !!values.keep_alive_period_in_seconds;
-  return both && (group === 'spot' || group === 'warm_pool');
+/** Whether the other one of spot capacity and warm pool is chosen. */
+function excludes(group: string, settings: NotebookSettings, judgement: IJudgement): boolean {
+  const value = (name: string) =>
+    settings.values[name] ?? judgement.settings.find(setting => setting.name === name)?.value;
+  if (group === 'warm_pool') {
+    return value('use_spot_instances') === true;
+  }
+  return group === 'spot' && !!value('keep_alive_period_in_seconds');
 }

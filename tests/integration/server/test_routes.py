@@ -187,6 +187,15 @@ def test_settings_are_judged_and_nothing_is_kept(panel):
     assert bad["problems"]["volume_size"]["why"]
 
 
+def test_spot_and_a_warm_pool_contradict_before_any_call(panel):
+    both = {"use_spot_instances": True, "keep_alive_period_in_seconds": 600}
+    found = panel.post("settings", {"path": "", "values": both, "trusted": True}).json
+    assert "warm pool" in found["conflict"]["what"]
+    assert found["taken"] == {}
+    one = panel.post("settings", {"path": "", "values": {"use_spot_instances": True}, "trusted": True}).json
+    assert one["conflict"] is None
+
+
 def test_what_was_confirmed_is_not_held_any_more(panel):
     values = {"pre_execution_commands": ["echo hello"]}
     ask = {"path": "", "values": values, "trusted": False}
