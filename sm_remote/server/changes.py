@@ -18,15 +18,13 @@ def announce_through(event_logger: Any, find_loop: Callable[[], Any]) -> Announc
 
     Args:
         event_logger: Jupyter's.
-        find_loop: The loop, asked for now: this is called on the thread that will run it.
+        find_loop: The server's tornado loop, asked for at each change: it does not run yet while extensions are loaded.
     """
-    loop = find_loop()
 
     def announce(target: str, seq: int) -> None:
         def emit() -> None:
             event_logger.emit(schema_id=SCHEMA_ID, data={"target": target, "seq": seq})
 
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(emit)
+        find_loop().add_callback(emit)  # safe from any thread; nothing happens on a loop that was closed
 
     return announce

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,6 @@ def _load_jupyter_server_extension(app: Any) -> None:
     """Called by Jupyter once, before its event loop runs."""
     app.event_logger.register_event_schema(SCHEMA_FILE)
     root = Path(getattr(app, "root_dir", None) or os.getcwd()).expanduser()
-    panel = Panel(environ=os.environ, root=root, announce=announce_through(app.event_logger, asyncio.get_event_loop))
+    panel = Panel(environ=os.environ, root=root, announce=announce_through(app.event_logger, lambda: app.io_loop))
     app.web_app.settings["sm_remote_panel"] = panel
     app.web_app.add_handlers(".*$", list_routes(app.web_app.settings["base_url"]))
