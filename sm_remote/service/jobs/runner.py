@@ -328,11 +328,13 @@ class Attempt:
         for host in self._hosts.values():
             host.drain_log()
         self._shop.reach("exit.before_record")
-        if self._is_to_start_again(self._shop.store.find(self._name)):
+        again = self._is_to_start_again(self._shop.store.find(self._name))
+        if again:
             # Checkpoints are flushed before anybody may restore them.
             self._finish_companions()
             self._shop.reach("interruption.flushed")
-        return self._change(self._with_exits)
+        # An interruption that is committed only now comes too late: nothing has been flushed for it.
+        return self._change(lambda record, now: self._with_exits(record, now, may_start_again=again))
 
     def _is_to_start_again(self, record: JobRecord) -> bool:
         """Whether interrupted; a stop wins over that, and so does a value that is there."""
@@ -341,9 +343,9 @@ class Attempt:
         )
         return record.current.is_interrupted and record.stop_cause is None and not has_value
 
-    def _with_exits(self, record: JobRecord, now: float) -> JobRecord:
+    def _with_exits(self, record: JobRecord, now: float, *, may_start_again: bool) -> JobRecord:
         record = replace(record.with_attempt(exits=dict(self._exits)), metrics=self._merge_metrics(record))
-        if self._is_to_start_again(record):
+        if may_start_again and self._is_to_start_again(record):
             return with_next_attempt(record, AttemptEnd.INTERRUPTED, now)
         record = replace(record.with_attempt(end=None, ended_at=now), phase=Phase.COLLECTING)
         return with_uploading(record, now)

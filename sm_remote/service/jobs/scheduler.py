@@ -15,6 +15,7 @@ from bisect import insort
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sm_remote.service.engines.engine import EngineError
@@ -274,17 +275,14 @@ class Scheduler:
         refusal: str | None = None,
         pool: JobRecord | None = None,
     ) -> None:
-        attempt = self._make_attempt(name, gpus, refusal, pool)
+        # Trouble before the claim leaves a job with the same GPUs, pool or refusal for the next try.
+        make_attempt = partial(Attempt, self._shop, name, release=self._release, gpus=gpus, refusal=refusal, pool=pool)
+        attempt = make_attempt()
         self._running[name] = _Running(attempt=attempt, share=share, gpus=gpus)
         # A thread of its own, not of a pool: a pool's threads would keep the process from ending.
         threading.Thread(
-            target=self._run_attempt, args=(attempt, name, containers), name=f"job {name}", daemon=True
+            target=self._run_attempt, args=(attempt, make_attempt, name, containers), name=f"job {name}", daemon=True
         ).start()
-
-    def _make_attempt(
-        self, name: str, gpus: Deal, refusal: str | None = None, pool: JobRecord | None = None
-    ) -> Attempt:
-        return Attempt(self._shop, name, release=self._release, gpus=gpus, refusal=refusal, pool=pool)
 
     def _deal_gpus(self, record: JobRecord) -> Deal:
         machine = self._shop.host
@@ -297,30 +295,42 @@ class Scheduler:
         """Takes an ended job's share of the machine, for others or for its warm pool."""
         with self._changed:
             running = self._running.get(record.name)
-            if running is not None:
+            # Not twice, where clearing up is tried again: by then another job may have what was given away.
+            if running is not None and running.holds_place:
                 if record.pool is not None and record.pool.status is PoolStatus.AVAILABLE:
                     self._kept[record.name] = _Kept(record=record, share=running.share, gpus=running.gpus)
                 running.share, running.gpus, running.holds_place = NOTHING, NO_GPUS, False
             self._changed.notify_all()
 
-    def _run_attempt(self, attempt: Attempt, name: str, containers: Collection[str] | None) -> None:
+    def _run_attempt(
+        self,
+        attempt: Attempt,
+        make_attempt: Callable[[], Attempt],
+        name: str,
+        containers: Collection[str] | None,
+    ) -> None:
         while (done := self._try_attempt(attempt, name, containers)) is None:
             with self._changed:
                 self._changed.wait(_RETRY_S)
                 if self._closed:
                     return
-                attempt = self._make_attempt(name, self._running[name].gpus)
-                self._running[name].attempt = attempt
+                attempt = self._running[name].attempt = make_attempt()
             containers = None
+        # Nothing after this may touch the store: who joins closes it once nobody is left.
         with self._changed:
             self._running.pop(name, None)
-            if not done:
-                self._take_back(name)
-            idle = not self._running and not self._queue
+            if not done and not self._closed:
+                self._take_back_or_give_up(name)
+            if not self._running and not self._queue:
+                self._go_idle()
             self._changed.notify_all()
-        if idle:
-            self._go_idle()
-        self._purge_if_deleted(name)
+
+    def _take_back_or_give_up(self, name: str) -> None:
+        try:
+            self._take_back(name)
+        except Exception:
+            logger.exception("The job cannot be read; the next service takes it up", extra={"job_name": name})
+            self._give_up()
 
     def _take_back(self, name: str) -> None:
         """Takes a job that waits for another attempt into the queue; one that is to stop needs no capacity for that."""
@@ -346,7 +356,10 @@ class Scheduler:
                 containers = self._list_containers()
                 if self._closed:
                     return None  # nobody may have answered: the next service asks again
-            return not attempt.run(containers)
+            if attempt.run(containers):
+                return False
+            self._purge_if_deleted(name)
+            return True
         except NoSuchJobError:
             logger.warning("The job was deleted", extra={"job_name": name})
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from sm_remote.service.hosts.container_access import ContainerAccess
 from sm_remote.service.jobs import scheduler as module
 from sm_remote.service.jobs.notifier import Notifier
 from sm_remote.service.jobs.scheduler import Scheduler
-from sm_remote.service.jobs.shortages import Shortages
+from sm_remote.service.jobs.shortages import Effect, Market, Shortage, Shortages
 from sm_remote.service.jobs.workshop import Workshop
 from sm_remote.service.metrics.usage import UsageSampler
-from sm_remote.service.records.job import JobRecord
+from sm_remote.service.records.job import JobRecord, Phase
 from sm_remote.service.records.store import JobStore, NoSuchJobError
 from sm_remote.spec import SecondaryStatus
 from tests.fakes.engine import FakeEngine
@@ -38,6 +39,33 @@ class FullDisk(JobStore):
             self.failures -= 1
             raise sqlite3.OperationalError("disk I/O error")
         return super().find(name)
+
+
+class Slow(JobStore):
+    """Takes until it is told to go on, to find a job that is cleaned up already."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, lambda name, record: None)
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def find(self, name: str) -> JobRecord:
+        record = super().find(name)
+        if record.cleaned and threading.current_thread().name == f"job {name}":
+            self.asked.set()
+            assert self.go_on.wait(20)
+        return record
+
+
+class Unclaimed(JobStore):
+    """Fails to change a job as often as it is told."""
+
+    failures = 0
+
+    def change(self, name: str, function: Callable[[JobRecord], JobRecord], now: float) -> JobRecord:
+        if self.failures and self.find(name).phase is Phase.QUEUED:
+            self.failures -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().change(name, function, now)
 
 
 @pytest.fixture
@@ -100,6 +128,45 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
     assert idle.wait(10)
     assert store.find("fit-1").is_terminal
     assert len(engine.starts) == 1
+
+
+def test_whoever_joins_waits_until_the_last_thread_is_done_with_the_store(run: Any, tmp_path: Path) -> None:
+    store = Slow(tmp_path / "slow.sqlite")
+    scheduler = run(store, FakeEngine())
+    try:
+        scheduler.enqueue(store.insert("fit-1", build_request(), {}, time.time()))
+        assert store.asked.wait(10)
+        scheduler.close()
+        assert not scheduler.join(0.2)
+        store.go_on.set()
+        assert scheduler.join(10)
+    finally:
+        store.go_on.set()
+        assert scheduler.join(10)
+        store.close()
+
+
+def test_a_job_without_capacity_fails_even_if_that_cannot_be_written_at_once(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_S", 0.01)
+    idle = threading.Event()
+    store = Unclaimed(tmp_path / "unclaimed.sqlite", lambda name, record: None)
+    store.insert("fit-1", build_request(), {}, time.time())
+    store.failures = 2
+    engine = FakeEngine()
+    short = Shortage(instance_type="ml.m5.large", market=Market.ANY, effect=Effect.ERROR)
+    Shortages(tmp_path / "shortages.json").set(short)
+    scheduler = run(store, engine, idle.set)
+    try:
+        assert idle.wait(10)
+        assert "CapacityError" in (store.find("fit-1").failure_reason or "")
+        assert not engine.starts
+        assert scheduler.count_jobs() == (0, 0)
+    finally:
+        scheduler.close()
+        assert scheduler.join(10)
+        store.close()
 
 
 def test_a_job_that_comes_while_another_is_said_to_wait_is_said_to_wait_too(run: Any, tmp_path: Path) -> None:
