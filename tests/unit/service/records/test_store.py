@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +74,105 @@ def test_a_record_comes_back_as_it_was_after_everything_of_it_changed(store, pat
     assert again.find("fit") == written
     assert again.version == store.version == 2
     again.close()
+
+
+_DETAIL_OF_ONE_ATTEMPT = {
+    "tags": {"k": "v"},
+    "state": {
+        "status": "InProgress",
+        "secondary": "Training",
+        "transitions": [
+            {"status": "Starting", "start": 100.0, "end": 102.0, "message": "Starting the training job"},
+            {"status": "Training", "start": 102.0, "end": None, "message": "Training in progress"},
+        ],
+    },
+    "phase": "running",
+    "attempt": 1,
+    "stream": "algo-1-101",
+    "training_started_at": 101.0,
+    "container_started_at": 102.0,
+    "training_ended_at": None,
+    "stop_cause": None,
+    "exit": None,
+    "failure_reason": None,
+    "model_artifacts": None,
+    "metrics": [],
+}
+"""A job's row as it was written when a job could have one attempt on one host only."""
+_ENDED = {
+    "state": {
+        "status": "Failed",
+        "secondary": "Failed",
+        "transitions": [{"status": "Failed", "start": 110.0, "end": 110.0, "message": "Training job failed"}],
+    },
+    "phase": "ended",
+    "training_ended_at": 110.0,
+    "exit": {"code": 1, "out_of_memory": False, "peak_memory_bytes": None},
+    "failure_reason": "AlgorithmError: no",
+    "metrics": [{"name": "loss", "value": 0.5, "timestamp": 105.0}],
+}
+_QUEUED = {
+    "state": {
+        "status": "InProgress",
+        "secondary": "Starting",
+        "transitions": [{"status": "Starting", "start": 100.0, "end": None, "message": "Starting the training job"}],
+    },
+    "phase": "queued",
+    "attempt": 0,
+    "stream": None,
+    "training_started_at": None,
+    "container_started_at": None,
+}
+
+
+def write_early_row(path: Path, changes: Mapping[str, object]) -> None:
+    detail = {**_DETAIL_OF_ONE_ATTEMPT, **changes}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE jobs SET detail=?, status=?", (json.dumps(detail, separators=(",", ":")), detail["state"]["status"])
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "attempts"),
+    [
+        (_QUEUED, ()),
+        (
+            {},
+            (AttemptRecord(number=1, started_at=101.0, streams={"algo-1": "algo-1-101"}, container_started_at=102.0),),
+        ),
+        (
+            _ENDED,
+            (
+                AttemptRecord(
+                    number=1,
+                    started_at=101.0,
+                    streams={"algo-1": "algo-1-101"},
+                    container_started_at=102.0,
+                    ended_at=110.0,
+                    exits={"algo-1": ContainerExit(code=1)},
+                ),
+            ),
+        ),
+    ],
+    ids=["queued", "running", "ended"],
+)
+def test_a_row_of_before_there_were_attempts_and_hosts_is_read_and_written_anew(store, path, changes, attempts):
+    store.insert("fit", {"a": 1}, {"k": "v"}, 100.0)
+    write_early_row(path, changes)
+    record = store.find("fit")
+    assert (record.attempts, record.tags, record.pool) == (attempts, {"k": "v"}, None)
+    assert record.stream == ("algo-1-101" if attempts else None)
+    assert (record.failure_reason, record.training_ended_at) == (
+        changes.get("failure_reason"),
+        changes.get("training_ended_at"),
+    )
+    assert [metric.value for metric in record.metrics] == ([0.5] if "metrics" in changes else [])
+    assert store.list_pools() == []
+    assert store.change("fit", lambda old: replace(old, tags={"k": "w"}), 111.0) == store.find("fit")
+    assert (
+        replace(store.find("fit"), tags=record.tags, version=record.version, modified_at=record.modified_at) == record
+    )
 
 
 def test_every_change_takes_the_next_number_of_one_counter(store):
