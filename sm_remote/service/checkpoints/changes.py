@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from sm_remote.service.checkpoints.job_files import JobFile, Stamp
 
@@ -23,8 +24,12 @@ def is_marker(relative: str) -> bool:
 
 
 def is_synchronised(relative: str) -> bool:
-    """Whether a file is a checkpoint at all. Source: the names that AWS's XGBoost container counts on."""
-    return not is_marker(relative) and not relative.endswith(IGNORED)
+    """Whether a file is a checkpoint at all: it is not where it, or a directory above it, is to be ignored.
+
+    Source: the names that AWS's XGBoost container counts on, which are of files; that a directory's name holds for all
+    that is in it is ours.
+    """
+    return not is_marker(relative) and not any(part.endswith(IGNORED) for part in PurePosixPath(relative).parts)
 
 
 def find_stale_markers(files: Mapping[str, JobFile]) -> list[str]:

@@ -175,6 +175,17 @@ def test_markers_and_ignored_files_are_neither_uploaded_nor_deleted(bench, put, 
     assert list(bench.stored) == [f"stored{suffix}"]
 
 
+def test_nothing_in_an_ignored_directory_is_uploaded_and_all_of_it_is_once_it_has_its_final_name(bench):
+    for name in ("next.sagemaker-ignore/a.pt", "next.sagemaker-ignore/deep/b.pt", "run/x.sagemaker-ignore/c.pt"):
+        bench.write(name, "whole")
+    bench.settle()
+    bench.flush()
+    assert bench.stored == {}
+    (bench.directory / "next.sagemaker-ignore").rename(bench.directory / "step-1")
+    bench.settle()
+    assert bench.stored == {"step-1/a.pt": "whole", "step-1/deep/b.pt": "whole"}
+
+
 def test_a_temporary_name_that_is_ignored_is_uploaded_under_its_final_one(bench):
     path = bench.write("tmp1.sagemaker-ignore", "whole")
     bench.settle()
