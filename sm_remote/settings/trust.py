@@ -1,8 +1,10 @@
 """Which settings of a notebook are taken only after a person has seen and confirmed them once.
 
 A notebook is a file that others write. Opening one must not spend money, run an image or commands of its author's
-choice, or send data to a bucket of theirs, only because a call was made in it. What was confirmed is remembered by
-value in the user's private state, so the same choice is not asked about again.
+choice, hand out credentials, or send data to a bucket of theirs, only because a call was made in it. What was confirmed
+is remembered by value in the user's private state, so the same choice is not asked about again.
+
+What is not named here as harmless is asked about: a setting that is new is guarded until somebody has thought about it.
 """
 
 from __future__ import annotations
@@ -15,12 +17,29 @@ from typing import Any
 from sm_remote.catalogue import PRICE_REGION, InstanceType, find_instance_type
 from sm_remote.home import Home, make_private, write_private
 
-_ALWAYS = frozenset(
+_HARMLESS = frozenset(
     {
-        *("image_uri", "pre_execution_commands", "pre_execution_script", "s3_root_uri", "checkpoint_s3_uri"),
-        *("role", "engine", "inputs", "job_conda_env"),
+        *(
+            "use_torchrun",
+            "nproc_per_node",
+            "volume_size",
+            "use_spot_instances",
+            "max_wait_time_in_seconds",
+            "fallback",
+        ),
+        *("preflight", "install_limit_s", "local_workdir_limit_bytes", "cell_limit_bytes", "enable_network_isolation"),
+        *("checkpoint_local_path", "checkpoint_warning_s", "resume", "hyperparameters", "metric_definitions"),
+        *("job_name_prefix", "tags", "stream_logs", "on_interrupt", "max_parallel_jobs"),
+        *("service_idle_s", "service_max_parallel_jobs"),
     }
 )
+_UNASKED: Mapping[str, tuple[Any, ...]] = {
+    "target": ("local",),
+    "dependencies": ("auto", None),
+    "custom_file_filter": (None,),
+}
+"""Values of other settings that need no confirmation; of all the rest what is empty or off needs none."""
+_MOST_UNASKED = {"instance_count": 1, "max_runtime_in_seconds": 86400}
 _MOST_REMEMBERED = 2000
 
 
@@ -35,13 +54,15 @@ def list_guarded(values: Mapping[str, Any], *, usual_instance_type: str | None) 
 
 
 def _is_guarded(name: str, value: Any, usual_instance_type: str | None) -> bool:
-    if name in _ALWAYS:
-        return bool(value)
-    if name == "target":
-        return bool(value != "local")
-    if name == "instance_count":
-        return bool(value != 1)
-    return name == "instance_type" and value is not None and not _is_at_most(str(value), usual_instance_type)
+    if name in _HARMLESS:
+        return False
+    if name in _UNASKED:
+        return value not in _UNASKED[name]
+    if name in _MOST_UNASKED:
+        return bool(value > _MOST_UNASKED[name])
+    if name == "instance_type":
+        return value is not None and not _is_at_most(str(value), usual_instance_type)
+    return bool(value)
 
 
 def _is_at_most(name: str, usual: str | None) -> bool:
