@@ -85,3 +85,19 @@ def test_a_server_that_is_not_there_ends_the_connection() -> None:
     with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
         assert connection.recv(1) == b""
     relay.close()
+
+
+def test_nobody_gets_in_while_the_engine_does_not_say_what_its_networks_are(echo: tuple[str, int]) -> None:
+    silent = [True]
+
+    def list_networks() -> list[str]:
+        if silent:
+            raise OSError("the daemon is gone")
+        return ["127.0.0.0/8"]
+
+    relay = Relay(("127.0.0.1", 0), echo, list_networks)
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
+        assert connection.recv(1) == b""
+    silent.clear()
+    assert ask(relay.port, b"back") == b"BACK"
+    relay.close()
