@@ -59,13 +59,21 @@ class PanelHandler(APIHandler):
 
 
 def answers_problems(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Makes a handler's method answer an error of ours as a problem instead of a page with a number."""
+    """Makes a handler's method answer an error of ours as a problem instead of a page with a number.
+
+    Once an answer has begun, an error breaks the connection off.
+    """
 
     @functools.wraps(method)
     async def answer(self: PanelHandler, *args: str, **kwargs: str) -> None:
         try:
             await method(self, *args, **kwargs)
         except RemoteError as error:
+            if self._headers_written:
+                # Half a download has gone out: whatever followed would pass for the rest of the file.
+                self.log.warning("An answer breaks off: %s", error)
+                self.request.connection.stream.close()  # type: ignore[union-attr]
+                return
             self.refuse(explain(error))
 
     return answer
