@@ -33,6 +33,8 @@ from sm_remote.service.storage.remote_bucket import CONNECTIONS, make_s3_client
 logger = logging.getLogger("sm_remote.service")
 
 START_LIMIT_S = 30.0
+_TRIAL_BUCKET = "sm-remote-trial"
+"""Takes one object at each start, and is gone again."""
 _LISTENERS = 4
 """Master, volume server, filer and S3. Each has a second port for gRPC, this much higher:"""
 _GRPC_OFFSET = 10_000
@@ -152,23 +154,33 @@ class S3Server:
         return False
 
     def _answers(self) -> bool:
-        """Whether both its API and the part that takes objects' bytes are there; the second comes last."""
-        from botocore.auth import S3SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
+        """Whether it takes an object: the part that takes objects' bytes is there last."""
         from botocore.exceptions import BotoCoreError
         from botocore.httpsession import URLLib3Session
 
-        listing = AWSRequest(method="GET", url=f"{self.address.endpoint_url}/")
-        S3SigV4Auth(Credentials(self._keys.access_key, self._keys.secret_key), "s3", LOCAL_REGION).add_auth(listing)
-        room = AWSRequest(method="GET", url=f"http://127.0.0.1:{self.address.ports[0]}/dir/assign")
         session = URLLib3Session(timeout=5, proxies={})
         try:
-            return all(session.send(each.prepare()).status_code == 200 for each in (listing, room))
+            bucket, key = f"/{_TRIAL_BUCKET}", f"/{_TRIAL_BUCKET}/ready"
+            # A bucket that is there already was left by a start that was cut off.
+            if self._send(session, "PUT", bucket) not in (200, 409) or self._send(session, "PUT", key, b"1") != 200:
+                return False
+            for path in (key, bucket):
+                self._send(session, "DELETE", path)
+            return True
         except BotoCoreError:
             return False
         finally:
             session.close()
+
+    def _send(self, session: Any, method: str, path: str, data: bytes = b"") -> int:
+        """Sends one request, without trying again; returns the answer's status."""
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        request = AWSRequest(method=method, url=f"{self.address.endpoint_url}{path}", data=data)
+        S3SigV4Auth(Credentials(self._keys.access_key, self._keys.secret_key), "s3", LOCAL_REGION).add_auth(request)
+        return int(session.send(request.prepare()).status_code)
 
     def _keep(self) -> None:
         """Starts it again when it has died by itself."""
@@ -243,6 +255,9 @@ def build_command(program: str, ports: Iterable[int]) -> list[str]:
         *(f"-master.port={master}", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false"),
         # There is nobody else to elect: by default it waits 20 s for others before it goes on after a restart.
         "-master.electionTimeout=500ms",
+        # Whoever can connect could delete a bucket's volumes at the master's HTTP port: any user of this machine, a job
+        # without a container, a web page.
+        "-disableHttp",
         # A number that is never reached: each bucket takes volumes, which grow only with what is in them.
         *(f"-volume.port={volume}", "-volume.max=10000"),
         *("-filer", f"-filer.port={filer}", "-filer.disableHttp", "-filer.localSocket=filer.sock"),

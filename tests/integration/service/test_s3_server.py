@@ -14,8 +14,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, HTTPClientError
+from botocore.httpsession import URLLib3Session
 
 from sm_remote.aws.local_service import find_service, stop_service
 from sm_remote.home import Home, read_discovery, read_standing_options
@@ -126,3 +128,28 @@ def test_its_configuration_is_private(ask: Callable[..., Any], home: Home) -> No
     assert home.s3.stat().st_mode & 0o077 == 0
     for name in ("s3.json", "address.json", "security.toml"):
         assert (home.s3 / name).stat().st_mode & 0o077 == 0
+
+
+def test_who_has_no_key_can_delete_nothing_at_any_of_its_ports(ask: Callable[..., Any], home: Home) -> None:
+    ask("start", "--with-s3")
+    client = connect(ask("env", "--json"))
+    assert client.list_buckets()["Buckets"] == []  # of its own trial nothing is left
+    client.create_bucket(Bucket="kept")
+    client.put_object(Bucket="kept", Key="a", Body=b"x" * 5000)
+    for port in json.loads((home.s3 / "address.json").read_text())["ports"]:
+        for path in ("/col/delete?collection=kept", "/vol/vacuum?garbageThreshold=0", "/dir/assign", "/kept/a"):
+            for method in ("GET", "POST", "DELETE"):
+                assert ask_without_a_key(port, method, path) in (None, 400, 401, 403, 404, 405)
+    assert client.get_object(Bucket="kept", Key="a")["Body"].read() == b"x" * 5000
+
+
+def ask_without_a_key(port: int, method: str, path: str) -> int | None:
+    """The status of an answer; None where nobody speaks HTTP."""
+    session = URLLib3Session(timeout=10, proxies={})
+    try:
+        request = AWSRequest(method=method, url=f"http://127.0.0.1:{port}{path}").prepare()
+        return int(session.send(request).status_code)
+    except (BotoCoreError, HTTPClientError):
+        return None
+    finally:
+        session.close()
