@@ -31,6 +31,8 @@ from sm_remote.wire.payload import load_value
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOTHING: Any = object()
+_saved_here: set[Path] = set()
+"""The generations of this process. Others that it finds were restored: each attempt begins in a new process."""
 
 
 def checkpoint(
@@ -164,6 +166,7 @@ class Checkpoint:
             self._lock = Lock(self.directory, name=self.name)
             remove_tree(self.path)  # what an interrupted process had not saved
             self.path.mkdir()
+        self._shelf.note_restored(saved_here=_saved_here)
         self._next_number = self._shelf.find_last_number() + 1
         self._found = self._shelf.find_newest()
         if self._saves_here:
@@ -298,6 +301,7 @@ class Checkpoint:
             remove_tree(directory)
             raise
         self.saves += 1
+        _saved_here.add(directory)
         self.step = step
         self._found = Generation(directory=directory, manifest=manifest)
         self._shelf.prune(keep=self._keep, largest=self._largest, now=self._now() if self._place.synchronised else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,11 +48,21 @@ class Shelf:
         self._function = function
         self._resume = resume
         self._say = say
+        self._restored: frozenset[int] = frozenset()
 
     def tidy(self) -> None:
         """Removes what is no generation: what was being written, or copied, when its process was killed."""
         for each in list_generations(self.directory)[1]:
             remove_tree(each.directory)
+
+    def note_restored(self, *, saved_here: Collection[Path]) -> None:
+        """Notes what the platform has restored: it came from S3, though nothing marks it as uploaded.
+
+        Args:
+            saved_here: Generations that this process has saved itself, under an earlier opening.
+        """
+        there = list_generations(self.directory)[0]
+        self._restored = frozenset(each.manifest.number for each in there if each.directory not in saved_here)
 
     def find_last_number(self) -> int:
         """The largest number that any generation here has had, whole or not; 0 without one."""
@@ -100,7 +110,7 @@ class Shelf:
             own,
             keep=keep,
             largest=largest,
-            arrived=None if now is None else _list_arrived(own, now),
+            arrived=None if now is None else _list_arrived(own, now) | self._restored,
             predecessor=len(self._siblings) > 1,
         )
         done_with = self._read_finished() if self._resume else 0

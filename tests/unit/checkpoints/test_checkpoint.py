@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import threading
 from contextlib import contextmanager, suppress
@@ -455,3 +456,24 @@ def test_outside_of_a_job_and_a_decorated_function_it_lies_in_the_users_own_stat
         assert ckpt.directory.parent.stat().st_mode & 0o077 == 0
         assert ckpt.interrupted is False
         assert ckpt.grace_left_s is None
+
+
+def test_what_was_restored_is_in_s3_already_and_makes_room_for_what_is_not(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    save_all(before, [0, 1, 2, 3], synchronised=True)
+    # Another attempt: its platform restores all of it, and marks nothing.
+    shutil.copytree(before, after)
+    with killed(open_checkpoint(after, synchronised=True)) as ckpt:
+        restored = ckpt.step
+        for step in range(4, 8):
+            ckpt.save(step, step=step)
+        # The newest of the restored ones, until the first of this attempt's has arrived, and the two newest.
+        assert list_steps(ckpt.directory) == [restored, 4, 6, 7]
+
+
+def test_what_this_process_has_saved_was_not_restored(tmp_path):
+    save_all(tmp_path, [0, 1], synchronised=True)
+    with killed(open_checkpoint(tmp_path, synchronised=True)) as ckpt:
+        for step in range(2, 6):
+            ckpt.save(step, step=step)
+        assert list_steps(ckpt.directory) == [0, 4, 5]
