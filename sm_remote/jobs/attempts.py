@@ -13,6 +13,7 @@ from sm_remote.jobs.fallback import find_run_name
 
 _RUNNING = "Training"
 _BETWEEN = frozenset({"Interrupted", "Restarting"})
+_CLOCKS_DIFFER_S = 1.0  # the job's clock and the service's
 _BEFORE = frozenset({"Starting", "Pending", "LaunchingMLInstances", "PreparingTrainingStack"})
 
 
@@ -55,15 +56,15 @@ def list_attempts(
     """
     attempts = _split(description)
     own = [each for each in checkpoints if each.job == find_run_name(description)]
-    openings = [opening for manifest in own for opening in manifest.openings]
+    taken_up = _sort_openings((opening for manifest in own for opening in manifest.openings), attempts)
     saved_at = sorted(each.saved_at for each in own)
     keeps = "CheckpointConfig" in description.raw
     measured = []
     for attempt, successor in zip_longest(attempts, attempts[1:]):
         lost_s: float | None = 0.0
         if successor is not None:
-            lost_s = _measure_loss(attempt, _find_openings(openings, successor), saved_at, keeps=keeps)
-        steps = [each.step for each in _find_openings(openings, attempt) if each.step is not None]
+            lost_s = _measure_loss(attempt, taken_up[successor.number], saved_at, keeps=keeps)
+        steps = [each.step for each in taken_up[attempt.number] if each.step is not None]
         measured.append(replace(attempt, lost_s=lost_s, resumed_step=max(steps, default=None)))
     return tuple(measured)
 
@@ -99,11 +100,14 @@ def _find_end(transitions: Sequence[Transition], start: datetime) -> datetime:
     return later[0].start if later else running[-1] if running else start
 
 
-def _find_openings(openings: Iterable[Opening], attempt: Attempt) -> list[Opening]:
-    """Which checkpoints an attempt opened, and from what it went on."""
-    start = attempt.start.timestamp() - 1.0  # the job's clock and the service's
-    end = float("inf") if attempt.end is None else attempt.end.timestamp() + 1.0
-    return [each for each in openings if start <= each.at <= end]
+def _sort_openings(openings: Iterable[Opening], attempts: Sequence[Attempt]) -> dict[int, list[Opening]]:
+    """Which checkpoints each attempt opened, by its number: an opening belongs to the last one that had begun."""
+    found: dict[int, list[Opening]] = {each.number: [] for each in attempts}
+    for opening in openings:
+        begun = [each.number for each in attempts if each.start.timestamp() - _CLOCKS_DIFFER_S <= opening.at]
+        if begun:
+            found[begun[-1]].append(opening)
+    return found
 
 
 def _measure_loss(

@@ -60,6 +60,14 @@ def test_an_interrupted_one_lost_what_came_after_the_checkpoint_that_the_next_we
     assert (second.lost_s, first.resumed_step, second.resumed_step) == (0.0, None, 8)
 
 
+def test_an_attempt_that_began_at_once_is_not_taken_for_the_one_before_it():
+    steps = [("Starting", 0), ("Training", 10), ("Interrupted", 110), ("Starting", 110.1), ("Training", 110.4)]
+    openings = [(10.5, None, None), (110.6, 109, 8)]
+    first, second = list_attempts(describe(*steps, ("Completed", 150)), [save(140, *openings)])
+    assert (first.resumed_step, second.resumed_step) == (None, 8)
+    assert first.lost_s == pytest.approx(1.0)
+
+
 def test_while_the_next_has_saved_nothing_the_last_checkpoint_counts():
     live = describe(*INTERRUPTED, ("Training", 130), status="InProgress")
     first, second = list_attempts(live, [save(60, (10.5, None, None)), save(500, job="other")])
