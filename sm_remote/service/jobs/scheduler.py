@@ -192,9 +192,9 @@ class Scheduler:
 
     def _run_queue(self) -> None:
         while True:
+            self._end_pools()
             self._announce_waiting()
             self._stop_overdue()
-            self._end_pools()
             with self._changed:
                 if self._closed:
                     return
@@ -450,10 +450,11 @@ class Scheduler:
                     clear_away(directory, self._shop.home)
 
     def _end_pools(self) -> None:
-        """Gives back the capacity of warm pools whose time is over."""
+        """Gives back the capacity of warm pools whose time is over, or that would keep a job waiting."""
         now = self._shop.clock()
         with self._changed:
-            over = [name for name, kept in self._kept.items() if kept.expires_at <= now]
+            over = {name for name, kept in self._kept.items() if kept.expires_at <= now}
+            over.update(self._find_pools_in_the_way())
             ended = [self._kept.pop(name).record for name in over]
         for record in ended:
             with suppress(NoSuchJobError):
@@ -461,6 +462,24 @@ class Scheduler:
             discard_standby(record, self._shop)
             if record.pool is not None:
                 clear_away(pool_directory(self._shop.home, record.pool.root), self._shop.home)
+
+    def _find_pools_in_the_way(self) -> list[str]:
+        """The pools, those that end first, without which the first job that could start would have room.
+
+        On SageMaker other jobs get other machines. Here there is one, and what a pool saves is never worth the wait.
+        """
+        effects = ((each, self._shortages.find_effect(each.record.request)) for each in self._queue)
+        first = next((each for each, effect in effects if effect is None), None)
+        if first is None or self._is_full() or self._has_room(first) or self._find_pool(first) is not None:
+            return []
+        free, ended = self._free(), []
+        for name, kept in sorted(self._kept.items(), key=lambda pair: pair[1].expires_at):
+            free += kept.share
+            ended.append(name)
+            if first.share.fits_into(free):
+                return ended
+        is_alone = not any(running.holds_place for running in self._running.values())
+        return ended if is_alone else []
 
     def _list_containers(self) -> dict[str, bool]:
         """Asks until the engine answers: that it does not is no reason to end a job."""

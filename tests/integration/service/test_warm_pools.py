@@ -122,15 +122,24 @@ def test_another_image_uses_the_pool_but_starts_cold(client, engine):
     assert "smr-pool-one" not in engine.standbys
 
 
-def test_what_is_kept_is_not_there_for_others_and_comes_back_when_it_ends(client, engine):
+def test_a_pool_ends_where_another_job_would_wait_for_what_it_keeps(client, engine):
     run(client, "one", {"InstanceType": "ml.m5.xlarge"})
     client.create_training_job(**build_request("next", ResourceConfig={"InstanceType": "ml.m5.large"}))
-    wait_until(lambda: client.describe_training_job(TrainingJobName="next")["SecondaryStatus"] == "Pending")
-    client.update_training_job(TrainingJobName="one", ResourceConfig={"KeepAlivePeriodInSeconds": 0})
     assert wait_for_end(client, "next")["TrainingJobStatus"] == "Completed"
     pool = find_pool(client, "one")
     assert pool["Status"] == "Terminated"
     assert "ReusedByJob" not in pool
+    assert not engine.standbys
+
+
+def test_only_as_many_pools_end_as_a_job_needs(home, engine):
+    with serve(home, engine, host=Capacity(cpus=8, memory_bytes=64 << 30, gpus=0)) as found:
+        client = make_client(found)
+        run(client, "short", {"InstanceType": "ml.m5.xlarge", "KeepAlivePeriodInSeconds": 300})
+        run(client, "long", {"InstanceType": "ml.c5.xlarge"})
+        client.create_training_job(**build_request("next", ResourceConfig={"InstanceType": "ml.m5.xlarge"}))
+        wait_for_end(client, "next")
+        assert [find_pool(client, name)["Status"] for name in ("short", "long")] == ["Terminated", "Available"]
 
 
 def test_a_pool_goes_when_its_time_is_over_and_its_cache_with_it(client, engine, home):
