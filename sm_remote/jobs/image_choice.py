@@ -153,6 +153,8 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython, c
     key = (discovery.instance, image_uri, conda_env)
     if key not in _image_pythons:
         answer = call_service(discovery, "InspectImage", {"Image": image_uri, "CondaEnv": conda_env}, limit_s=600)
+        if answer.get("Unavailable"):
+            raise _miss_image(image_uri, str(answer["Unavailable"]))
         if not answer.get("PythonVersion"):
             raise _refuse_image(image_uri, str(answer.get("Trouble") or ""), here.version)
         _image_pythons[key] = _read_inspection(image_uri, answer)
@@ -160,6 +162,15 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython, c
     if _minor(found.version) != _minor(here.version):
         raise _refuse_python(image_uri, found.version, here.version)
     return found
+
+
+def _miss_image(image: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"The image {image} is not on this machine and cannot be pulled; nothing was sent.",
+        why=reason.removeprefix(f"{image}: "),
+        fix="Correct image_uri, build the image or log in to its registry (docker login), or leave image_uri out: then "
+        "jobs on this machine use an image made from the Python that runs here.",
+    )
 
 
 def _refuse_image(image: str, trouble: str, here: str) -> ConfigError:

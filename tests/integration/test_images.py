@@ -92,6 +92,16 @@ def test_what_an_image_names_wins_over_what_would_travel_and_both_together_are_r
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("uri", ["no such image", "127.0.0.1:9/nothing:1"])
+def test_an_image_that_cannot_be_had_is_a_wrong_setting_and_not_the_services_fault(uri: str) -> None:
+    cell = define("@remote(stream_logs=False)\ndef look():\n    pass\n")
+    with pytest.raises(ConfigError, match="is not on this machine and cannot be pulled; nothing was sent") as caught:
+        cell["look"].options(image_uri=uri)()
+    assert caught.value.why
+    assert "image_uri" in str(caught.value.fix)
+
+
+@pytest.mark.docker
 def test_an_image_that_was_removed_is_built_again_for_the_job_that_needs_it() -> None:
     image = Image.python(MINOR).env(NUMBER=os.getpid())
     cell = define(

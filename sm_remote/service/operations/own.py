@@ -69,7 +69,10 @@ class OwnOperations:
         return Reply(body={})
 
     def inspect_image(self, request: Mapping[str, Any]) -> Reply:
-        """SmRemote.InspectImage {Image, CondaEnv}: which Python would run a job there, and what it finds."""
+        """SmRemote.InspectImage {Image, CondaEnv}: which Python would run a job there, and what it finds.
+
+        Or ``Unavailable``: why the engine cannot get the image.
+        """
         image = request.get("Image")
         if not isinstance(image, str) or not 0 < len(image) <= 255:
             raise invalid("Image must be a string of 1 to 255 characters.")
@@ -80,7 +83,7 @@ class OwnOperations:
             self.workshop.engine.prepare_image(image, lambda _: None)
             python = self.workshop.engine.inspect_python(image, conda_env)
         except EngineError as error:
-            raise invalid(f"The image {image} cannot be inspected: {error}") from error
+            return Reply(body={"Unavailable": str(error)})
         return Reply(
             body={
                 "PythonVersion": python.version,
