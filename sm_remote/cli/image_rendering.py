@@ -14,6 +14,8 @@ from sm_remote.cli.units import render_age, render_bytes, render_moment
 if TYPE_CHECKING:
     from sm_remote.jobs.images import BuiltImage
 
+_DESCRIPTION_WIDTH = 100
+
 
 def render_images(images: Sequence[BuiltImage], *, now: datetime) -> str:
     """The list as a person reads it."""
@@ -24,16 +26,21 @@ def render_images(images: Sequence[BuiltImage], *, now: datetime) -> str:
             make_inert(image.uri.rpartition(":")[2][:12]),
             render_bytes(image.size_bytes),
             render_age(image.created, now),
-            make_inert(image.description),
+            _shorten(make_inert(image.description)),
         )
         for image in images
     ]
     return render_table(("KEY", "SIZE", "BUILT", "IMAGE"), rows)
 
 
+def _shorten(description: str) -> str:
+    """A list of hundreds of packages would fill the screen; ``--json`` has all of it."""
+    return description if len(description) <= _DESCRIPTION_WIDTH else description[: _DESCRIPTION_WIDTH - 3] + "..."
+
+
 def render_pruned(removed: Sequence[BuiltImage], kept: Sequence[BuiltImage]) -> str:
     """What was removed, and what a container still needs."""
-    lines = [f"Removed {make_inert(image.uri)} ({make_inert(image.description)}).\n" for image in removed]
+    lines = [f"Removed {make_inert(image.uri)} ({_shorten(make_inert(image.description))}).\n" for image in removed]
     lines += [f"Kept {make_inert(image.uri)}: a container still needs it.\n" for image in kept]
     return "".join(lines) or "Nothing to remove.\n"
 

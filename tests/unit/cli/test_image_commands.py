@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_images_are_listed_and_removals_told() -> None:
     assert render_images([one], now=NOW) == (
         "KEY           SIZE       BUILT    IMAGE\naaaaaaaaaaaa  130.0 MiB  3 h ago  Image.python('3.11').apt('git')\n"
     )
+    packages = replace(one, description=f"Image.python('3.11').pip({', '.join(['numpy'] * 100)})")
+    assert all(len(line) < 140 for line in render_images([packages], now=NOW).splitlines())
     assert render_images([], now=NOW) == "No image was built here.\n"
     text = render_pruned([one], [one])
     assert text.splitlines()[0].startswith("Removed sm-remote-local/image:aaaa")
