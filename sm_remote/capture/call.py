@@ -74,6 +74,7 @@ def capture_call(
     environment: Mapping[str, str] | None = None,
     preflight: bool = False,
     conda_env: str | None = None,
+    hosts_key: bytes = b"",
 ) -> CapturedCall:
     """Captures a call. Whatever can fail because of the function or its arguments fails before anything is stored.
 
@@ -91,6 +92,7 @@ def capture_call(
         environment: The job's environment variables.
         preflight: Whether the call is proved before anything is stored.
         conda_env: The conda environment of the image that runs it.
+        hosts_key: By which the job's hosts know each other; empty where none starts anything on another.
 
     Raises:
         TypeError: The arguments do not fit the function.
@@ -120,6 +122,8 @@ def capture_call(
             check_call(plan, surroundings, home=home)
         uploads = _list_uploads(plan, packages, runtime, sources, install_limit_s)
         uploads += gathered.uploads
+        if hosts_key:
+            uploads.append(_upload_bytes(roles.HOSTS_KEY, hosts_key))
         manifest = _build_manifest(plan, packages, uploads)
         manifest_bytes = manifest.to_json()
         manifest_ref = _refer(manifest_bytes)

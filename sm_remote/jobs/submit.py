@@ -36,7 +36,7 @@ from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
 from sm_remote.wire import manifest as roles
-from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, PROCESSES_VARIABLE
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
 
 logger = logging.getLogger("sm_remote")
 
@@ -109,6 +109,7 @@ def prepare_function(
         environment=settings.environment_variables,
         preflight=settings.preflight,
         conda_env=find_conda_env(settings),
+        hosts_key=_build_hosts_key(settings),
     )
     mark_used(captured.lock.layer_key, connection.open_store(root_uri), connection.home)
     default_place = build_default_place(
@@ -124,16 +125,38 @@ def _build_process_variables(settings: ResolvedSettings) -> dict[str, str]:
     """What tells the runtime how many processes of the function each host runs.
 
     Raises:
-        ConfigError: The number says nothing without a launcher.
+        ConfigError: The number says nothing without a launcher, there are two of them, or it cannot start any.
     """
-    if not settings.use_torchrun:
+    if settings.use_torchrun and settings.use_mpirun:
+        raise ConfigError(
+            "use_torchrun and use_mpirun are both set, and a job's processes have one launcher.",
+            fix="Leave one of them out.",
+        )
+    if (
+        settings.use_mpirun
+        and settings.instance_count > 1
+        and settings.target == "local"
+        and settings.engine == "process"
+    ):
+        raise ConfigError(
+            "mpirun cannot run a job of several hosts in the process engine.",
+            why="Its hosts are one machine with one network to mpirun, which would run all ranks on the first.",
+            fix="Use engine='docker', or instance_count=1 with a higher nproc_per_node.",
+        )
+    if not settings.use_torchrun and not settings.use_mpirun:
         if settings.nproc_per_node is not None:
             raise ConfigError(
                 f"nproc_per_node is {settings.nproc_per_node}, and nothing starts so many processes.",
-                fix="Add use_torchrun=True, or leave nproc_per_node out.",
+                fix="Add use_torchrun=True or use_mpirun=True, or leave nproc_per_node out.",
             )
         return {}
-    return {PROCESSES_VARIABLE: str(settings.nproc_per_node or "auto")}
+    launcher = {LAUNCHER_VARIABLE: MPIRUN} if settings.use_mpirun else {}
+    return {PROCESSES_VARIABLE: str(settings.nproc_per_node or "auto"), **launcher}
+
+
+def _build_hosts_key(settings: ResolvedSettings) -> bytes:
+    """What only this job's hosts know, where the first is to start programs on the others."""
+    return secrets.token_bytes(32) if settings.use_mpirun and settings.instance_count > 1 else b""
 
 
 def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:

@@ -11,7 +11,7 @@ from sm_remote.errors import CorruptBlob
 from sm_remote.runtime.packages import provide_installed, provide_unpacked
 from sm_remote.runtime.workspace import enter_workspace
 from sm_remote.wire import manifest as roles
-from sm_remote.wire.digest import BlobRef, digest_file
+from sm_remote.wire.digest import BlobRef, digest_bytes, digest_file
 from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, ml_path
 from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.payload import load_value
@@ -49,6 +49,21 @@ def load_call(manifest: Manifest, workspace: str) -> Call:
     function = load_value(blob_path(manifest.one(roles.FUNCTION).digest), find_buffer=find_buffer)
     args, kwargs = load_value(blob_path(manifest.one(roles.ARGUMENTS).digest), find_buffer=find_buffer)
     return Call(function, args, kwargs)
+
+
+def read_manifest(digest: str) -> Manifest:
+    """Reads the job's manifest and checks that it is the one that the request names.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is another, or none.
+    """
+    with open(blob_path(digest), "rb") as file:
+        content = file.read()
+    found = digest_bytes(content)
+    if found != digest:
+        raise ValueError(f"its digest is {found}, not {digest}")
+    return Manifest.from_json(content)
 
 
 def verify_blob(ref: BlobRef) -> None:

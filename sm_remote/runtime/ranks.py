@@ -65,12 +65,43 @@ class Rank:
                 os.environ.setdefault(name, self.interface)
 
 
+def count_local_ranks(*, without_gpus: int = 1) -> int:
+    """How many processes this host is to run.
+
+    Args:
+        without_gpus: How many there are by default on a host that has no GPU.
+    """
+    wanted = os.environ.get(PROCESSES_VARIABLE, "1")
+    return max(1, int(wanted) if wanted.isdigit() else count_gpus() or without_gpus)
+
+
+def read_mpi_rank() -> Rank:
+    """The rank of a process that OpenMPI's mpirun has started.
+
+    Source: Open MPI documentation, "Environment variables that Open MPI sets at runtime".
+
+    Raises:
+        KeyError: It has not.
+    """
+    hosts, current, interface = read_cluster()
+    number, world_size, local, local_world_size = (
+        int(os.environ[f"OMPI_COMM_WORLD_{name}"]) for name in ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE")
+    )
+    return Rank(
+        number=number,
+        local=local,
+        world_size=world_size,
+        local_world_size=local_world_size,
+        host=current,
+        master=hosts[0] if len(hosts) > 1 else "localhost",
+        interface=interface,
+    )
+
+
 def list_local_ranks() -> list[Rank]:
     """The processes that this host is to run, in the order of their ranks."""
     hosts, current, interface = read_cluster()
-    wanted = os.environ.get(PROCESSES_VARIABLE, "1")
-    count = int(wanted) if wanted.isdigit() else count_gpus()
-    count = max(1, count)
+    count = count_local_ranks()
     first = hosts.index(current) * count if current in hosts else 0
     return [
         Rank(

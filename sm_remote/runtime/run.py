@@ -74,6 +74,8 @@ def run_and_exit(job: Job, report_to: int, *, publishes: bool, unblock: Iterable
         os.write(report_to, report.to_json())
         exit_code = report.exit_code
         _run_exit_handlers()
+        if exit_code == 0:
+            _leave_mpi()
     finally:
         os._exit(exit_code)
 
@@ -90,6 +92,17 @@ def _run_exit_handlers() -> None:
     signal.alarm(EXIT_GRACE_S)  # the supervisor has the report already: a handler that hangs costs nothing but time
     atexit._run_exitfuncs()
     flush_streams()
+
+
+def _leave_mpi() -> None:
+    """Tells the other ranks that this one is done, which mpi4py does where Python ends by itself.
+
+    A rank that has failed does not: it would wait for the others, and mpirun is to end them.
+    """
+    mpi = getattr(sys.modules.get("mpi4py"), "MPI", None)
+    if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():
+        signal.alarm(0)  # others may have much to do yet
+        mpi.Finalize()
 
 
 class _Runner:

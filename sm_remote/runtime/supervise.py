@@ -6,40 +6,24 @@ memory) can pass for success: only this process publishes an outcome, and its ex
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from types import FrameType
 from typing import NoReturn
 
+from sm_remote.errors import JobFailed
 from sm_remote.runtime.checkpoint_watch import watch_checkpoints
+from sm_remote.runtime.children import Ending, run_children
 from sm_remote.runtime.environment import set_environment
+from sm_remote.runtime.load import read_manifest
 from sm_remote.runtime.memory import ControlGroup
 from sm_remote.runtime.ranks import Rank, list_local_ranks
-from sm_remote.runtime.report import Report
-from sm_remote.runtime.run import Job, run_and_exit
-from sm_remote.wire.digest import digest_bytes
-from sm_remote.wire.layout import CHANNEL, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
-from sm_remote.wire.manifest import Manifest
+from sm_remote.runtime.run import Job
+from sm_remote.wire.layout import LAUNCHER_VARIABLE, MPIRUN, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.marker import format_marker
 
 REFUSED_EXIT_CODE = 13
-_FORWARDED = (signal.SIGTERM, signal.SIGINT)
-_GRACE_S = 10.0
-"""How long other ranks may take to end once one has failed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How a child ended: its report, if it gave one, and its wait status as an exit code (negative: a signal)."""
-
-    rank: Rank
-    report: Report | None
-    exit_code: int
 
 
 def main(manifest_digest: str, workspace: str) -> NoReturn:
@@ -62,14 +46,21 @@ def main(manifest_digest: str, workspace: str) -> NoReturn:
 
 def _supervise(manifest_digest: str, workspace: str) -> int:
     try:
-        manifest = _read_manifest(manifest_digest)
+        manifest = read_manifest(manifest_digest)
     except (OSError, ValueError) as error:
         _refuse(f"sm_remote: The manifest was refused, so nothing was run: {error}")
         return REFUSED_EXIT_CODE
     set_environment()
     group = ControlGroup()
     kills_before = group.count_oom_kills()
-    ending = _run_children(Job(manifest, manifest_digest, workspace), list_local_ranks())
+    os.makedirs(os.path.dirname(_published()), exist_ok=True)
+    _discard_outcome()
+    _flush()
+    try:
+        ending = _run_ranks(Job(manifest, manifest_digest, workspace))
+    except JobFailed as refusal:
+        _refuse(str(refusal))
+        return 1
     report = ending.report
     if report is None:
         killed = ending.exit_code == -signal.SIGKILL and group.count_oom_kills() > kills_before
@@ -87,109 +78,22 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
     return report.exit_code
 
 
-def _read_manifest(digest: str) -> Manifest:
-    with open(ml_path("input", "data", CHANNEL, digest), "rb") as file:
-        content = file.read()
-    found = digest_bytes(content)
-    if found != digest:
-        raise ValueError(f"its digest is {found}, not {digest}")
-    return Manifest.from_json(content)
+def _run_ranks(job: Job) -> Ending:
+    """Runs this host's processes of the function until all have ended, and says how the job has."""
+
+    def watch() -> None:
+        watch_checkpoints(lambda text: _say(text + "\n", to=2))
+
+    if os.environ.get(LAUNCHER_VARIABLE) == MPIRUN:
+        from sm_remote.runtime.mpi import run_by_mpirun  # only here: a job's start is short
+
+        return run_by_mpirun(job, say=_say, started=watch)
+    return run_children(job, list_local_ranks(), started=watch)
 
 
 def _name_rank(text: str, rank: Rank) -> str:
     """A failure, with whose it is where there are several processes."""
     return text if rank.is_alone else f"{rank.describe()}: {text}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Child:
-    """A process that runs the function."""
-
-    rank: Rank
-    pid: int
-    reader: int
-
-
-def _run_children(job: Job, ranks: Sequence[Rank]) -> Ending:
-    """Forks a process for each rank of this host, passes signals on to them, and waits until all have ended.
-
-    Returns:
-        How the first that failed has ended, or else the first of all: it is the one that may have an outcome.
-    """
-    os.makedirs(os.path.dirname(_published()), exist_ok=True)
-    _discard_outcome()
-    _flush()
-    gc.freeze()
-    # Held back until the children are known and have put back the default handlers: none is lost, none goes astray.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
-    children = {child.pid: child for child in (_fork(job, rank) for rank in ranks)}
-
-    def forward(number: int, _: FrameType | None) -> None:
-        _signal_all(children, number)
-
-    for number in _FORWARDED:
-        signal.signal(number, forward)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    watch_checkpoints(lambda text: _say(text + "\n", to=2))
-    endings = _wait_for_all(children)
-    for number in _FORWARDED:
-        signal.signal(number, signal.SIG_IGN)  # nothing is left to stop, and publishing must not be cut short
-    failed = (ending for ending in endings if ending.report is None or ending.report.exit_code)
-    return next(failed, min(endings, key=lambda ending: ending.rank.number))
-
-
-def _fork(job: Job, rank: Rank) -> _Child:
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        rank.enter()
-        run_and_exit(_take_workspace(job, rank), writer, publishes=rank.number == 0, unblock=_FORWARDED)
-    os.close(writer)
-    return _Child(rank=rank, pid=pid, reader=reader)
-
-
-def _take_workspace(job: Job, rank: Rank) -> Job:
-    """A place of its own for each of several processes, which all unpack at the same time."""
-    if rank.local_world_size == 1:
-        return job
-    workspace = os.path.join(job.workspace, f"rank-{rank.number}")
-    os.mkdir(workspace, 0o700)
-    return job._replace(workspace=workspace)
-
-
-def _wait_for_all(children: dict[int, _Child]) -> list[Ending]:
-    """Waits for every child; the first that fails ends the others. In the order in which they ended."""
-    endings: list[Ending] = []
-    while children:
-        # Of the children that were forked here alone: the function may have made others, which end up with us.
-        pid, status = os.wait()
-        child = children.pop(pid, None)
-        if child is None:
-            continue
-        ending = Ending(rank=child.rank, report=_read_report(child.reader), exit_code=os.waitstatus_to_exitcode(status))
-        endings.append(ending)
-        if children and (ending.report is None or ending.report.exit_code):
-            _signal_all(children, signal.SIGTERM)
-            import threading  # only here: a job's start is short
-
-            threading.Timer(_GRACE_S, _signal_all, [children, signal.SIGKILL]).start()
-    return endings
-
-
-def _signal_all(children: dict[int, _Child], number: int) -> None:
-    for pid in list(children):
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def _read_report(reader: int) -> Report | None:
-    # The child is gone, so all that it wrote is there; its own children may still hold the pipe open.
-    os.set_blocking(reader, False)
-    try:
-        return Report.from_json(os.read(reader, 1 << 16))
-    except (BlockingIOError, ValueError, KeyError):
-        return None
 
 
 def explain_death(exit_code: int, *, memory_use: str | None) -> str:

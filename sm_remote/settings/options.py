@@ -18,6 +18,7 @@ class RemoteOptions(TypedDict, total=False):
     instance_type: str
     instance_count: int
     use_torchrun: bool
+    use_mpirun: bool
     nproc_per_node: int | None
     keep_alive_period_in_seconds: int
     volume_size: int

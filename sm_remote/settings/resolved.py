@@ -28,6 +28,7 @@ class ResolvedSettings:
     chosen_instance_type: str | None
     instance_count: int
     use_torchrun: bool
+    use_mpirun: bool
     nproc_per_node: int | None
     keep_alive_period_in_seconds: int
     volume_size: int

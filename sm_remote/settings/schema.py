@@ -53,11 +53,16 @@ class Settings(HasTraits):
         default=False,
         help="Whether each machine runs the function in several processes, with the variables that torchrun sets.",
     )
+    use_mpirun = Flag(
+        default=False,
+        help="Whether mpirun of the job's environment (OpenMPI) starts the function in several processes.",
+    )
     nproc_per_node = Whole(
         least=1,
         default=None,
         allow_none=True,
-        help="How many processes a machine has with use_torchrun. Default: one for each GPU, or one.",
+        help="How many processes a machine has with use_torchrun or use_mpirun. Default: one for each GPU; "
+        "without GPUs, one, or with mpirun one for each CPU.",
     )
     keep_alive_period_in_seconds = Whole(
         least=0,

@@ -21,6 +21,7 @@ _HARMLESS = frozenset(
     {
         *(
             "use_torchrun",
+            "use_mpirun",
             "nproc_per_node",
             "volume_size",
             "use_spot_instances",

@@ -87,3 +87,7 @@ def output_archive_key(job_name: str) -> str:
 
 PROCESSES_VARIABLE = "SM_REMOTE_PROCESSES_PER_HOST"
 """How many processes of a job's function each host runs, ``auto`` for its GPUs; one where it is not set."""
+
+LAUNCHER_VARIABLE = "SM_REMOTE_LAUNCHER"
+"""What starts those processes: `MPIRUN`, or the runtime itself where it is not set."""
+MPIRUN = "mpirun"

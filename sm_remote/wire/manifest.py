@@ -1,7 +1,8 @@
 """The manifest: every object of a job with its role, size and digest, and how to call the function.
 
 Its own digest stands in the CreateTrainingJob request, which nobody can change afterwards, so what it names can be
-trusted once it matches. Equal calls have equal manifests: no name, no time, no machine is in it.
+trusted once it matches. No name, no time, no machine is in it, and equal calls have equal manifests, but for those
+whose hosts need a key of their own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ INSTALL = "install"
 """JSON: requirements that the job itself installs, because they can only be built there, and its time for that."""
 SOURCE_TEXTS = "source_texts"
 """JSON ``{filename: text}`` of code that is in no file (notebook cells), for tracebacks and ``inspect.getsource``."""
+
+HOSTS_KEY = "hosts_key"
+"""Random bytes by which the hosts of a job know each other, where one starts programs on the others (mpirun)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

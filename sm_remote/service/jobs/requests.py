@@ -38,15 +38,26 @@ def check_job_request(request: _Request, host: Capacity, buckets: Buckets) -> No
         _check_source(channel["DataSource"]["S3DataSource"], buckets, request["RoleArn"])
 
 
+SDK_VOLUME_SIZE_GB = 30
+"""What a request says whose author did not choose. Source: SageMaker SDK, Estimator and ``@remote``, volume_size."""
+
+
 def list_notes(request: _Request) -> list[str]:
     """What is accepted here and would not go so on SageMaker, for the first lines of the job's log."""
-    keep_alive_s = request["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
-    if keep_alive_s <= DOCUMENTED_KEEP_ALIVE_S:
-        return []
-    return [
-        f"KeepAlivePeriodInSeconds is {keep_alive_s}; SageMaker documents at most {DOCUMENTED_KEEP_ALIVE_S}, "
-        "though its API allows 21600"
-    ]
+    resources = request["ResourceConfig"]
+    notes = []
+    keep_alive_s = resources.get("KeepAlivePeriodInSeconds", 0)
+    if keep_alive_s > DOCUMENTED_KEEP_ALIVE_S:
+        notes.append(
+            f"KeepAlivePeriodInSeconds is {keep_alive_s}; SageMaker documents at most {DOCUMENTED_KEEP_ALIVE_S}, "
+            "though its API allows 21600"
+        )
+    volume_size_gb = resources.get("VolumeSizeInGB", SDK_VOLUME_SIZE_GB)
+    if volume_size_gb != SDK_VOLUME_SIZE_GB:
+        notes.append(
+            f"VolumeSizeInGB is {volume_size_gb}; it is not enforced here: the job may fill this machine's disk"
+        )
+    return notes
 
 
 def _find_unserved(request: _Request) -> Iterator[str]:

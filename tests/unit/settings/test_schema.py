@@ -23,6 +23,7 @@ GOOD = [
     ("instance_type", "ml.c5.xlarge", "ml.c5.xlarge"),
     ("instance_count", 2, 2),
     ("use_torchrun", True, True),
+    ("use_mpirun", True, True),
     ("keep_alive_period_in_seconds", 600, 600),
     ("nproc_per_node", 2, 2),
     ("nproc_per_node", None, None),

@@ -81,6 +81,11 @@ def test_a_long_keep_alive_period_is_accepted_and_said():
     assert list_notes(build_request()) == []
 
 
+def test_a_disk_of_a_chosen_size_is_accepted_and_said_not_to_be_enforced():
+    (note,) = list_notes(build_request(ResourceConfig={"VolumeSizeInGB": 77}))
+    assert note.startswith("VolumeSizeInGB is 77; it is not enforced here")
+
+
 def test_one_of_the_preferred_types_that_is_here_is_enough():
     resources = {"InstancePreferences": [{"InstanceType": "ml.g5.xlarge"}, {"InstanceType": "ml.m5.large"}]}
     check_job_request({**build_request(), "ResourceConfig": resources}, MACHINE, NoBuckets())  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""What jobs that mpirun runs compute: in a module of its own, which needs nothing that only tests have."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def all_reduce() -> dict[str, Any]:
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD
+    return {
+        "sum": world.allreduce(world.Get_rank() + 1),
+        "ranks": world.allgather((int(os.environ["RANK"]), os.environ["LOCAL_RANK"], os.environ["SM_CURRENT_HOST"])),
+        "world": os.environ["WORLD_SIZE"],
+    }
+
+
+def fail_at(rank: int) -> str:
+    from mpi4py import MPI
+
+    if MPI.COMM_WORLD.Get_rank() == rank:
+        raise ValueError("no data for me")
+    MPI.COMM_WORLD.Barrier()  # the others wait for it for ever
+    return "never"
+
+
+def die_at(rank: int) -> str:
+    import signal
+
+    from mpi4py import MPI
+
+    if MPI.COMM_WORLD.Get_rank() == rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    MPI.COMM_WORLD.Barrier()
+    return "never"
