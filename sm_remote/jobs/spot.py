@@ -114,6 +114,7 @@ def refuse_both(spot: Spot | None, keep_alive_period_s: int | None) -> None:
             "A job on spot capacity cannot leave a warm pool; nothing was sent.",
             why="SageMaker keeps no instance that Amazon may take back.",
             fix="Leave out use_spot_instances, or keep_alive_period_in_seconds.",
+            settings=("keep_alive_period_in_seconds", "use_spot_instances"),
         )
 
 

@@ -22,7 +22,7 @@ from sm_remote.errors import CorruptBlob, JobFailed
 from sm_remote.runtime.load import Call, load_call
 from sm_remote.runtime.memory import ControlGroup, read_process_peak_bytes
 from sm_remote.runtime.report import Report
-from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_stdout
+from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_output
 from sm_remote.wire.digest import BlobRef, HashingWriter
 from sm_remote.wire.layout import FUNCTION_VARIABLE, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
@@ -65,7 +65,7 @@ def run_and_exit(job: Job, report_to: int, *, publishes: bool, unblock: Iterable
     exit_code = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock)
-        output = watch_stdout()
+        output = watch_output()
         with suppress(Exception):  # there may be no stderr
             faulthandler.enable()
         report = _run_and_report(job, publishes=publishes)

@@ -73,12 +73,13 @@ class SettingsHandler(PanelHandler):
         usual = self.panel.resolve(directory=directory)
         held = find_held(find_home(), accepted, usual, trusted=trusted)
         taken = {name: value for name, value in accepted.items() if name not in held}
-        settings, conflict = self._resolve(taken, directory, usual)
+        settings, refused, conflict = self._resolve(taken, directory, usual)
+        taken = {name: value for name, value in taken.items() if name not in refused}
         return {
             "settings": list_settings(settings),
             "usual": {entry["name"]: [entry["value"], entry["origin"]] for entry in list_settings(usual)},
             "groups": list_groups(),
-            "problems": problems,
+            "problems": {**problems, **refused},
             "conflict": conflict,
             "held": _plain(held),
             "private": find_private(accepted),
@@ -88,14 +89,24 @@ class SettingsHandler(PanelHandler):
 
     def _resolve(
         self, taken: dict[str, Any], directory: Path, usual: ResolvedSettings
-    ) -> tuple[ResolvedSettings, dict[str, Any] | None]:
-        """The settings together; where they contradict, those without the notebook's, and the contradiction."""
-        try:
-            settings = self.panel.resolve(taken, directory=directory)
-            refuse_both(choose_spot(settings), settings.keep_alive_period_in_seconds)
-            return settings, None
-        except ConfigError as error:
-            return usual, render_problem(explain(error))
+    ) -> tuple[ResolvedSettings, dict[str, dict[str, Any]], dict[str, Any] | None]:
+        """The settings together, and the notebook's ones that do not go with the others, each with its problem.
+
+        Third is a contradiction in which the notebook has no part: then the settings are those without it.
+        """
+        refused: dict[str, dict[str, Any]] = {}
+        while True:
+            kept = {name: value for name, value in taken.items() if name not in refused}
+            try:
+                settings = self.panel.resolve(kept, directory=directory)
+                refuse_both(choose_spot(settings), settings.keep_alive_period_in_seconds)
+                return settings, refused, None
+            except ConfigError as error:
+                problem = render_problem(explain(error))
+                name = next((each for each in error.facts.get("settings", ()) if each in kept), None)
+                if name is None:
+                    return usual, refused, problem
+                refused[name] = problem
 
 
 class ConfirmHandler(PanelHandler):

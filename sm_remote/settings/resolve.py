@@ -121,6 +121,7 @@ def _check_whole_host(wanted: str, chosen: Chosen) -> None:
             f"instance_type={wanted!r} (from {origin}) contradicts target='sagemaker' (from {target_origin}).",
             why=f"{wanted!r} means the whole of this machine.",
             fix="Name an instance type of SageMaker's such as 'ml.m5.large', or set target to 'local'.",
+            settings=("instance_type", "target"),
         )
 
 
@@ -131,6 +132,7 @@ def _check_pre_execution(values: Mapping[str, Any], origins: Mapping[str, str]) 
             why=f"The commands come from {origins['pre_execution_commands']}, the script from "
             f"{origins['pre_execution_script']}, and nothing says which is to run first.",
             fix="Leave one of them out: put the commands into the script, or call the script from a command.",
+            settings=("pre_execution_commands", "pre_execution_script"),
         )
 
 
@@ -144,6 +146,7 @@ def _check_wait(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
             f"{origins['max_wait_time_in_seconds']} and {origins['max_runtime_in_seconds']}.",
             fix="Raise max_wait_time_in_seconds, lower max_runtime_in_seconds, or leave the first out: then it is 1.5 "
             "times the second.",
+            settings=("max_wait_time_in_seconds", "max_runtime_in_seconds", "use_spot_instances"),
         )
 
 
@@ -155,6 +158,7 @@ def _unknown_instance_type(wanted: str, origin: str) -> ConfigError:
         fix=f"Did you mean {', '.join(near)}?" if near else "Name one such as 'ml.m5.large' or 'ml.g5.xlarge'.",
         instance_type=wanted,
         close_matches=near,
+        settings=("instance_type",),
     )
 
 

@@ -73,7 +73,7 @@ export function SettingField(props: IProps): JSX.Element {
         )}
         {problem && (
           <span className="sm-Field-problem" role="alert">
-            {[problem.why || problem.what, problem.fix].join(' ')}
+            {describeProblem(problem)}
           </span>
         )}
         {props.private && (
@@ -87,6 +87,11 @@ export function SettingField(props: IProps): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** A value that is wrong by itself needs no more than why; one that does not go with others says what. */
+function describeProblem(problem: IProblem): string {
+  return [problem.what, problem.why, problem.fix].filter(Boolean).join(' ');
 }
 
 function describeUsual(usual: [unknown, string] | undefined): string {

@@ -72,6 +72,9 @@ function describeUse(settings: NotebookSettings, trans: TranslationBundle): stri
   if (!settings.settled) {
     return trans.__('Looking at the settings …');
   }
+  if (Object.keys(settings.judgement?.problems ?? {}).length > 0) {
+    return trans.__('The next call in this notebook goes without the values that are wrong.');
+  }
   return settings.connected
     ? trans.__('The next call in this notebook uses these settings.')
     : trans.__('The next call in this notebook reads these settings from its file.');
@@ -158,7 +161,7 @@ function describeEstimate(estimate: IEstimate, trans: TranslationBundle): string
   const { priceUsdPerHour: price, mostUsd, free } = estimate;
   if (free) {
     return price === null
-      ? trans.__('No charge on this computer.')
+      ? trans.__('No charge on this computer. On SageMaker: price unknown.')
       : trans.__('No charge on this computer. On SageMaker: about %1/h (%2).', formatUsd(price), estimate.region);
   }
   if (price === null || mostUsd === null) {

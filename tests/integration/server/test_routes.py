@@ -178,8 +178,8 @@ def test_settings_are_judged_and_nothing_is_kept(panel):
     values = {"volume_size": 50, "instance_type": "ml.nope", "target": "sagemaker", "image_uri": "a/b"}
     found = panel.post("settings", {"path": "a.ipynb", "values": values, "trusted": False}).json
     assert set(found["held"]) >= {"target", "image_uri"}
-    assert found["problems"] == {}
-    assert found["conflict"] is not None or "instance_type" in found["held"]
+    assert "instance_type" in {*found["problems"], *found["held"]}
+    assert found["conflict"] is None
     trusted = panel.post("settings", {"path": "", "values": {"volume_size": 50}, "trusted": True}).json
     assert trusted["taken"] == {"volume_size": 50}
     assert next(each for each in trusted["settings"] if each["name"] == "volume_size")["origin"] == "notebook"
@@ -190,10 +190,22 @@ def test_settings_are_judged_and_nothing_is_kept(panel):
 def test_spot_and_a_warm_pool_contradict_before_any_call(panel):
     both = {"use_spot_instances": True, "keep_alive_period_in_seconds": 600}
     found = panel.post("settings", {"path": "", "values": both, "trusted": True}).json
-    assert "warm pool" in found["conflict"]["what"]
-    assert found["taken"] == {}
+    assert "warm pool" in found["problems"]["keep_alive_period_in_seconds"]["what"]
+    assert found["taken"] == {"use_spot_instances": True}
+    assert found["conflict"] is None
     one = panel.post("settings", {"path": "", "values": {"use_spot_instances": True}, "trusted": True}).json
-    assert one["conflict"] is None
+    assert one["problems"] == {}
+
+
+def test_a_setting_that_does_not_go_with_the_others_is_named_and_the_others_hold(panel):
+    values = {"use_spot_instances": True, "max_wait_time_in_seconds": 100, "instance_type": "m5.xlarge"}
+    found = panel.post("settings", {"path": "", "values": values, "trusted": True}).json
+    assert "less than max_runtime_in_seconds" in found["problems"]["max_wait_time_in_seconds"]["what"]
+    assert "ml.m5.xlarge" in found["problems"]["instance_type"]["fix"]
+    assert found["taken"] == {"use_spot_instances": True}
+    run_first = {**values, "max_runtime_in_seconds": 90, "instance_type": "ml.m5.xlarge"}
+    found = panel.post("settings", {"path": "", "values": run_first, "trusted": True}).json
+    assert (found["problems"], found["taken"]) == ({}, run_first)
 
 
 def test_what_was_confirmed_is_not_held_any_more(panel):
