@@ -23,7 +23,7 @@ from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
 from sm_remote.notebook.dry_run import describe_cost, describe_return, explain_cell
 from sm_remote.notebook.flags import Flags, parse_flags
-from sm_remote.notebook.front_end import has_reader, replaces_output
+from sm_remote.notebook.front_end import has_reader, has_widgets, replaces_output
 from sm_remote.notebook.report import render_returned, render_sent, render_withheld
 from sm_remote.notebook.view import JobView
 from sm_remote.runtime.cell import Cell
@@ -71,9 +71,8 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
         if has_reader(shell):
-            JobView(
-                job, hint=f"To stop it: the button, while no cell runs, or sm-remote stop {job.name}", shows_log=True
-            ).open()
+            button = "the button, while no cell runs, or " if has_widgets() else ""
+            JobView(job, hint=f"To stop it: {button}sm-remote stop {job.name}", shows_log=True).open()
         return None
     return watch_cell(job, settings, shell)
 

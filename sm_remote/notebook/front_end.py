@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 
 def replaces_output(shell: Any) -> bool:
     """Whether what was displayed can be replaced: in every notebook, also when it is run without anybody looking."""
     return hasattr(shell, "kernel")
+
+
+def has_widgets() -> bool:
+    """Whether a button can be shown, which takes ipywidgets."""
+    return find_spec("ipywidgets") is not None
 
 
 def has_reader(shell: Any) -> bool:

@@ -171,6 +171,12 @@ def is_bar(line: str) -> bool:
     return _BAR.match(line) is not None
 
 
+def fold_bar(line: str) -> str:
+    """What is left to see of a bar that drew itself over; any other line as it is."""
+    last = line.rstrip("\r ").rpartition("\r")[2]
+    return last if is_bar(last) else line
+
+
 def continues_bar(before: str, after: str) -> bool:
     """Whether a line is a later state of the progress bar that the line before it shows."""
     one, other = _BAR.match(before), _BAR.match(after)

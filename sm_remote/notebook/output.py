@@ -15,7 +15,7 @@ from typing import Any
 
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.foreground import Audience, say
-from sm_remote.notebook.log_line import continues_bar, is_bar
+from sm_remote.notebook.log_line import continues_bar, fold_bar, is_bar
 from sm_remote.notebook.report import PREFIX
 from sm_remote.notebook.view import JobView
 from sm_remote.wire.marker import DisplayMark
@@ -116,6 +116,7 @@ class CellOutput(Audience):
             return
         if self._view.read(line):
             return
+        line = fold_bar(line)
         self._room -= len(line) + 1
         if self._room < 0:
             self._left_out += len(line) + 1

@@ -186,6 +186,7 @@ class _Widgets:
         self._button.on_click(lambda _: self._stop(job))
         self._box = widgets.VBox([self._log, self._button])
         self._shown = ""
+        self._handle: Any = None
 
     @classmethod
     def make(cls, job: Job[Any]) -> _Widgets | None:
@@ -197,7 +198,8 @@ class _Widgets:
         from IPython.display import display
 
         made = cls(widgets, job)
-        display(made._box)  # type: ignore[no-untyped-call]
+        # The mark is for the panel: it takes the widget away when its kernel is gone.
+        made._handle = display(made._box, metadata={"sm_remote": {}}, display_id=True)  # type: ignore[no-untyped-call]
         return made
 
     def show(self, lines: Sequence[Any]) -> None:
@@ -213,7 +215,8 @@ class _Widgets:
             self._log.value = html
 
     def close(self) -> None:
-        """Takes them away."""
+        """Takes them away, out of the file too."""
+        self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
         for each in (self._box, self._log, self._button):
             each.close()
 

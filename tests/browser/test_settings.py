@@ -71,6 +71,39 @@ def test_pythons_rules_judge_what_is_typed_and_nothing_wrong_is_kept(lab, open_l
     expect(page.run_cell(1)).to_contain_text("ran")
 
 
+def test_what_does_not_go_together_is_told_at_its_field_and_the_rest_holds(lab, open_lab):
+    lab.write_notebook("together.ipynb", WHERE, "where()")
+    page = open_lab(lab, "together.ipynb")
+    page.open_panel()
+    page.field("use_spot_instances").get_by_role("checkbox").check()
+    wait = page.field("max_wait_time_in_seconds").locator("input")
+    wait.fill("100")
+    wait.press("Enter")
+    expect(page.field("max_wait_time_in_seconds").get_by_role("alert")).to_contain_text("max_runtime_in_seconds, 86400")
+    expect(wait).to_have_attribute("aria-invalid", "true")
+    expect(page.panel.get_by_text("goes without the values that are wrong")).to_be_visible()
+    page.save()
+    assert lab.read_metadata("together.ipynb")["sm_remote"]["settings"] == {"use_spot_instances": True}
+    longest = page.field("max_runtime_in_seconds").locator("input")
+    longest.fill("90")
+    longest.press("Enter")
+    expect(page.panel.get_by_role("alert")).to_have_count(0)
+    page.run_cell(0)
+    expect(page.run_cell(1)).to_contain_text("ran")
+    expect(page.job("where").first).to_contain_text("spot")
+
+
+def test_an_instance_type_that_there_is_not_is_told_with_the_nearest(lab, open_lab):
+    lab.write_notebook("nearest.ipynb", WHERE)
+    page = open_lab(lab, "nearest.ipynb")
+    page.open_panel()
+    field = page.field("instance_type").get_by_role("combobox")
+    field.fill("ml.m5.largest")
+    field.press("Enter")
+    expect(page.field("instance_type").get_by_role("alert")).to_contain_text("Did you mean ml.m5.large")
+    expect(field).to_have_attribute("aria-invalid", "true")
+
+
 def test_a_call_that_sets_it_itself_says_so_in_the_panel(lab, open_lab):
     own = WHERE.replace("@remote", "@remote(instance_type='ml.m5.large')")
     lab.write_notebook("override.ipynb", own, "where()")
@@ -166,3 +199,14 @@ def test_a_cell_runs_as_a_training_job_by_its_button(lab, open_lab):
     expect(page.output(1)).to_contain_text("in the job")
     expect(page.cell(1).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
     expect(page.run_cell(2)).to_contain_text("42")
+
+
+def test_a_cell_that_has_the_magic_keeps_its_flags(lab, open_lab):
+    lab.write_notebook("flags.ipynb", "pass", "%%remote --instance-type ml.m5.xlarge\nprint('in the job')")
+    page = open_lab(lab, "flags.ipynb")
+    page.run_cell(0)
+    page.cell(1).locator(".jp-InputArea-editor").first.click()
+    page.page.get_by_role("button", name="Run this cell as a training job").first.click()
+    expect(page.output(1)).to_contain_text("in the job")
+    expect(page.output(1)).to_contain_text("ml.m5.xlarge on this machine")
+    assert page.cell(1).locator(".cm-content").inner_text().count("%%remote") == 1

@@ -9,13 +9,15 @@ interface IProps {
   id: string;
   value: string;
   describedBy: string;
+  /** Whether the value is refused. */
+  invalid: boolean;
   types: readonly IInstanceType[];
   trans: TranslationBundle;
   onChange: (name: string) => void;
 }
 
 /** A text field with a list below it that is searched while one types: `g5`, `64 gib`, `8 vcpu`. */
-export function InstanceTypePicker({ id, value, describedBy, types, trans, onChange }: IProps): JSX.Element {
+export function InstanceTypePicker({ id, value, describedBy, invalid, types, trans, onChange }: IProps): JSX.Element {
   const listId = useId();
   const [text, setText] = useState<string | null>(null);
   const [at, setAt] = useState(0);
@@ -52,6 +54,7 @@ export function InstanceTypePicker({ id, value, describedBy, types, trans, onCha
         aria-controls={listId}
         aria-autocomplete="list"
         aria-describedby={describedBy}
+        aria-invalid={invalid}
         aria-activedescendant={open && found[at] ? `${listId}-${at}` : undefined}
         spellCheck={false}
         value={text ?? value}

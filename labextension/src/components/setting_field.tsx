@@ -32,7 +32,7 @@ export function SettingField(props: IProps): JSX.Element {
   const value = isOwn ? own : setting.value;
   const change = forUser ? props.onKeepForUser : props.onChange;
   const type = setting.name === 'instance_type' ? types.find(each => each.name === value) : undefined;
-  const common = { id, value, schema: setting.schema, describedBy: `${id}-about`, trans, onChange: change };
+  const common = { id, value, schema: setting.schema, describedBy: `${id}-about`, trans, onChange: change, invalid: problem !== undefined };
   return (
     <div className={`sm-Field ${isOwn ? 'sm-mod-own' : ''}`} data-setting={setting.name}>
       <div className="sm-Field-head">
@@ -47,7 +47,7 @@ export function SettingField(props: IProps): JSX.Element {
         {setting.name === 'instance_type' ? (
           <InstanceTypePicker {...common} value={`${value ?? ''}`} types={types} onChange={change} />
         ) : (
-          <SettingInput {...common} invalid={problem !== undefined} />
+          <SettingInput {...common} />
         )}
         {isOwn && (
           <button

@@ -8,6 +8,7 @@ import { JSONObject } from '@lumino/coreutils';
 
 import { fields, list, parseProblem, text } from '../api/parse';
 import { INotebook, NotebookSettings } from '../model/notebook_settings';
+import { followLiveViews } from './live_views';
 import { IPanel } from './panel_token';
 
 const KEY = 'sm_remote';
@@ -39,6 +40,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
       });
       notebook.model?.metadataChanged.connect((___, change) => change.key === KEY && settings.reread());
       followKernel(notebook, settings);
+      followLiveViews(notebook);
       showCurrent();
     });
     tracker?.currentChanged.connect(showCurrent);

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sm_remote.notebook.log_line import LogTail
+from sm_remote.notebook.log_line import LogTail, fold_bar
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ansi.json").read_text(encoding="utf-8"))["cases"]
 
@@ -27,3 +27,17 @@ def test_only_the_newest_lines_are_kept() -> None:
     assert [line[0].text for line in tail.lines(1)] == ["line 9"]
     assert tail.lines(0) == []
     assert tail.count == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("\rfit:   4%|4 \rfit:   9%|9   ", "fit:   9%|9"),
+        ("\r  5%|#|\r", "  5%|#|"),
+        (" 50%|##|  ", " 50%|##|"),
+        ("5 MB\r10 MB", "5 MB\r10 MB"),
+        ("", ""),
+    ],
+)
+def test_a_bar_that_drew_itself_over_is_its_last_state(line: str, shown: str) -> None:
+    assert fold_bar(line) == shown

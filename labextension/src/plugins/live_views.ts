@@ -1,0 +1,43 @@
+/**
+ * The live part of a job's view is a widget, which ends with its kernel and is saved with the notebook: without its
+ * kernel it would say "model not found". The card above it says how the job was seen last; this takes the widget away.
+ */
+import { ICodeCellModel } from '@jupyterlab/cells';
+import { NotebookPanel } from '@jupyterlab/notebook';
+
+import { fields, text } from '../api/parse';
+
+const VIEW = 'application/vnd.jupyter.widget-view+json';
+const COMM_TARGET = 'jupyter.widget';
+const OURS = 'sm_remote';
+
+/** Takes the widgets away that no kernel has: those of the file when it is opened, and all when the kernel ends. */
+export function followLiveViews(notebook: NotebookPanel): void {
+  const session = notebook.sessionContext;
+  void session.ready.then(async () => {
+    const reply = await session.session?.kernel?.requestCommInfo({ target_name: COMM_TARGET });
+    removeViews(notebook, new Set(Object.keys(fields(fields(reply?.content).comms))));
+  });
+  session.statusChanged.connect((_, status) => {
+    if (status === 'restarting' || status === 'autorestarting' || status === 'dead') {
+      removeViews(notebook, new Set());
+    }
+  });
+}
+
+function removeViews(notebook: NotebookPanel, living: ReadonlySet<string>): void {
+  for (const cell of notebook.isDisposed ? [] : (notebook.model?.cells ?? [])) {
+    if (cell.type !== 'code') {
+      continue;
+    }
+    const { outputs } = cell as ICodeCellModel;
+    const all = outputs.toJSON();
+    const kept = all.filter(output => {
+      const view = fields(fields(output.data)[VIEW]);
+      return !(OURS in fields(output.metadata) && 'model_id' in view && !living.has(text(view.model_id)));
+    });
+    if (kept.length < all.length) {
+      outputs.fromJSON(kept);
+    }
+  }
+}
