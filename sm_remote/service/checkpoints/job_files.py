@@ -20,6 +20,8 @@ from pathlib import Path, PurePosixPath
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not blocking: it may be a pipe by now.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MOST_LEVELS = 100
+"""Deeper directories are not looked into: each level holds a descriptor, of which all jobs share the service's few."""
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -109,6 +111,8 @@ def _scan_directory(descriptor: int, relative: PurePosixPath, scan: Scan, links:
                 scan.files[path] = JobFile(relative=path, source=path, stamp=_stamp(status))
             elif stat.S_ISLNK(status.st_mode):
                 links[path] = os.readlink(name, dir_fd=descriptor)
+            elif stat.S_ISDIR(status.st_mode) and len(relative.parts) >= _MOST_LEVELS:
+                scan.unreadable[path] = f"it is nested more than {_MOST_LEVELS} directories deep"
             elif stat.S_ISDIR(status.st_mode):
                 inner = os.open(name, _DIRECTORY, dir_fd=descriptor)
                 try:

@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -118,8 +119,9 @@ def find_tree(home: Home, job_name: str, attempt: int, host: str) -> WorkingTree
 
 
 def remove_tree(directory: Path) -> None:
-    """Removes a directory as far as that is possible; files of another user stay."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Removes a directory as far as that is possible; files of another user stay, and what is nested without end."""
+    with suppress(RecursionError):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def clear_away(directory: Path, home: Home, *, remove: Callable[[Path], None] = remove_tree) -> None:
@@ -136,4 +138,4 @@ def clear_away(directory: Path, home: Home, *, remove: Callable[[Path], None] = 
     except OSError:
         logger.exception("%s can be neither removed nor put aside", directory)
         return
-    logger.warning("A container wrote files as another user, which stay. Remove them: sudo rm -rf -- %s", aside)
+    logger.warning("What a container wrote, as another user or very deep, stays. Remove it: sudo rm -rf -- %s", aside)

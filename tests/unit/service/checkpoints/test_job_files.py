@@ -127,3 +127,19 @@ def test_looking_whether_a_file_is_written_to_hinders_nobody(tree):
         assert not is_open_for_writing(descriptor)
         with path.open("a") as file:  # would block for as long as a lease were held
             file.write("y")
+
+
+def test_directories_that_are_nested_without_end_cost_neither_descriptors_nor_the_scan(tree):
+    descriptor = os.open(tree, os.O_RDONLY)
+    for _ in range(600):
+        os.mkdir("d", dir_fd=descriptor)
+        inner = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(descriptor)
+    (tree / "z.pt").write_text("whole")
+    scan = scan_tree(tree, INSIDE)
+    assert list(scan.files) == ["z.pt"]
+    (path, why) = next(iter(scan.unreadable.items()))
+    assert path == "/".join(["d"] * 101)
+    assert "100 directories" in why

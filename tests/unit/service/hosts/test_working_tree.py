@@ -30,5 +30,5 @@ def test_files_of_another_user_are_put_aside_and_the_log_says_how_to_remove_them
     (aside,) = home.leftovers.iterdir()
     assert (aside / "fit-1" / "a1" / "algo-1" / "model" / "weights").exists()
     assert caplog.messages == [
-        f"A container wrote files as another user, which stay. Remove them: sudo rm -rf -- {aside}"
+        f"What a container wrote, as another user or very deep, stays. Remove it: sudo rm -rf -- {aside}"
     ]
