@@ -4,6 +4,8 @@ Crash safety: the intent is committed, then its effect made under a deterministi
 each step can be repeated, and a restarted service enters `Attempt.run` at the phase that the database has. For each
 host two more threads follow the log and wait for the container; they, and whoever wants the job stopped or its attempt
 interrupted, write to one mailbox.
+
+A long module, because it is one state machine: each step is right only beside the one before it.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 A job that was interrupted, or is tried again, waits before those that came after it. The queue's truth is in the
 database; what is kept here is its order. After a restart every unfinished job goes on from where it stands: running
 containers are adopted, ended ones collected, vanished ones end with that as their reason.
+
+What one lock guards is in one module, so this is a long one.
 """
 
 from __future__ import annotations
@@ -13,8 +15,7 @@ import threading
 import time
 from bisect import insort
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,20 +23,18 @@ from sm_remote.service.engines.engine import EngineError
 from sm_remote.service.hosts.capacity import Capacity
 from sm_remote.service.hosts.gpus import Deal, deal_gpus
 from sm_remote.service.hosts.host import list_hosts
-from sm_remote.service.hosts.working_tree import clear_away
-from sm_remote.service.jobs.containers import find_host_share, find_share, network_name
+from sm_remote.service.jobs.containers import find_host_share, find_share
 from sm_remote.service.jobs.deletion import purge_job
 from sm_remote.service.jobs.endings import with_stop
+from sm_remote.service.jobs.kept_pools import KeptPool, KeptPools, clear_pool_directories, end_pool
 from sm_remote.service.jobs.runner import Attempt
 from sm_remote.service.jobs.shortages import Effect, Shortages
-from sm_remote.service.jobs.standby import discard_standby, pool_directory, standby_name
+from sm_remote.service.jobs.sweep import sweep_leftovers
 from sm_remote.service.jobs.workshop import Workshop
 from sm_remote.service.records import failures, states
-from sm_remote.service.records.attempts import container_name
 from sm_remote.service.records.job import JobRecord, Phase
 from sm_remote.service.records.limits import find_waiting_limit
 from sm_remote.service.records.store import NoSuchJobError
-from sm_remote.service.records.warm_pools import PoolStatus, can_follow, find_keep_alive_s, with_pool_terminated
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 
@@ -69,20 +68,6 @@ class _Waiting:
         return self.record.name
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Kept:
-    """The capacity that an ended job keeps in its warm pool."""
-
-    record: JobRecord
-    share: Capacity
-    gpus: Deal
-
-    @property
-    def expires_at(self) -> float:
-        pool = self.record.pool
-        return 0.0 if pool is None or pool.expires_at is None else pool.expires_at
-
-
 class Scheduler:
     """Runs the queue in a thread of its own, and each job in another.
 
@@ -110,7 +95,7 @@ class Scheduler:
         self._give_up = give_up
         self._queue: list[_Waiting] = []
         self._running: dict[str, _Running] = {}
-        self._kept: dict[str, _Kept] = {}
+        self._kept = KeptPools()
         self._announced: set[str] = set()
         self._changed = threading.Condition()
         self._closed = False
@@ -167,9 +152,7 @@ class Scheduler:
     def update_pool(self, record: JobRecord) -> None:
         """Acts on a change of how long an ended job keeps its capacity."""
         with self._changed:
-            kept = self._kept.get(record.name)
-            if kept is not None:
-                self._kept[record.name] = replace(kept, record=record)
+            self._kept.update(record)
             self._changed.notify_all()
 
     def look_again(self) -> None:
@@ -202,13 +185,13 @@ class Scheduler:
                 news = self._admit() or bool(self._find_unannounced())
                 quiet = not news and not self._changed.wait(self._find_pause_s())
             if quiet:
-                self._sweep()
+                sweep_leftovers(self._shop)
 
     def _find_pause_s(self) -> float:
         """How long nothing happens by itself."""
         limits = (find_waiting_limit(waiting.record) for waiting in self._queue)
         deadlines = [limit[0] for limit in limits if limit is not None]
-        deadlines += [kept.expires_at for kept in self._kept.values()]
+        deadlines += [kept.expires_at for kept in self._kept]
         return max(0.0, min(_SWEEP_S, min(deadlines, default=_SWEEP_S + self._shop.clock()) - self._shop.clock()))
 
     def _admit(self) -> bool:
@@ -217,10 +200,10 @@ class Scheduler:
         One that must fail needs no room, and one that finds a warm pool has it already.
         """
         for waiting in self._queue:
-            kept = self._find_pool(waiting)
+            kept = None if self._is_full() else self._kept.find(waiting.record.request)
             if kept is not None:
                 self._queue.remove(waiting)
-                del self._kept[kept.record.name]
+                self._kept.take(kept)
                 self._announced.discard(waiting.name)
                 self._launch(waiting.name, kept.share, gpus=kept.gpus, pool=kept.record)
                 return True
@@ -237,12 +220,6 @@ class Scheduler:
                 self._launch(waiting.name, waiting.share, gpus=self._deal_gpus(waiting.record))
             return True
         return False
-
-    def _find_pool(self, waiting: _Waiting) -> _Kept | None:
-        if not find_keep_alive_s(waiting.record.request) or self._is_full():
-            return None
-        matching = (kept for kept in self._kept.values() if can_follow(kept.record.request, waiting.record.request))
-        return next(matching, None)
 
     def _is_full(self) -> bool:
         holders = sum(running.holds_place for running in self._running.values())
@@ -261,7 +238,7 @@ class Scheduler:
         free = self._shop.host
         for running in self._running.values():
             free -= running.share
-        for kept in self._kept.values():
+        for kept in self._kept:
             free -= kept.share
         return free
 
@@ -287,7 +264,7 @@ class Scheduler:
     def _deal_gpus(self, record: JobRecord) -> Deal:
         machine = self._shop.host
         wanted = {host.name: find_host_share(host, machine).gpus for host in list_hosts(record.request)}
-        all_deals = [held.gpus for held in self._running.values()] + [held.gpus for held in self._kept.values()]
+        all_deals = [held.gpus for held in self._running.values()] + [held.gpus for held in self._kept]
         deals = [numbers for deal in all_deals for numbers in deal.values()]
         return deal_gpus(wanted, taken=itertools.chain(*deals), total=machine.gpus)
 
@@ -297,8 +274,7 @@ class Scheduler:
             running = self._running.get(record.name)
             # Not twice, where clearing up is tried again: by then another job may have what was given away.
             if running is not None and running.holds_place:
-                if record.pool is not None and record.pool.status is PoolStatus.AVAILABLE:
-                    self._kept[record.name] = _Kept(record=record, share=running.share, gpus=running.gpus)
+                self._kept.keep(record, running.share, running.gpus)
                 running.share, running.gpus, running.holds_place = NOTHING, NO_GPUS, False
             self._changed.notify_all()
 
@@ -427,55 +403,39 @@ class Scheduler:
                 share = find_share(record.request, self._shop.host)
                 gpus = record.current.gpus if record.attempts else NO_GPUS
                 self._launch(record.name, share, gpus=gpus, containers=containers)
-        self._recover_pools()
+        with self._changed:
+            self._kept.recover(self._shop, self._running)
+        clear_pool_directories(self._shop)
         for name in self._shop.store.list_deleting():
             self._purge_if_deleted(name)
-        self._sweep()
-
-    def _recover_pools(self) -> None:
-        """Takes up the pools that are kept, and removes what is left of those that are gone."""
-        records = self._shop.store.list_pools()
-        followed = {record.current.pool for record in self._shop.store.list_unfinished() if record.attempts}
-        with self._changed:
-            for record in records:
-                is_kept = record.pool is not None and record.pool.status is PoolStatus.AVAILABLE
-                # A job that has followed notes so itself, and one that is not cleaned up gives its pool back itself.
-                if is_kept and record.name not in followed and not self._knows(record.name):
-                    share = find_share(record.request, self._shop.host)
-                    self._kept[record.name] = _Kept(record=record, share=share, gpus=record.current.gpus)
-        roots = {record.pool.root for record in records if record.pool is not None}
-        if self._shop.home.pools.is_dir():
-            for directory in self._shop.home.pools.iterdir():
-                if directory.name not in roots:
-                    clear_away(directory, self._shop.home)
+        sweep_leftovers(self._shop)
 
     def _end_pools(self) -> None:
         """Gives back the capacity of warm pools whose time is over, or that would keep a job waiting."""
-        now = self._shop.clock()
         with self._changed:
-            over = {name for name, kept in self._kept.items() if kept.expires_at <= now}
-            over.update(self._find_pools_in_the_way())
-            ended = [self._kept.pop(name).record for name in over]
+            ended = self._kept.take_expired(self._shop.clock())
+            ended += [self._kept.take(kept) for kept in self._find_pools_in_the_way()]
         for record in ended:
-            with suppress(NoSuchJobError):
-                self._shop.store.change(record.name, lambda record: with_pool_terminated(record, now), now)
-            discard_standby(record, self._shop)
-            if record.pool is not None:
-                clear_away(pool_directory(self._shop.home, record.pool.root), self._shop.home)
+            end_pool(record, self._shop)
 
-    def _find_pools_in_the_way(self) -> list[str]:
+    def _find_pools_in_the_way(self) -> list[KeptPool]:
         """The pools, those that end first, without which the first job that could start would have room.
 
         On SageMaker other jobs get other machines. Here there is one, and what a pool saves is never worth the wait.
         """
         effects = ((each, self._shortages.find_effect(each.record.request)) for each in self._queue)
         first = next((each for each, effect in effects if effect is None), None)
-        if first is None or self._is_full() or self._has_room(first) or self._find_pool(first) is not None:
+        if (
+            first is None
+            or self._is_full()
+            or self._has_room(first)
+            or self._kept.find(first.record.request) is not None
+        ):
             return []
-        free, ended = self._free(), []
-        for name, kept in sorted(self._kept.items(), key=lambda pair: pair[1].expires_at):
+        free, ended = self._free(), list[KeptPool]()
+        for kept in sorted(self._kept, key=lambda kept: kept.expires_at):
             free += kept.share
-            ended.append(name)
+            ended.append(kept)
             if first.share.fits_into(free):
                 return ended
         is_alone = not any(running.holds_place for running in self._running.values())
@@ -491,33 +451,6 @@ class Scheduler:
                 with self._changed:
                     self._changed.wait(_RETRY_S)
         return {}
-
-    def _sweep(self) -> None:
-        """Removes containers of ours that belong to no job that runs."""
-        try:
-            containers = self._shop.engine.list_containers(self._shop.owner)
-            networks = self._shop.engine.list_networks(self._shop.owner)
-            # Listed first: a container that is started meanwhile is not in the list.
-            unfinished = self._shop.store.list_unfinished()
-            wanted = {name for record in unfinished for name in _list_names(record)}
-            wanted |= {standby_name(record.name) for record in self._shop.store.list_pools()}
-            for name in containers.keys() - wanted:
-                logger.warning("Removing the container %s, which belongs to no unfinished job", name)
-                self._shop.engine.stop(name, 0.0)
-                self._shop.engine.remove(name)
-            known = {network_name(record.name, record.attempt) for record in unfinished if record.may_have_containers}
-            for name in set(networks) - known:
-                self._shop.engine.remove_network(name)
-        except EngineError as error:
-            logger.warning("Containers could not be swept: %s", error)
-
-
-def _list_names(record: JobRecord) -> list[str]:
-    """The names of the containers that a job may have."""
-    if not record.may_have_containers or not record.attempts:
-        return []
-    names = [container_name(record.name, record.attempt, host.name) for host in list_hosts(record.request)]
-    return names if record.current.pool is None else [*names, standby_name(record.current.pool)]
 
 
 def _pend(record: JobRecord, now: float) -> JobRecord:
