@@ -77,8 +77,14 @@ test('settings become a decorator that Python reads, whatever their texts hold',
 });
 
 test('attach code names the target where it is not this computer', () => {
-  assert.match(renderAttach('fit-1', 'local'), /attach\("fit-1"\)/);
-  assert.match(renderAttach('fit-1', 'sagemaker'), /attach\("fit-1", target="sagemaker"\)/);
+  assert.match(renderAttach('fit-1', 'local', 'fit'), /attach\("fit-1"\)/);
+  assert.match(renderAttach('fit-1', 'sagemaker', null), /attach\("fit-1", target="sagemaker"\)/);
+});
+
+test('the names of a cell come back by the magic', () => {
+  assert.equal(renderAttach('cell-1', 'local', 'cell'), '%load_ext sm_remote\n%remote attach cell-1');
+  assert.match(renderAttach('cell-1', 'sagemaker', 'cell'), /attach cell-1 --target sagemaker$/);
+  assert.match(renderAttach('x\n!rm', 'local', 'cell'), /^from sm_remote/);
 });
 
 test('a cell is made remote once, and other cell magics are left alone', () => {

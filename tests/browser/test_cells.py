@@ -52,7 +52,7 @@ def test_a_progress_bar_moves_on_one_line_while_the_cell_runs(lab, open_lab):
 
 def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(lab, open_lab):
     """Its bar is seen in the cell; the kernel is killed; the reopened notebook gets the value."""
-    lab.write_notebook("outlive.ipynb", "%load_ext sm_remote", BAR.replace("%%remote", "%%remote --detach"), "pass")
+    lab.write_notebook("outlive.ipynb", "%load_ext sm_remote", BAR.replace("%%remote", "%%remote --detach"), "total")
     page = open_lab(lab, "outlive.ipynb")
     page.run_cell(0)
     output = page.run_cell(1)
@@ -65,8 +65,10 @@ def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(la
     expect(page.output(1).get_by_role("group", name=re.compile(f"Training job {name}"))).to_be_visible()
     expect(page.page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(page.page.get_by_text("Error displaying widget")).to_have_count(0)
-    page.cell(2).locator(".jp-InputArea-editor").click()
-    page.set_source(f"%load_ext sm_remote\n%remote attach {name}\ntotal")
-    output = page.run_cell(2)
-    expect(output.locator(".jp-OutputArea-executeResult")).to_contain_text("44850")
-    expect(output).to_contain_text(re.compile("training: 100%"))
+    page.cell(1).locator(".jp-InputArea-editor").click()
+    page.open_panel()
+    page.job(name).locator(".sm-JobItem-open").click()
+    page.panel.get_by_role("button", name="Insert attach code").click()
+    expect(page.cell(2)).to_contain_text(f"%remote attach {name}")
+    expect(page.run_cell(2)).to_contain_text(re.compile("training: 100%"))
+    expect(page.run_cell(3)).to_contain_text("44850")

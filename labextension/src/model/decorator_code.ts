@@ -12,8 +12,14 @@ export function renderDecorator(values: Record<string, unknown>): string {
   return line.length <= 88 ? line : `@remote(\n${given.map(each => `    ${each},\n`).join('')})`;
 }
 
-/** How the job's value is got back in a notebook. */
-export function renderAttach(name: string, target: string): string {
+/** What the job of a cell is called as a function. */
+const CELL = 'cell';
+
+/** How the job's value is got back in a notebook; a cell's names and output by the magic, which takes a function too. */
+export function renderAttach(name: string, target: string, ran: string | null): string {
+  if (ran === CELL && /^[\w-]+$/.test(name)) {
+    return `%load_ext sm_remote\n%remote attach ${name}${target === 'sagemaker' ? ' --target sagemaker' : ''}`;
+  }
   const where = target === 'local' ? '' : `, target=${toPython(target)}`;
   return `from sm_remote import attach\n\njob = attach(${toPython(name)}${where})\njob.result()`;
 }

@@ -35,7 +35,7 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(CommandIDs.attachJob, {
       label: trans.__('Insert Attach Code'),
       execute: args => {
-        const code = renderAttach(text(args.name), parseTarget(args.target));
+        const code = renderAttach(text(args.name), parseTarget(args.target), text(args.function));
         if (tracker?.currentWidget) {
           insertBelow(tracker.currentWidget, code);
         } else {

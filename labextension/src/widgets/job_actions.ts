@@ -54,7 +54,12 @@ export function makeJobActions(options: IOptions): IJobActions {
     openLarge,
     stop: () => job.row && void stopJob(job.jobs, job.row, trans),
     replay: () => void act(async () => show(await job.replay()), trans),
-    attach: () => void commands.execute(CommandIDs.attachJob, { name: job.name, target: job.target }),
+    attach: () =>
+      void commands.execute(CommandIDs.attachJob, {
+        name: job.name,
+        target: job.target,
+        function: job.row?.function ?? null
+      }),
     copyName: () => Clipboard.copyToSystem(job.name),
     downloadLog: () => void act(async () => save(await job.log.download(), `${job.name}.log`), trans),
     downloadArtefact: file =>
