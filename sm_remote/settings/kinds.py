@@ -83,7 +83,7 @@ class Text(Kind):
         if not isinstance(value, str):
             raise TraitError(f"It is a {type(value).__name__}")
         if not self._pattern.fullmatch(value):
-            raise TraitError("Its form is another")
+            raise TraitError("It is not of the form that is wanted")
         return value
 
 

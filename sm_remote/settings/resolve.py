@@ -142,8 +142,8 @@ def _check_wait(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
     if values["use_spot_instances"] and wait_s is not None and wait_s < run_s:
         raise ConfigError(
             f"max_wait_time_in_seconds is {wait_s}, less than max_runtime_in_seconds, {run_s}; nothing was sent.",
-            why=f"It is the time for the waiting and the running together. They come from "
-            f"{origins['max_wait_time_in_seconds']} and {origins['max_runtime_in_seconds']}.",
+            why=f"It is the time for the waiting and the running together. The first comes from "
+            f"{origins['max_wait_time_in_seconds']}, the second from {origins['max_runtime_in_seconds']}.",
             fix="Raise max_wait_time_in_seconds, lower max_runtime_in_seconds, or leave the first out: then it is 1.5 "
             "times the second.",
             settings=("max_wait_time_in_seconds", "max_runtime_in_seconds", "use_spot_instances"),
