@@ -24,25 +24,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
+def chromium() -> str:
+    """The browser's program; that there is a panel to look at is made sure of, too."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         skip_or_fail("There is no Chromium: make browser")
     if not (ROOT / "sm_remote" / "labextension" / "package.json").exists():
         skip_or_fail("The panel is not built: make panel")
+    return program
+
+
+# Not for the whole session: while Playwright lives, this thread has a running event loop, and no other test could start
+# one.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=program, headless=True, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=chromium, headless=True, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         yield launched
         launched.close()
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[LabServer]:
+def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LabServer]:
     """A JupyterLab server for all tests that do not mind each other's jobs."""
     with serve_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
@@ -57,7 +65,7 @@ def live_jobs_are_stopped(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh_lab(tmp_path: Path, browser: Any) -> Iterator[LabServer]:
+def fresh_lab(tmp_path: Path, chromium: str) -> Iterator[LabServer]:
     """A JupyterLab server that nobody has used."""
     with serve_lab(tmp_path / "lab") as server:
         yield server
