@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from sm_remote.errors import ConfigError
 from sm_remote.home import make_private, write_private
 from sm_remote.settings.schema import check_names, check_value
 
+_LOCK = threading.Lock()
+
 
 def write_user_settings(path: Path, changes: Mapping[str, Any]) -> None:
     """Sets or, with None, removes settings. Values of a table are merged into it; None removes one of them.
@@ -17,6 +20,12 @@ def write_user_settings(path: Path, changes: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: A name is unknown, a value is not accepted, or the file is no TOML; then nothing was written.
     """
+    # One after the other: each reads the whole file and writes it anew.
+    with _LOCK:
+        _write(path, changes)
+
+
+def _write(path: Path, changes: Mapping[str, Any]) -> None:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import tomlkit
 
 from sm_remote.server.settings_view import GROUPS, check_each, estimate, find_held, list_groups, list_settings
 from sm_remote.server.user_file import write_user_settings
@@ -120,3 +122,11 @@ def test_a_new_users_file_is_made_and_bad_values_write_nothing(tmp_path):
     write_user_settings(path, {"environment_variables": {"A": "1"}})
     write_user_settings(path, {"environment_variables": {"A": None}})
     assert "environment_variables" not in path.read_text()
+
+
+def test_settings_that_are_written_at_the_same_time_are_all_kept(tmp_path):
+    path = tmp_path / "config.toml"
+    names = [f"NAME_{number}" for number in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: write_user_settings(path, {"environment_variables": {name: "1"}}), names))
+    assert set(tomlkit.parse(path.read_text())["environment_variables"]) == set(names)
