@@ -21,7 +21,7 @@ from sm_remote.capture.culprit import build_error
 from sm_remote.capture.distributions import Distribution
 from sm_remote.capture.environment import Environment, find_environment
 from sm_remote.capture.function import Target, bind_call, describe_function, parameter_names
-from sm_remote.capture.interpreter import TargetPython, describe_interpreter, runs_in_containers
+from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.modules import is_users_path
 from sm_remote.capture.pickling import Notes, pickle_noting
 from sm_remote.capture.reach import Reach, find_reach
@@ -174,11 +174,6 @@ def _plan_packages(
     files = [str(module.file) for module in reach.local.values() if module.file is not None]
     left = tuple(one for one in environment.editable if not _travels_as_source(one, files))
     return dataclasses.replace(environment, editable=left), None
-
-
-def fits_host(python: TargetPython) -> bool:
-    """Whether what is installed for this process works in the job."""
-    return python.same_as_host and runs_in_containers(describe_interpreter())
 
 
 def _travels_as_source(one: Distribution, files: list[str]) -> bool:

@@ -6,10 +6,6 @@ Source for the container's paths: SageMaker Developer Guide, "How Amazon SageMak
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ML_ROOT_VARIABLE = "SM_REMOTE_ML_ROOT"
 """Set by the process engine where it cannot mount anything at /opt/ml."""
@@ -51,18 +47,6 @@ def ml_path(*parts: str) -> str:
     As text: a job that starts in 50 ms has no time to import pathlib.
     """
     return os.path.join(os.environ.get(ML_ROOT_VARIABLE, "/opt/ml"), *parts)
-
-
-def ml_root() -> Path:
-    """/opt/ml, or what stands for it in this process."""
-    from pathlib import Path
-
-    return Path(ml_path())
-
-
-def channel_dir(name: str) -> Path:
-    """Where a channel's files lie in the job."""
-    return ml_root() / "input" / "data" / name
 
 
 def blob_key(digest: str) -> str:
