@@ -96,7 +96,7 @@ def test_nobody_looks_when_nbconvert_runs_it(kernel: Kernel) -> None:
 
 
 def test_a_decorated_function_has_a_card_that_says_what_it_overrides(kernel: Kernel) -> None:
-    kernel.run("%remote --max-runtime-in-seconds 600 --volume-size 40")
+    kernel.run("%remote --max-runtime-in-seconds 600 --job-name-prefix other")
     shown = kernel.run(
         """
         from sm_remote import remote
@@ -114,6 +114,6 @@ def test_a_decorated_function_has_a_card_that_says_what_it_overrides(kernel: Ker
     card = read_card(shown.displays[0])
     assert "✓ Completed" in card
     assert "max_runtime_in_seconds is 900 here, not the session's 600" in card
-    assert "volume_size" not in card
+    assert "job_name_prefix" not in card
     assert shown.text == "doubling\n"
     assert shown.displays[1]["text/plain"] == "8"
