@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -78,13 +79,11 @@ def test_a_rank_that_never_was_is_no_success(host):
 
 def test_a_signal_goes_to_the_ranks_that_are_there(host, tmp_path):
     host.prepare()
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pause()
-    (tmp_path / "pids" / str(child)).write_text("")
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+    # A program, not a fork of this process, which would have its handlers until it has taken them off.
+    with subprocess.Popen(["sleep", "60"]) as child:
+        (tmp_path / "pids" / str(child.pid)).write_text("")
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
 
 
 def test_a_signal_before_anything_was_started_ends_the_job(host):
