@@ -49,9 +49,9 @@ def browser(chromium: str) -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LabServer]:
-    """A JupyterLab server for all tests that do not mind each other's jobs."""
+    """A JupyterLab server for the tests of a file, which do not mind each other's jobs."""
     with serve_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
