@@ -191,6 +191,9 @@ export class NotebookSettings implements IDisposable {
       return; // changed again meanwhile: whoever did so writes
     }
     const carried = this._judgement === null ? values : this._withoutPrivate(values);
+    if (JSON.stringify(carried) === this._carried) {
+      return; // nothing that may be written has changed
+    }
     this._carried = JSON.stringify(carried);
     this._notebook.write(carried);
     if (this._send === null) {

@@ -2,6 +2,7 @@
  * The settings of each open notebook: read from its metadata, judged by Python, sent to its kernel.
  */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { JSONObject } from '@lumino/coreutils';
@@ -47,8 +48,18 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
+/** The notebooks that are being saved now, by whomever. */
+const saving = new WeakSet<NotebookPanel['context']>();
+
 function describeNotebook(notebook: NotebookPanel): INotebook {
   const trusted = isTrusted(notebook);
+  notebook.context.saveState.connect((context, state) => {
+    if (state === 'started') {
+      saving.add(context);
+    } else {
+      saving.delete(context);
+    }
+  });
   return {
     get path() {
       return notebook.context.localPath;
@@ -65,8 +76,29 @@ function describeNotebook(notebook: NotebookPanel): INotebook {
         notebook.model?.setMetadata(KEY, { schema: SCHEMA, settings } as JSONObject);
       }
     },
-    save: () => notebook.context.save()
+    save: () => saveOnce(notebook.context)
   };
+}
+
+/**
+ * Saves what is not saved yet. Of two saves at once, the later one finds the file changed on disk and asks the user
+ * which of the two to keep; so one that runs already (Ctrl+S) is waited for, and most often has done the work.
+ */
+async function saveOnce(context: NotebookPanel['context']): Promise<void> {
+  if (saving.has(context)) {
+    await new Promise<void>(done => {
+      const end = (_: unknown, state: DocumentRegistry.SaveState) => {
+        if (state !== 'started') {
+          context.saveState.disconnect(end);
+          done();
+        }
+      };
+      context.saveState.connect(end);
+    });
+  }
+  if (context.model.dirty) {
+    await context.save();
+  }
 }
 
 /** Whether Jupyter trusts what is in the notebook now, when it is opened: what one runs later does not change that. */
