@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class TrainingJobStatus(str, Enum):
@@ -75,13 +76,67 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceGroup:
+    """Machines of one type among those of a job."""
+
+    name: str
+    instance_type: str
+    instance_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """The machines of a training job."""
+    """The machines of a training job.
+
+    Attributes:
+        instance_type: Of all machines; where there are groups, of the first group.
+        instance_count: How many machines; where there are groups, of all of them.
+        volume_size_gb: The disk of each.
+        keep_alive_period_s: For how long they are kept for the next job.
+        groups: Machines of several types.
+        volume_kms_key: What encrypts the disks.
+        training_plan_arn: Whose reserved capacity is used.
+    """
 
     instance_type: str
     instance_count: int = 1
     volume_size_gb: int = 30
     keep_alive_period_s: int | None = None
+    groups: tuple[InstanceGroup, ...] = ()
+    volume_kms_key: str | None = None
+    training_plan_arn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vpc:
+    """The private network in which a job's machines are."""
+
+    subnets: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrivateRegistry:
+    """Where a job's image comes from that is not in ECR: a registry in the job's VPC.
+
+    Attributes:
+        credentials_provider_arn: The Lambda function that knows the registry's password, where it wants one.
+    """
+
+    credentials_provider_arn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """How SageMaker watches a job beyond its log; the mappings are in the API's own spelling."""
+
+    remote_debug: bool = False
+    infra_check: bool = False
+    metrics_time_series: bool = False
+    experiment: Mapping[str, str] = field(default_factory=dict)
+    profiler: Mapping[str, Any] = field(default_factory=dict)
+    debugger_hook: Mapping[str, Any] = field(default_factory=dict)
+    tensorboard: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +168,14 @@ class MetricDefinition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingJobSpec:
-    """Everything that CreateTrainingJob is told, in our units and names."""
+    """Everything that CreateTrainingJob is told, in our units and names.
+
+    Attributes:
+        max_pending_s: How long it may wait for reserved capacity.
+        max_retries: How often it starts again after an internal error of SageMaker's.
+        output_kms_key: What encrypts its output.
+        extra: Members in the API's own spelling, merged into the request last; see `aws.requests.merge`.
+    """
 
     name: str
     role_arn: str
@@ -132,3 +194,12 @@ class TrainingJobSpec:
     metric_definitions: tuple[MetricDefinition, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     network_isolation: bool = False
+    vpc: Vpc | None = None
+    encrypt_traffic: bool = False
+    output_kms_key: str | None = None
+    max_retries: int = 0
+    max_pending_s: int | None = None
+    private_registry: PrivateRegistry | None = None
+    session_tag_chaining: bool = False
+    observation: Observation = field(default_factory=Observation)
+    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -76,6 +76,7 @@ def _check_string(shape: StringShape, value: Any, path: str, problems: list[str]
 @cache
 def _compile(pattern: str) -> re.Pattern[str]:
     # The model writes Java's \p{...} classes, which `re` lacks; they stand for "any letter, space or digit" in tags.
+    pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9")
     return re.compile(re.sub(r"\\p\{[LNZ]\}", r"\\w\\s", pattern))
 
 

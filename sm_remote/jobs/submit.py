@@ -22,6 +22,7 @@ from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
 from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
+from sm_remote.jobs.members import add_members, choose_resources
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.spot import (
     add_checkpoints,
@@ -34,7 +35,7 @@ from sm_remote.jobs.spot import (
 from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
-from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.spec import Channel, MetricDefinition, TrainingJobSpec
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
 
@@ -73,12 +74,7 @@ def prepare_function(
         role_arn=role_arn,
         image_uri=image_uri,
         output_uri=f"{root_uri}/{JOBS}",
-        resources=Resources(
-            instance_type=settings.instance_type,
-            instance_count=settings.instance_count,
-            volume_size_gb=settings.volume_size,
-            keep_alive_period_s=settings.keep_alive_period_in_seconds or None,
-        ),
+        resources=choose_resources(settings),
         max_runtime_s=settings.max_runtime_in_seconds,
         spot=choose_spot(settings),
         environment={**settings.environment_variables, **_build_process_variables(settings)},
@@ -89,6 +85,7 @@ def prepare_function(
         tags=build_tags(_describe_origin(settings), function_name, dict(settings.tags)),
         network_isolation=settings.enable_network_isolation,
     )
+    spec = add_members(spec, settings)
     check_warm_pool(spec)
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")

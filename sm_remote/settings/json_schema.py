@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sm_remote.settings.kinds import Choice, Dependencies, Flag, Kind, MetricDefinitions, Seconds, Text, TextMap, Whole
+from sm_remote.settings.request_kinds import InstanceGroups, Structure, TextList
 from sm_remote.settings.schema import SettingDescription, describe_settings, find_kind
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
@@ -30,11 +31,13 @@ def _shape(kind: Kind) -> dict[str, Any]:
         return {"type": "boolean"}
     if isinstance(kind, TextMap):
         return {"type": "object", "additionalProperties": {"type": "string"}}
-    if isinstance(kind, (Commands, FileFilter)):
+    if isinstance(kind, Structure):
+        return {"type": "object"}
+    if isinstance(kind, (Commands, FileFilter, TextList)):
         return {"type": "array", "items": {"type": "string"}}
     if isinstance(kind, Dependencies):
         return {"type": ["string", "array", "null"], "items": {"type": "string"}}
-    if isinstance(kind, MetricDefinitions):
+    if isinstance(kind, (MetricDefinitions, InstanceGroups)):
         return {"type": "array", "items": {"type": "object"}}
     if isinstance(kind, (Text, FilePath)):
         return {"type": ["string", "null"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from sm_remote import CustomFileFilter
@@ -17,6 +17,7 @@ class RemoteOptions(TypedDict, total=False):
     target: Literal["local", "sagemaker"]
     instance_type: str
     instance_count: int
+    instance_groups: Sequence[Mapping[str, Any]]
     use_torchrun: bool
     use_mpirun: bool
     nproc_per_node: int | None
@@ -37,6 +38,7 @@ class RemoteOptions(TypedDict, total=False):
     inputs: Mapping[str, str]
     job_name_prefix: str | None
     max_runtime_in_seconds: int
+    max_retry_attempts: int
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
     fallback: Literal["none", "on_demand"]
@@ -49,6 +51,8 @@ class RemoteOptions(TypedDict, total=False):
     region: str | None
     tags: Mapping[str, str] | Sequence[tuple[str, str]]
     enable_network_isolation: bool
+    disable_output_compression: bool
+    extra_request: Mapping[str, Any]
     stream_logs: bool
     cell_limit_bytes: int
     on_interrupt: Literal["stop", "detach"]
@@ -58,3 +62,20 @@ class RemoteOptions(TypedDict, total=False):
     container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None
+    subnets: Sequence[str]
+    security_group_ids: Sequence[str]
+    encrypt_inter_container_traffic: bool
+    s3_kms_key: str | None
+    volume_kms_key: str | None
+    training_plan_arn: str | None
+    max_pending_time_in_seconds: int | None
+    training_repository_access_mode: Literal["Platform", "Vpc"]
+    training_repository_credentials_provider_arn: str | None
+    enable_remote_debug: bool
+    enable_infra_check: bool
+    enable_session_tag_chaining: bool
+    enable_sagemaker_metrics: bool
+    experiment_config: Mapping[str, str]
+    profiler_config: Mapping[str, Any]
+    debugger_hook_config: Mapping[str, Any]
+    tensorboard_output_config: Mapping[str, Any]

@@ -13,6 +13,10 @@ PRIVATE = {
     "role": "It names an account and a role in it.",
     "environment_variables": "Their values may be secrets.",
     "s3_root_uri": "It names a bucket of yours.",
+    "s3_kms_key": "It names a key of yours.",
+    "volume_kms_key": "It names a key of yours.",
+    "subnets": "They are of a network of yours.",
+    "security_group_ids": "They are of a network of yours.",
 }
 _ACCOUNT = re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])")
 

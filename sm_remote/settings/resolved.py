@@ -27,6 +27,7 @@ class ResolvedSettings:
     target: Literal["local", "sagemaker"]
     chosen_instance_type: str | None
     instance_count: int
+    instance_groups: tuple[Mapping[str, Any], ...]
     use_torchrun: bool
     use_mpirun: bool
     nproc_per_node: int | None
@@ -47,6 +48,7 @@ class ResolvedSettings:
     inputs: Mapping[str, str]
     job_name_prefix: str | None
     max_runtime_in_seconds: int
+    max_retry_attempts: int
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
     fallback: Literal["none", "on_demand"]
@@ -59,6 +61,8 @@ class ResolvedSettings:
     region: str | None
     tags: Mapping[str, str]
     enable_network_isolation: bool
+    disable_output_compression: bool
+    extra_request: Mapping[str, Any]
     stream_logs: bool
     cell_limit_bytes: int
     on_interrupt: Literal["stop", "detach"]
@@ -68,6 +72,23 @@ class ResolvedSettings:
     container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None
+    subnets: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    encrypt_inter_container_traffic: bool
+    s3_kms_key: str | None
+    volume_kms_key: str | None
+    training_plan_arn: str | None
+    max_pending_time_in_seconds: int | None
+    training_repository_access_mode: Literal["Platform", "Vpc"]
+    training_repository_credentials_provider_arn: str | None
+    enable_remote_debug: bool
+    enable_infra_check: bool
+    enable_session_tag_chaining: bool
+    enable_sagemaker_metrics: bool
+    experiment_config: Mapping[str, Any]
+    profiler_config: Mapping[str, Any]
+    debugger_hook_config: Mapping[str, Any]
+    tensorboard_output_config: Mapping[str, Any]
     whole_host: bool
     gpu: bool
     origins: Mapping[str, str]

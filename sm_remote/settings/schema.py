@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from traitlets import HasTraits, TraitError
+from traitlets import TraitError
 
 from sm_remote.errors import ConfigError
+from sm_remote.settings.cloud import CloudSettings
 from sm_remote.settings.kinds import (
     Choice,
     Dependencies,
@@ -27,14 +28,18 @@ from sm_remote.settings.kinds import (
     TextMap,
     Whole,
 )
+from sm_remote.settings.request_kinds import InstanceGroups, Structure
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 _CHANNEL_NAME = r"(?!sm_remote(_layer)?$)[A-Za-z0-9.\-_]{1,64}"
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
 
 
-class Settings(HasTraits):
-    """The settings with their defaults. A mapping given for one replaces the whole mapping of a lower source."""
+class Settings(CloudSettings):
+    """The settings with their defaults, with those of `CloudSettings`.
+
+    A mapping given for one replaces the whole mapping of a lower source.
+    """
 
     target = Choice(
         *("local", "sagemaker"), default="local", help="Where jobs run: in containers on this machine, or on Amazon."
@@ -48,6 +53,9 @@ class Settings(HasTraits):
         least=1,
         default=1,
         help="How many machines a job has. The function runs on all of them; the first one's value is returned.",
+    )
+    instance_groups = InstanceGroups(
+        help="Machines of several types in one job, instead of instance_type and instance_count."
     )
     use_torchrun = Flag(
         default=False,
@@ -125,6 +133,13 @@ class Settings(HasTraits):
         help="What job names begin with. Default: the function's name.",
     )
     max_runtime_in_seconds = Whole(least=1, default=86400, help="After this long a job is stopped and fails.")
+    max_retry_attempts = Whole(
+        least=0,
+        most=30,
+        default=0,
+        help="How often a job is started again that failed by an internal error of SageMaker's. Other failures are "
+        "not repeated.",
+    )
     use_spot_instances = Flag(
         default=False, help="Whether a job runs on spot capacity: cheaper, and interrupted when Amazon needs it."
     )
@@ -179,6 +194,16 @@ class Settings(HasTraits):
     )
     tags = Tags("a table of texts by key, or a list of pairs", help="Tags of the job.")
     enable_network_isolation = Flag(default=False, help="Whether the job's container has no network.")
+    disable_output_compression = Flag(
+        default=True,
+        help="Whether the files that a job leaves are stored one by one; else as archives, output.tar.gz and "
+        "model.tar.gz.",
+    )
+    extra_request = Structure(
+        "a table of members of CreateTrainingJob as the API spells them",
+        help="What the request says beyond all other settings: merged into it last. Tables are merged, lists replaced, "
+        "and what is None is left out.",
+    )
     stream_logs = Flag(default=True, help="Whether a blocking call prints the job's log as it comes.")
     cell_limit_bytes = Whole(
         least=1,
@@ -218,8 +243,8 @@ class Settings(HasTraits):
 
 
 _KINDS: dict[str, Kind] = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Kind)}
-NAMES: tuple[str, ...] = tuple(name for name in vars(Settings) if name in _KINDS)
-"""All settings, in the order of the class."""
+NAMES: tuple[str, ...] = tuple(name for kinds in (Settings, CloudSettings) for name in vars(kinds) if name in _KINDS)
+"""All settings, in the order of the classes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

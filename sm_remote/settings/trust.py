@@ -31,13 +31,16 @@ _HARMLESS = frozenset(
         *("preflight", "install_limit_s", "local_workdir_limit_bytes", "cell_limit_bytes", "enable_network_isolation"),
         *("checkpoint_local_path", "checkpoint_warning_s", "resume", "hyperparameters", "metric_definitions"),
         *("job_name_prefix", "tags", "stream_logs", "on_interrupt", "max_parallel_jobs"),
-        *("service_idle_s", "service_max_parallel_jobs"),
+        *("service_idle_s", "service_max_parallel_jobs", "max_retry_attempts", "max_pending_time_in_seconds"),
+        *("encrypt_inter_container_traffic", "disable_output_compression"),
+        *("enable_infra_check", "enable_sagemaker_metrics", "experiment_config"),
     }
 )
 _UNASKED: Mapping[str, tuple[Any, ...]] = {
     "target": ("local",),
     "dependencies": ("auto", None),
     "custom_file_filter": (None,),
+    "training_repository_access_mode": ("Platform",),
 }
 """Values of other settings that need no confirmation; of all the rest what is empty or off needs none."""
 _MOST_UNASKED = {"instance_count": 1, "max_runtime_in_seconds": 86400}

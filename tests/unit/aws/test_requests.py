@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from sm_remote.aws.constraints import check_request
-from sm_remote.aws.requests import build_create_training_job
-from sm_remote.spec import Channel, MetricDefinition, Resources, TrainingJobSpec
+from sm_remote.aws.requests import build_create_training_job, merge
+from sm_remote.spec import (
+    Channel,
+    InstanceGroup,
+    MetricDefinition,
+    Observation,
+    PrivateRegistry,
+    Resources,
+    TrainingJobSpec,
+    Vpc,
+)
 
 SPEC = TrainingJobSpec(
     name="train-1",
@@ -30,10 +41,42 @@ SPEC = TrainingJobSpec(
     tags=(("sm_remote:function", "train"),),
     network_isolation=True,
 )
+WIDE = replace(
+    SPEC,
+    resources=Resources(
+        instance_type="ml.m5.large",
+        instance_count=3,
+        volume_kms_key="alias/disks",
+        groups=(
+            InstanceGroup(name="small", instance_type="ml.m5.large", instance_count=1),
+            InstanceGroup(name="large", instance_type="ml.m5.xlarge", instance_count=2),
+        ),
+        training_plan_arn="arn:aws:sagemaker:us-east-1:111122223333:training-plan/reserved",
+    ),
+    compress_output=True,
+    output_kms_key="arn:aws:kms:us-east-1:111122223333:key/1",
+    vpc=Vpc(subnets=("subnet-1",), security_group_ids=("sg-1", "sg-2")),
+    encrypt_traffic=True,
+    max_retries=3,
+    max_pending_s=7200,
+    private_registry=PrivateRegistry(credentials_provider_arn="arn:aws:lambda:us-east-1:111122223333:function:login"),
+    session_tag_chaining=True,
+    observation=Observation(
+        remote_debug=True,
+        infra_check=True,
+        metrics_time_series=True,
+        experiment={"ExperimentName": "digits"},
+        profiler={"S3OutputPath": "s3://b/profiles"},
+        debugger_hook={"S3OutputPath": "s3://b/tensors"},
+        tensorboard={"S3OutputPath": "s3://b/board"},
+    ),
+    extra={"MlflowConfig": {"MlflowResourceArn": "arn:aws:sagemaker:us-east-1:111122223333:mlflow-app/x"}},
+)
 
 
-def test_a_full_spec_is_valid_under_botocores_model() -> None:
-    request = build_create_training_job(SPEC)
+@pytest.mark.parametrize("spec", [SPEC, WIDE], ids=["usual", "with all there is"])
+def test_a_full_spec_is_valid_under_botocores_model(spec: TrainingJobSpec) -> None:
+    request = build_create_training_job(spec)
     shape = get_session().get_service_model("sagemaker").operation_model("CreateTrainingJob").input_shape
     assert not ParamValidator().validate(request, shape).has_errors()
     assert check_request("CreateTrainingJob", request) == []
@@ -66,3 +109,37 @@ def test_what_botocore_lets_pass_is_refused_here(change: dict[str, object], name
     problems = check_request("CreateTrainingJob", build_create_training_job(replace(SPEC, **change)))
     assert len(problems) >= 1
     assert named in " ".join(problems)
+
+
+def test_groups_stand_in_for_one_type_and_its_number() -> None:
+    resources = build_create_training_job(WIDE)["ResourceConfig"]
+    assert [group["InstanceGroupName"] for group in resources["InstanceGroups"]] == ["small", "large"]
+    assert not {"InstanceType", "InstanceCount"} & set(resources)
+
+
+@pytest.mark.parametrize(
+    ("request_", "extra", "merged"),
+    [
+        ({"A": 1}, {}, {"A": 1}),
+        ({"A": {"B": 1, "C": {"D": 2}}}, {"A": {"C": {"E": 3}}}, {"A": {"B": 1, "C": {"D": 2, "E": 3}}}),
+        ({"A": [1, 2]}, {"A": [3]}, {"A": [3]}),
+        ({"A": {"B": 1, "C": 2}}, {"A": {"B": None}}, {"A": {"C": 2}}),
+        ({"A": 1}, {"A": {"B": {"C": None}}}, {"A": {"B": {}}}),
+        ({}, {"InputDataConfig": [{"ChannelName": "x"}]}, {"InputDataConfig": [{"ChannelName": "x"}]}),
+        (
+            {"InputDataConfig": [{"ChannelName": "x", "ContentType": "a"}, {"ChannelName": "y"}]},
+            {"InputDataConfig": [{"ChannelName": "z"}, {"ChannelName": "x", "InputMode": "Pipe"}]},
+            {
+                "InputDataConfig": [
+                    {"ChannelName": "x", "ContentType": "a", "InputMode": "Pipe"},
+                    {"ChannelName": "y"},
+                    {"ChannelName": "z"},
+                ]
+            },
+        ),
+    ],
+)
+def test_what_is_extra_is_merged_in(request_: Any, extra: Any, merged: Any) -> None:
+    before = copy.deepcopy((request_, extra))
+    assert merge(request_, extra) == merged
+    assert (request_, extra) == before

@@ -18,6 +18,15 @@ def ignore_nothing(folder, names):
     return set()
 
 
+class SDKGroup:
+    """Has what the SageMaker SDK's InstanceGroup has."""
+
+    def __init__(self, name, instance_type, count):
+        self.instance_group_name, self.instance_type, self.instance_count = name, instance_type, count
+
+
+GROUPS = [{"InstanceGroupName": "a", "InstanceType": "ml.m5.large", "InstanceCount": 2}]
+
 GOOD = [
     ("target", "sagemaker", "sagemaker"),
     ("instance_type", "ml.c5.xlarge", "ml.c5.xlarge"),
@@ -59,6 +68,15 @@ GOOD = [
     ("custom_file_filter", None, None),
     ("local_workdir_limit_bytes", 1, 1),
     ("job_conda_env", "my_env-2", "my_env-2"),
+    ("subnets", ["subnet-1", "subnet-2"], ("subnet-1", "subnet-2")),
+    ("s3_kms_key", "arn:aws:kms:us-east-1:111122223333:key/1-2", "arn:aws:kms:us-east-1:111122223333:key/1-2"),
+    ("volume_kms_key", "alias/disks", "alias/disks"),
+    ("max_retry_attempts", 30, 30),
+    ("max_pending_time_in_seconds", None, None),
+    ("instance_groups", GROUPS, tuple(GROUPS)),
+    ("instance_groups", [SDKGroup("a", "ml.m5.large", 2)], tuple(GROUPS)),
+    ("experiment_config", {"ExperimentName": "digits"}, {"ExperimentName": "digits"}),
+    ("extra_request", {"MlflowConfig": {"A": [1, None, (True,)]}}, {"MlflowConfig": {"A": [1, None, [True]]}}),
 ]
 
 BAD = [
@@ -118,6 +136,24 @@ BAD = [
     ("job_conda_env", "my env", "letters, digits, dashes and underscores"),
     ("job_conda_env", "../base", "letters, digits, dashes and underscores"),
     ("job_conda_env", "", "letters, digits, dashes and underscores"),
+    ("subnets", "subnet-1", "a list of subnet ids"),
+    ("subnets", ["subnet-1", "subnet-1"], "a list of subnet ids"),
+    ("subnets", ["subnet 1"], "a list of subnet ids"),
+    ("s3_kms_key", "a key", "KMS key"),
+    ("s3_kms_key", "", "KMS key"),
+    ("max_retry_attempts", 31, "from 0 to 30"),
+    ("max_pending_time_in_seconds", 60, "from 1800"),
+    ("training_repository_access_mode", "VPC", "'Platform' or 'Vpc'"),
+    ("instance_groups", GROUPS[0], "InstanceGroupName"),
+    ("instance_groups", [GROUPS[0], GROUPS[0]], "InstanceGroupName"),
+    ("instance_groups", [{**GROUPS[0], "InstanceCount": 0}], "InstanceGroupName"),
+    ("instance_groups", [{**GROUPS[0], "InstanceCount": True}], "InstanceGroupName"),
+    ("instance_groups", [{**GROUPS[0], "Size": 1}], "InstanceGroupName"),
+    ("instance_groups", [3], "InstanceGroupName"),
+    ("experiment_config", {"experiment": "digits"}, "ExperimentName"),
+    ("experiment_config", [("ExperimentName", "digits")], "ExperimentName"),
+    ("extra_request", {"A": {1: 2}}, "CreateTrainingJob"),
+    ("extra_request", {"A": {"B": [b"x"]}}, "CreateTrainingJob"),
 ]
 
 

@@ -28,6 +28,20 @@ DANGEROUS = {
     "region": "eu-west-1",
     "engine": "process",
     "container_credentials": "profile:production",
+    "instance_groups": ({"InstanceGroupName": "a", "InstanceType": "ml.p4d.24xlarge", "InstanceCount": 9},),
+    "extra_request": {"RoleArn": "arn:aws:iam::111122223333:role/Admin"},
+    "subnets": ("subnet-1",),
+    "security_group_ids": ("sg-1",),
+    "s3_kms_key": "alias/theirs",
+    "volume_kms_key": "alias/theirs",
+    "training_plan_arn": "arn:aws:sagemaker:us-east-1:111122223333:training-plan/dear",
+    "training_repository_access_mode": "Vpc",
+    "training_repository_credentials_provider_arn": "arn:aws:lambda:us-east-1:111122223333:function:theirs",
+    "enable_remote_debug": True,
+    "enable_session_tag_chaining": True,
+    "profiler_config": {"S3OutputPath": "s3://theirs"},
+    "debugger_hook_config": {"S3OutputPath": "s3://theirs"},
+    "tensorboard_output_config": {"S3OutputPath": "s3://theirs"},
 }
 HARMLESS = {
     "target": "local",
@@ -41,6 +55,9 @@ HARMLESS = {
     "max_runtime_in_seconds": 3600,
     "volume_size": 50,
     "use_spot_instances": True,
+    "training_repository_access_mode": "Platform",
+    "extra_request": {},
+    "subnets": (),
 }
 
 
