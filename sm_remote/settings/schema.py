@@ -15,6 +15,7 @@ from traitlets import TraitError
 
 from sm_remote.errors import ConfigError
 from sm_remote.settings.cloud import CloudSettings
+from sm_remote.settings.extra_request import ExtraRequest
 from sm_remote.settings.kinds import (
     Choice,
     Dependencies,
@@ -28,7 +29,7 @@ from sm_remote.settings.kinds import (
     TextMap,
     Whole,
 )
-from sm_remote.settings.request_kinds import InstanceGroups, Structure
+from sm_remote.settings.request_kinds import InstanceGroups
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 _CHANNEL_NAME = r"(?!sm_remote(_layer)?$)[A-Za-z0-9.\-_]{1,64}"
@@ -199,7 +200,7 @@ class Settings(CloudSettings):
         help="Whether the files that a job leaves are stored one by one; else as archives, output.tar.gz and "
         "model.tar.gz.",
     )
-    extra_request = Structure(
+    extra_request = ExtraRequest(
         "a table of members of CreateTrainingJob as the API spells them",
         help="What the request says beyond all other settings: merged into it last. Tables are merged, lists replaced, "
         "and what is None is left out.",
