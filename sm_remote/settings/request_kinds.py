@@ -6,7 +6,6 @@ anything is sent (`aws.constraints`).
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -113,5 +112,5 @@ def _copy_plain(value: Any, path: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [_copy_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if value is None or isinstance(value, (str, int, float, bool)):
-        return copy.copy(value)
+        return value
     raise TraitError(f"{path or 'It'} is a {type(value).__name__}")
