@@ -61,7 +61,7 @@ def serve(
 
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     if failure:
         raise failure[0]
     discovery, service, loop = found
@@ -70,7 +70,7 @@ def serve(
     finally:
         if thread.is_alive():
             loop.call_soon_threadsafe(service.end)
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -103,7 +103,7 @@ def build_request(name: str = "fit-1", **members: Any) -> dict[str, Any]:
     return request
 
 
-def wait_for_end(client: Any, name: str, timeout_s: float = 20.0) -> dict[str, Any]:
+def wait_for_end(client: Any, name: str, timeout_s: float = 120.0) -> dict[str, Any]:
     """Polls until a job has ended."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -114,7 +114,7 @@ def wait_for_end(client: Any, name: str, timeout_s: float = 20.0) -> dict[str, A
     raise AssertionError(f"{name} is still {description['TrainingJobStatus']}/{description['SecondaryStatus']}")
 
 
-def wait_until(condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
     """Polls until something is true, and returns it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

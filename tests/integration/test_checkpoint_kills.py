@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ import pytest
 from sm_remote.checkpoints.checkpoint import Checkpoint
 from tests.checkpoint_places import build_place, copy_torn
 
-KILLS = 300
+KILLS = 200
 
 
 def build_state(step: int) -> dict[str, object]:
@@ -42,14 +43,16 @@ def save_for_ever(directory: Path, report: int) -> NoReturn:
         os._exit(1)
 
 
+@pytest.mark.timeout(1200)  # thousands of fsyncs
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_hundreds_of_kills_lose_at_most_the_step_that_was_being_saved(tmp_path, capfd):
     chance = random.Random(5)
     directory = tmp_path / "checkpoints"
-    acknowledged, during = -1, 0
+    acknowledged, during, save_s = -1, 0, 0.01
     for kill in range(KILLS):
-        acknowledged, was_saving = _run_and_kill(directory, acknowledged, chance.uniform(0.001, 0.03))
-        during += was_saving
+        ended = _run_and_kill(directory, acknowledged, chance.choice((0, 0, 0, 1)), chance.uniform(0, 1.5) * save_s)
+        acknowledged, save_s = ended.acknowledged, ended.save_s or save_s
+        during += ended.was_saving
         copy = copy_torn(directory, tmp_path / f"copy-{kill}", seed=kill, progress=chance.random(), tear=True)
         with Checkpoint("state", build_place(copy)) as ckpt:
             state = ckpt.load(default=None)
@@ -62,26 +65,45 @@ def test_hundreds_of_kills_lose_at_most_the_step_that_was_being_saved(tmp_path, 
     assert len([path for path in (directory / "state").iterdir() if path.name[0].isdigit()]) <= 5
 
 
-def _run_and_kill(directory: Path, acknowledged: int, after_s: float) -> tuple[int, bool]:
-    """Starts a process that saves, kills it so long after its first step began, and looks at what it left.
+@dataclass(frozen=True, kw_only=True)
+class _Ended:
+    """A killed process.
 
-    Returns:
-        The last step that is safe, and whether the process was killed while it saved.
+    Attributes:
+        acknowledged: The last step that is safe.
+        was_saving: Whether it was killed while it saved.
+        save_s: How long its last whole save took; None where it was left none.
     """
-    reader, writer = os.pipe()
+
+    acknowledged: int
+    was_saving: bool
+    save_s: float | None
+
+
+def _run_and_kill(directory: Path, acknowledged: int, steps: int, after_s: float) -> _Ended:
+    """Starts a process that saves, kills it so long after so many of its steps, and looks at what it left.
+
+    Steps are counted, not timed, so that there are enough of them on a machine of any speed.
+    """
+    descriptor, writer = os.pipe()
     child = os.fork()
     if child == 0:
         save_for_ever(directory, writer)
     os.close(writer)
-    told = os.read(reader, 64)
-    time.sleep(after_s)  # a random moment is what is wanted
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+    save_s = None
+    with open(descriptor) as reader:
+        lines = [reader.readline()]
+        begun_at = time.monotonic()
+        for _ in range(steps):
+            lines.append(reader.readline())
+            save_s = time.monotonic() - begun_at
+            lines.append(reader.readline())
+            begun_at = time.monotonic()
+        time.sleep(after_s)  # a random moment is what is wanted
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        lines += reader.readlines()
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    while part := os.read(reader, 1 << 16):
-        told += part
-    os.close(reader)
-    lines = told.decode().splitlines()
     acknowledged = max([acknowledged, *(int(line[1:]) for line in lines if line[0] == "e")])
     begun = max(int(line[1:]) for line in lines)
     with Checkpoint("state", build_place(directory)) as ckpt:
@@ -89,4 +111,5 @@ def _run_and_kill(directory: Path, acknowledged: int, after_s: float) -> tuple[i
         assert acknowledged <= state["step"] <= begun <= acknowledged + 1
         if state["step"] >= 0:
             check(state, state["step"])
-    return max(acknowledged, state["step"]), lines[-1][0] == "b"
+    safe = max(acknowledged, state["step"])
+    return _Ended(acknowledged=safe, was_saving=lines[-1][0] == "b", save_s=save_s)

@@ -57,11 +57,11 @@ class ServiceProcess:
     def signal(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(120)
 
     def wait_for_death(self) -> int:
         assert self.process is not None
-        return self.process.wait(20)
+        return self.process.wait(120)
 
 
 @pytest.fixture

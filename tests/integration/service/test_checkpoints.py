@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,6 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.service import build_request, make_client, serve, wait_for_end, wait_until
 from tests.user_jobs import build_python_job
 
-BUCKET = "service-checkpoints"
 HERE = 'here = ml / "checkpoints"\n'
 TRAIN = (
     HERE
@@ -116,6 +117,28 @@ while not (here / "kept.sagemaker-ignore").exists():
     assert list_stored(home, prefix) == {"kept": "kept", "new": "new"}
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A prefix of the S3 server's one bucket, as a boto3 user sees it."""
+
+    client: Any
+    bucket: str
+    prefix: str
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def put(self, key: str, content: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+
+    def list(self, prefix: str) -> list[str]:
+        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix)["Contents"]
+        return sorted(item["Key"].removeprefix(self.prefix) for item in found)
+
+
 class TestInS3:
     """Against a real S3 server; the engine is a fake, for it has nothing to do with S3."""
 
@@ -131,10 +154,7 @@ class TestInS3:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.access_key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = s3_server.client()
-        if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-            client.create_bucket(Bucket=BUCKET)
-        return client
+        return Folder(s3_server.client(), s3_server.bucket, "service-checkpoints/")
 
     @pytest.fixture
     def run(self, home, s3):
@@ -145,13 +165,13 @@ class TestInS3:
             def run_job(name, play, uri):
                 engine.play = play
                 client.create_training_job(**build_request(name, CheckpointConfig={"S3Uri": uri}))
-                return wait_for_end(client, name, 60)
+                return wait_for_end(client, name)
 
             yield run_job
 
     def test_a_prefix_is_restored_and_brought_into_step(self, run, s3):
         for key in ("p/1.pt", "p/deep/2.pt", "p/gone.pt", "p/", "p-of-another/x"):
-            s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
+            s3.put(key, key.encode())
         seen = {}
 
         def play(container) -> int:
@@ -162,20 +182,20 @@ class TestInS3:
             (here / "new.pt").write_text("new")
             return 0
 
-        assert run("s3-in-step", play, f"s3://{BUCKET}/p")["TrainingJobStatus"] == "Completed"
+        description = run("s3-in-step", play, s3.uri("p"))
+        assert description["TrainingJobStatus"] == "Completed", description
         assert seen == {"1.pt": "p/1.pt", "deep/2.pt": "p/deep/2.pt", "gone.pt": "p/gone.pt"}
-        keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="p/")["Contents"]]
-        assert sorted(keys) == ["p/", "p/1.pt", "p/deep/2.pt", "p/new.pt"]
-        assert s3.get_object(Bucket=BUCKET, Key="p/deep/2.pt")["Body"].read() == b"changed"
+        assert s3.list("p/") == ["p/", "p/1.pt", "p/deep/2.pt", "p/new.pt"]
+        assert s3.get("p/deep/2.pt") == b"changed"
 
     def test_a_failed_job_keeps_what_it_wrote(self, run, s3):
         def play(container) -> int:
             container.path("/opt/ml/checkpoints/1.pt").write_text("one")
             return 3
 
-        description = run("s3-failed", play, f"s3://{BUCKET}/failed/")
+        description = run("s3-failed", play, s3.uri("failed/"))
         assert description["FailureReason"] == "AlgorithmError: , exit code: 3"
-        assert s3.get_object(Bucket=BUCKET, Key="failed/1.pt")["Body"].read() == b"one"
+        assert s3.get("failed/1.pt") == b"one"
 
     def test_a_bucket_that_is_not_there_fails_the_job_before_it_runs(self, run):
         description = run("s3-nowhere", lambda container: 0, "s3://no-such-bucket-here/p")
@@ -188,9 +208,9 @@ class TestInS3:
             return 0
 
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.reader_access_key)
-        description = run("s3-refused", play, f"s3://{BUCKET}/refused")
+        description = run("s3-refused", play, s3.uri("refused"))
         assert description["TrainingJobStatus"] == "Failed"
         assert description["FailureReason"].startswith(
-            f"ClientError: Artifact upload failed:checkpoints: s3://{BUCKET}/refused/1.pt: "
+            f"ClientError: Artifact upload failed:checkpoints: {s3.uri('refused/1.pt')}: "
         )
         assert "AccessDenied" in description["FailureReason"]

@@ -161,7 +161,7 @@ def test_a_job_that_was_never_acknowledged_can_be_created_again(service, proof):
     assert_ran_once_and_left_nothing(service, second, proof)
 
 
-def start_and_wait_until_it_runs(service, proof, script: str = "sleep 1;", **environ: str):
+def start_and_wait_until_it_runs(service, proof, script: str, **environ: str):
     discovery = service.start(**environ)
     client = make_client(discovery)
     client.create_training_job(**build_job(proof, script=script))
@@ -171,10 +171,12 @@ def start_and_wait_until_it_runs(service, proof, script: str = "sleep 1;", **env
 
 
 def test_a_job_runs_on_while_its_service_is_dead_and_is_adopted(service, proof):
-    start_and_wait_until_it_runs(service, proof)
+    may_end = proof.with_name("may-end")
+    start_and_wait_until_it_runs(service, proof, f'until [ -e "{may_end}" ]; do sleep 0.05; done;')
     service.kill()
     second = service.start()
     assert make_client(second).describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training"
+    may_end.touch()
     assert_ran_once_and_left_nothing(service, second, proof)
     assert read_log(second, "fit-1")[1:] == ["one", "two", "three"]
 
