@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from sm_remote.executor import RemoteExecutor
     from sm_remote.image.definition import Image
+    from sm_remote.inputs import FileSystemInput, ShuffleConfig, TrainingInput
     from sm_remote.jobs.attach import attach, list_jobs
     from sm_remote.jobs.diff import diff
     from sm_remote.jobs.job import Job
@@ -53,6 +54,10 @@ __all__ = [
     "RemoteExecutor",
     "Image",
     "CustomFileFilter",
+    # data of a job's channels
+    "TrainingInput",
+    "FileSystemInput",
+    "ShuffleConfig",
     # what an interruption does not lose
     "checkpoint",
     "CheckpointLocation",
@@ -93,6 +98,9 @@ _CLIENT_MODULES = {
     "RemoteExecutor": "sm_remote.executor",
     "Image": "sm_remote.image",
     "CustomFileFilter": "sm_remote.capture.file_filter",
+    "TrainingInput": "sm_remote.inputs",
+    "FileSystemInput": "sm_remote.inputs",
+    "ShuffleConfig": "sm_remote.inputs",
     "Job": "sm_remote.jobs",
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",

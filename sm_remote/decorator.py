@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sm_remote.capture.explain import Explanation, explain_call
 from sm_remote.capture.function import bind_call, check_runnable, display_name
+from sm_remote.capture.inputs import list_input_items
 from sm_remote.errors import ConfigError
 from sm_remote.executor import create_job
 from sm_remote.jobs.announcement import announce_many
@@ -25,7 +26,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.submit import describe_workspace
+from sm_remote.jobs.submit import describe_inputs, describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
@@ -192,6 +193,7 @@ class RemoteFunction(Generic[P, T]):
             dependencies=settings.dependencies,
             python=python,
             workspace=describe_workspace(settings),
+            inputs=list_input_items(describe_inputs(settings)),
         )
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -59,20 +59,52 @@ class SecondaryStatus(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FileSystem:
+    """A directory of a file system that is mounted at a channel. Source: API_FileSystemDataSource."""
+
+    id: str
+    type: str
+    directory_path: str
+    access_mode: str = "ro"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """One input of a training job, seen in the container as ``/opt/ml/input/data/<name>``.
 
     Attributes:
         name: 1-64 characters of ``[A-Za-z0-9.\\-_]``.
-        s3_uri: A prefix, or the manifest that lists objects.
-        s3_data_type: ``S3Prefix`` or ``ManifestFile``.
+        s3_uri: A prefix, or the manifest that lists objects; empty where the data lies elsewhere.
+        s3_data_type: ``S3Prefix``, ``ManifestFile`` or ``AugmentedManifestFile``.
         content_type: MIME type, when it matters to the algorithm.
+        input_mode: ``File``, ``FastFile`` or ``Pipe``; the job's own where it is None.
+        distribution: ``FullyReplicated`` or ``ShardedByS3Key``.
+        compression: ``Gzip``, for Pipe mode.
+        record_wrapper: ``RecordIO``, for Pipe mode.
+        shuffle_seed: By which the objects' order is shuffled.
+        attribute_names: Of an augmented manifest.
+        instance_groups: Those that get the channel; all where there are none.
+        hub_content_arn: Of data in a private hub.
+        accept_eula: Whether a model's licence is accepted; None where it has none.
+        file_system: Where the data is, instead of S3.
+        dataset_arn: A hub's data set, instead of S3.
     """
 
     name: str
-    s3_uri: str
+    s3_uri: str = ""
     s3_data_type: str = "S3Prefix"
     content_type: str | None = None
+    input_mode: str | None = None
+    distribution: str = "FullyReplicated"
+    compression: str | None = None
+    record_wrapper: str | None = None
+    shuffle_seed: int | None = None
+    attribute_names: tuple[str, ...] = ()
+    instance_groups: tuple[str, ...] = ()
+    hub_content_arn: str | None = None
+    accept_eula: bool | None = None
+    file_system: FileSystem | None = None
+    dataset_arn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sm_remote.spec import Channel, Observation, Resources, TrainingJobSpec
+from sm_remote.aws.channels import build_channel
+from sm_remote.spec import Observation, Resources, TrainingJobSpec
 
 
 def build_create_training_job(spec: TrainingJobSpec) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def build_create_training_job(spec: TrainingJobSpec) -> dict[str, Any]:
             "Subnets": list(spec.vpc.subnets),
         }
     if spec.channels:
-        request["InputDataConfig"] = [_build_channel(channel) for channel in spec.channels]
+        request["InputDataConfig"] = [build_channel(channel) for channel in spec.channels]
     if spec.hyperparameters:
         request["HyperParameters"] = dict(spec.hyperparameters)
     if spec.environment:
@@ -158,19 +159,3 @@ def _build_observation(observation: Observation) -> dict[str, Any]:
         "TensorBoardOutputConfig": observation.tensorboard,
     }
     return {**built, **{member: dict(value) for member, value in structures.items() if value}}
-
-
-def _build_channel(channel: Channel) -> dict[str, Any]:
-    built: dict[str, Any] = {
-        "ChannelName": channel.name,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": channel.s3_data_type,
-                "S3Uri": channel.s3_uri,
-                "S3DataDistributionType": "FullyReplicated",
-            }
-        },
-    }
-    if channel.content_type is not None:
-        built["ContentType"] = channel.content_type
-    return built

@@ -23,7 +23,8 @@ class Item:
     """One thing that travels.
 
     Attributes:
-        kind: ``function``, ``arguments``, ``buffer``, ``module``, ``package`` or ``missing``.
+        kind: ``function``, ``arguments``, ``buffer``, ``module``, ``package``, ``missing``, ``workdir``, ``command`` or
+            ``input``.
         name: Which one.
         why: What brought it.
         size_bytes: How big it is; None where that is not known before it is installed.
@@ -75,8 +76,9 @@ def explain_call(
     dependencies: Dependencies,
     python: TargetPython,
     workspace: WorkspaceRequest = NOTHING_MORE,
+    inputs: Iterable[Item] = (),
 ) -> Explanation:
-    """Lists what a call would send; nothing is stored.
+    """Lists what a call would send, its channels of data with it; nothing is stored.
 
     Raises:
         TypeError: The arguments do not fit the function.
@@ -84,7 +86,7 @@ def explain_call(
         ConfigError: The job's Python is another minor version, or ``dependencies`` is wrong.
     """
     with plan_call(func, args, kwargs, home=home, dependencies=dependencies, python=python) as plan:
-        items = (*list_items(plan), *list_workspace(workspace, plan_workdir(workspace, home)))
+        items = (*list_items(plan), *list_workspace(workspace, plan_workdir(workspace, home)), *inputs)
         return Explanation(function_name=plan.target.name, items=items)
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.capture.function import display_name
+from sm_remote.capture.inputs import place_files
 from sm_remote.home import find_home
+from sm_remote.inputs import TrainingInput, is_remote, read_input
 from sm_remote.jobs.attach import connect_with
 from sm_remote.runtime.environment import decode_value, encode_value
 from sm_remote.settings import ResolvedSettings
@@ -40,8 +42,8 @@ def run_here(
     for name, directory in variables.items():
         if name.startswith(("SM_MODEL_", "SM_OUTPUT_", "SM_CHANNEL_")):
             Path(directory).mkdir(parents=True, exist_ok=True)
-    for channel, uri in settings.inputs.items():
-        _fill_channel(tree / "input" / "data" / channel, uri, settings)
+    for channel, value in settings.inputs.items():
+        _fill_channel(tree / "input" / "data" / channel, channel, value, settings)
     if inspect.iscoroutinefunction(func):
         return _run_coroutine(variables, func, args, kwargs)
     with _set_variables(variables):
@@ -83,8 +85,17 @@ def build_checkpoint_variables(func: Callable[..., Any], *, resume: bool) -> dic
     }
 
 
-def _fill_channel(directory: Path, uri: str, settings: ResolvedSettings) -> None:
-    """Copies what a job would see in a channel: all keys that begin with the URI's. Source: API_S3DataSource."""
+def _fill_channel(directory: Path, channel: str, value: Any, settings: ResolvedSettings) -> None:
+    """Fills a channel's directory with what a job would see there."""
+    found = read_input(value)
+    if isinstance(found, TrainingInput) and is_remote(found.s3_data) and found.s3_data.startswith("s3://"):
+        _copy_prefix(directory, found.s3_data, settings)
+    else:
+        place_files(channel, found, directory, limit_bytes=settings.inputs_limit_bytes)
+
+
+def _copy_prefix(directory: Path, uri: str, settings: ResolvedSettings) -> None:
+    """Copies all keys that begin with the URI's. Source: API_S3DataSource."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     store = connect_with(settings).open_store(f"s3://{bucket}")
     start = prefix.rpartition("/")[0]

@@ -72,7 +72,7 @@ def build_lock(
         "image": _describe_image(spec, settings, image_digest),
         "instance": dataclasses.asdict(spec.resources),
         "seeds": find_seeds(spec),
-        "settings": dict(_list_settings(settings)),
+        "settings": dict(_list_settings(settings, spec)),
     }
 
 
@@ -107,11 +107,13 @@ def find_seeds(spec: TrainingJobSpec) -> dict[str, str | None]:
     return {"PYTHONHASHSEED": spec.environment.get("PYTHONHASHSEED"), **named}
 
 
-def _list_settings(settings: ResolvedSettings) -> Iterator[tuple[str, dict[str, Any]]]:
+def _list_settings(settings: ResolvedSettings, spec: TrainingJobSpec) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in NAMES:
         value = settings.value(name)
         if name == "environment_variables":
             value = sorted(value)
+        elif name == "inputs":
+            value = _list_inputs(spec)  # where the data is stored: what was given may be the data itself
         elif isinstance(value, Mapping):
             value = dict(value)
         elif not isinstance(value, (str, int, float, list, tuple, type(None))):
@@ -119,10 +121,19 @@ def _list_settings(settings: ResolvedSettings) -> Iterator[tuple[str, dict[str, 
         yield name, {"value": value, "origin": settings.origin(name)}
 
 
+def _list_inputs(spec: TrainingJobSpec) -> dict[str, str]:
+    """Where the data of each channel of the user's is."""
+    return {
+        one.name: one.s3_uri or one.dataset_arn or (one.file_system.id if one.file_system else "")
+        for one in spec.channels
+        if one.name not in (CHANNEL, LAYER_CHANNEL)
+    }
+
+
 def send_lock(lock: JobLock, spec: TrainingJobSpec, connection: Connection) -> None:
     """Stores the lock of a job that was just created: at once where that is quick, else while the job starts."""
     store = connection.open_store(spec.output_uri)
-    inputs = {one.name: one.s3_uri for one in spec.channels if one.name not in (CHANNEL, LAYER_CHANNEL)}
+    inputs = {name: uri for name, uri in _list_inputs(spec).items() if uri.startswith("s3://")}
     if isinstance(store, EmbeddedStore) and not inputs:
         write_lock(lock, {}, store, connection)
         return

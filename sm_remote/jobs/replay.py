@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sm_remote.aws.channels import read_channel
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import ConfigError, JobError
 from sm_remote.jobs.attach import connect_with
@@ -16,7 +17,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.jobs.lock import JobLock, read_lock
 from sm_remote.jobs.name import build_job_name
 from sm_remote.settings import resolve_settings
-from sm_remote.spec import Channel, Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
+from sm_remote.spec import Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
 from sm_remote.wire.layout import DRILL_VARIABLE, RUN_VARIABLE
 
@@ -122,7 +123,7 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         ),
         entrypoint=tuple(algorithm.get("ContainerEntrypoint") or ()),
         arguments=tuple(algorithm.get("ContainerArguments") or ()),
-        channels=tuple(_read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
+        channels=tuple(read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
         compress_output=description.compressed,
         max_runtime_s=stopping.get("MaxRuntimeInSeconds", 86400),
         spot=Spot(max_wait_s=stopping["MaxWaitTimeInSeconds"]) if raw.get("EnableManagedSpotTraining") else None,
@@ -142,16 +143,6 @@ def _read_checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:
     if not config:
         return None
     return Checkpoints(s3_uri=config["S3Uri"], local_path=config.get("LocalPath") or "/opt/ml/checkpoints")
-
-
-def _read_channel(channel: Mapping[str, Any]) -> Channel:
-    source = channel["DataSource"]["S3DataSource"]
-    return Channel(
-        name=channel["ChannelName"],
-        s3_uri=source["S3Uri"],
-        s3_data_type=source["S3DataType"],
-        content_type=channel.get("ContentType"),
-    )
 
 
 def change_spec(spec: TrainingJobSpec, name: str, old_name: str, changes: Mapping[str, Any]) -> TrainingJobSpec:
@@ -175,10 +166,12 @@ def _require_objects(spec: TrainingJobSpec, name: str, connection: Connection) -
         JobError: Something was removed.
     """
     for channel in spec.channels:
+        if not channel.s3_uri:
+            continue
         bucket, _ = parse_s3_uri(channel.s3_uri)
         key = channel.s3_uri.removeprefix(f"s3://{bucket}/")
         store = connection.open_store(f"s3://{bucket}")
-        is_object = channel.s3_data_type == "ManifestFile"
+        is_object = channel.s3_data_type != "S3Prefix"
         found = store.head(key) if is_object else next(iter(store.list(key)), None)
         if found is None:
             raise JobError(

@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sm_remote.aws.constraints import check_request
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, capture_call
 from sm_remote.capture.function import display_name
+from sm_remote.capture.inputs import InputsRequest, gather_inputs
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.errors import ConfigError, StorageError
@@ -35,7 +37,7 @@ from sm_remote.jobs.spot import (
 from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings
-from sm_remote.spec import Channel, MetricDefinition, TrainingJobSpec
+from sm_remote.spec import MetricDefinition, TrainingJobSpec
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
 
@@ -61,6 +63,21 @@ def prepare_function(
         CaptureError: Something cannot travel; nothing was uploaded.
         ConfigError: A setting cannot hold; nothing was uploaded.
     """
+    with ExitStack() as stack:  # keeps temporary files until they are uploaded
+        return _prepare(func, args, kwargs, settings, connection, stack, moment=moment, random_bits=random_bits)
+
+
+def _prepare(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    settings: ResolvedSettings,
+    connection: Connection,
+    stack: ExitStack,
+    *,
+    moment: datetime | None,
+    random_bits: int | None,
+) -> tuple[TrainingJobSpec, JobLock]:
     image_uri, python = choose_image(settings, connection)
     role_arn = _choose_role(settings)
     root_uri = choose_root(settings, connection)
@@ -90,13 +107,17 @@ def prepare_function(
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)
+    store = connection.open_store(root_uri)
+    inputs = stack.enter_context(gather_inputs(describe_inputs(settings), home=connection.home, store=store))
+    spec = dataclasses.replace(spec, channels=inputs.channels)
+    _check(spec)
     if place is not None and settings.resume:
         _check_place(place, display_name(func), connection)
     captured = capture_call(
         func,
         args,
         kwargs,
-        store=connection.open_store(root_uri),
+        store=store,
         home=connection.home,
         dependencies=settings.dependencies,
         python=python,
@@ -108,13 +129,14 @@ def prepare_function(
         conda_env=find_conda_env(settings),
         hosts_key=_build_hosts_key(settings),
     )
-    mark_used(captured.lock.layer_key, connection.open_store(root_uri), connection.home)
+    mark_used(captured.lock.layer_key, store, connection.home)
     default_place = build_default_place(
         root_uri, captured.function_name, find_origin().get("notebook", ""), captured.manifest.one(roles.ARGUMENTS)
     )
     spec = add_checkpoints(spec, settings, named=place, default=default_place)
-    complete = complete_spec(spec, captured, settings.inputs)
+    complete = complete_spec(spec, captured)
     _check(complete)
+    inputs.upload()
     return complete, build_lock(complete, captured, settings, image_digest=python.digest)
 
 
@@ -171,14 +193,20 @@ def _describe_origin(settings: ResolvedSettings) -> dict[str, str]:
     return {**find_origin(), **({"instance": "whole host"} if settings.whole_host else {})}
 
 
-def complete_spec(spec: TrainingJobSpec, captured: CapturedCall, inputs: Mapping[str, str]) -> TrainingJobSpec:
-    """Adds what the capture made: channels, entrypoint and arguments."""
-    channels = tuple(Channel(name=name, s3_uri=uri) for name, uri in inputs.items())
+def describe_inputs(settings: ResolvedSettings) -> InputsRequest:
+    """What a call's settings give its job as data."""
+    return InputsRequest(
+        values=settings.inputs, limit_bytes=settings.inputs_limit_bytes, shows_progress=settings.stream_logs
+    )
+
+
+def complete_spec(spec: TrainingJobSpec, captured: CapturedCall) -> TrainingJobSpec:
+    """Adds what the capture made: its channels, entrypoint and arguments."""
     return dataclasses.replace(
         spec,
         entrypoint=tuple(captured.entrypoint),
         arguments=tuple(captured.arguments),
-        channels=(*captured.channels, *channels),
+        channels=(*captured.channels, *spec.channels),
     )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from sm_remote.capture.explain import Explanation, Item, explain_call
+from sm_remote.capture.inputs import list_input_items
 from sm_remote.capture.names import MeasuredNames
 from sm_remote.catalogue import PRICE_REGION, estimate_usd, render_usd
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.submit import describe_workspace
+from sm_remote.jobs.submit import describe_inputs, describe_workspace
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
 from sm_remote.settings import ResolvedSettings
@@ -43,6 +44,7 @@ def explain_cell(call: tuple[Any, Any], names: MeasuredNames, found: CellNames, 
         dependencies=settings.dependencies,
         python=python,
         workspace=describe_workspace(settings),
+        inputs=list_input_items(describe_inputs(settings)),
     )
     items = [item for item in explained if item.kind not in _HIDDEN]
     return Explanation(function_name=explained.function_name, items=(*_list_names(names, found), *items))

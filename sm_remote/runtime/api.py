@@ -26,6 +26,16 @@ class CustomFileFilter:
         self.ignore_name_patterns = list(ignore_name_patterns or ())
 
 
+class TrainingInput:
+    """``TrainingInput(...)`` inside a job, where no channel is asked for; so that modules load."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        return
+
+
+FileSystemInput = ShuffleConfig = TrainingInput
+
+
 class InJobFunction:
     """A decorated function inside a job: calling it calls the function, here and now."""
 

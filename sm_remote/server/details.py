@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sm_remote.aws.channels import describe_source
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.jobs.attempts import list_attempts
 from sm_remote.jobs.stored_checkpoints import StoredGeneration, describe_durable, find_durable
@@ -101,9 +102,8 @@ def _list_inputs(raw: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
     for channel in raw.get("InputDataConfig") or ():
         name = channel.get("ChannelName", "")
-        source = (channel.get("DataSource") or {}).get("S3DataSource") or {}
         if not name.startswith("sm_remote"):
-            found.append({"channel": name, "uri": source.get("S3Uri", "")})
+            found.append({"channel": name, "uri": describe_source(channel)})
     return found
 
 

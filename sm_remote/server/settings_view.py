@@ -13,8 +13,8 @@ from sm_remote.image.definition import Image
 from sm_remote.server.problems import explain
 from sm_remote.settings import ResolvedSettings
 from sm_remote.settings.json_schema import build_json_schemas
-from sm_remote.settings.portable import PRIVATE, explain_private
-from sm_remote.settings.schema import NAMES, check_names, check_value
+from sm_remote.settings.portable import PRIVATE, check_notebook_values, explain_private
+from sm_remote.settings.schema import NAMES
 from sm_remote.settings.trust import list_guarded, list_unconfirmed
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -36,8 +36,7 @@ def check_each(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dic
     problems: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         try:
-            check_names([name], origin=_ORIGIN)
-            accepted[name] = check_value(name, value, origin=_ORIGIN)
+            accepted |= check_notebook_values({name: value}, origin=_ORIGIN)
         except ConfigError as error:
             problems[name] = asdict(explain(error))
     return accepted, problems

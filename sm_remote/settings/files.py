@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.errors import ConfigError
+from sm_remote.settings.input_kinds import anchor_paths
 from sm_remote.settings.schema import check_values
 
 if sys.version_info >= (3, 11):
@@ -103,6 +104,8 @@ def _resolve_paths(values: dict[str, Any], directory: Path) -> dict[str, Any]:
     script = values.get("pre_execution_script")
     if script is not None:
         values["pre_execution_script"] = str(directory / Path(script).expanduser())
+    if "inputs" in values:
+        values["inputs"] = anchor_paths(values["inputs"], directory)
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sm_remote.settings.input_kinds import Inputs
 from sm_remote.settings.kinds import Choice, Dependencies, Flag, Kind, MetricDefinitions, Seconds, Text, TextMap, Whole
 from sm_remote.settings.request_kinds import InstanceGroups, Structure, TextList
 from sm_remote.settings.schema import SettingDescription, describe_settings, find_kind
@@ -29,7 +30,7 @@ def _shape(kind: Kind) -> dict[str, Any]:
         return {"type": "number", "exclusiveMinimum": 0}
     if isinstance(kind, Flag):
         return {"type": "boolean"}
-    if isinstance(kind, TextMap):
+    if isinstance(kind, (TextMap, Inputs)):
         return {"type": "object", "additionalProperties": {"type": "string"}}
     if isinstance(kind, Structure):
         return {"type": "object"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sm_remote.settings.notebook_file import find_notebook_file, read_notebook_file, take_confirmed
-from sm_remote.settings.schema import check_values
+from sm_remote.settings.portable import check_notebook_values
 
 _ORIGIN = "The notebook"
 
@@ -24,7 +24,7 @@ def set_notebook_settings(values: Mapping[str, Any]) -> None:
         ConfigError: A name is unknown or a value is not accepted; then nothing has changed.
     """
     global _settings
-    _settings = check_values(values, origin=_ORIGIN)
+    _settings = check_notebook_values(values, origin=_ORIGIN)
 
 
 def forget_notebook_settings() -> None:
@@ -49,5 +49,5 @@ def read_notebook_settings(*, usual_instance_type: str | None = None) -> Mapping
     found = {} if path is None else read_notebook_file(path)
     if path is None or not found:
         return {}
-    checked = check_values(found, origin=f"{_ORIGIN} {path.name}")
+    checked = check_notebook_values(found, origin=f"{_ORIGIN} {path.name}")
     return take_confirmed(checked, usual_instance_type=usual_instance_type, source=path.name)

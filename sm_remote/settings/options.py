@@ -35,7 +35,8 @@ class RemoteOptions(TypedDict, total=False):
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, object]
     metric_definitions: Sequence[Mapping[str, str]]
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, object]
+    inputs_limit_bytes: int
     job_name_prefix: str | None
     max_runtime_in_seconds: int
     max_retry_attempts: int

@@ -12,6 +12,7 @@ from sm_remote.settings.environment import read_environment
 from sm_remote.settings.files import find_project_file, find_user_file, read_project_file, read_user_file
 from sm_remote.settings.notebook import read_notebook_settings
 from sm_remote.settings.panel_comm import tell_overridden
+from sm_remote.settings.portable import check_notebook_values
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import check_values, environment_variable, read_defaults
 from sm_remote.settings.session import read_session_settings
@@ -76,7 +77,7 @@ def _read_sources(
         usual = chosen["instance_type"][0] or DEFAULT_LOCAL_INSTANCE_TYPE
         yield NOTEBOOK, read_notebook_settings(usual_instance_type=usual)
     else:
-        yield NOTEBOOK, check_values(notebook, origin="The notebook")
+        yield NOTEBOOK, check_notebook_values(notebook, origin="The notebook")
     yield "session", read_session_settings()
     given = {name: value for name, value in arguments.items() if value is not None or name == "dependencies"}
     yield "argument", check_values(given, origin="argument")

@@ -45,7 +45,8 @@ class ResolvedSettings:
     environment_variables: Mapping[str, str]
     hyperparameters: Mapping[str, str]
     metric_definitions: tuple[Mapping[str, str], ...]
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
+    inputs_limit_bytes: int
     job_name_prefix: str | None
     max_runtime_in_seconds: int
     max_retry_attempts: int

@@ -16,6 +16,7 @@ from traitlets import TraitError
 from sm_remote.errors import ConfigError
 from sm_remote.settings.cloud import CloudSettings
 from sm_remote.settings.extra_request import ExtraRequest
+from sm_remote.settings.input_kinds import Inputs
 from sm_remote.settings.kinds import (
     Choice,
     Dependencies,
@@ -32,7 +33,6 @@ from sm_remote.settings.kinds import (
 from sm_remote.settings.request_kinds import InstanceGroups
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
-_CHANNEL_NAME = r"(?!sm_remote(_layer)?$)[A-Za-z0-9.\-_]{1,64}"
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
 
 
@@ -122,11 +122,12 @@ class Settings(CloudSettings):
         "a table of texts by name", help="Hyperparameters of the job, seen in it as SM_HPS and in hyperparameters.json."
     )
     metric_definitions = MetricDefinitions(help="Numbers to read out of the job's log.")
-    inputs = TextMap(
-        "a table of s3:// URIs by channel name (1 to 64 letters, digits, . - _; not sm_remote or sm_remote_layer)",
-        name_pattern=_CHANNEL_NAME,
-        value_pattern=_S3_URI,
-        help="Input channels: data in S3 that the job sees as /opt/ml/input/data/<channel>.",
+    inputs = Inputs(
+        help="Input channels: data that the job sees as /opt/ml/input/data/<channel>. What is on this machine is "
+        "uploaded once. A path in a file is relative to that file."
+    )
+    inputs_limit_bytes = Whole(
+        least=1, default=20_000_000_000, help="A channel with more local data than this is refused."
     )
     job_name_prefix = Text(
         "letters and digits with single dashes between them",
@@ -360,8 +361,8 @@ def _describe(name: str, kind: Kind) -> SettingDescription:
 
 
 def _show_value(kind: Kind, value: Any) -> str:
-    # An environment variable of the job may hold a secret.
-    if isinstance(kind, TextMap) and not isinstance(value, str):
+    # An environment variable of the job may hold a secret, and an input all of somebody's data.
+    if isinstance(kind, (TextMap, Inputs)) and not isinstance(value, str):
         return f"a {type(value).__name__}"
     return f"{value!r:.200}"
 

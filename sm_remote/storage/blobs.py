@@ -36,6 +36,19 @@ def put_blob(store: Store, source: Source, ref: BlobRef) -> int:
         # What a power cut left of it. Whoever reads it now is told that it is corrupt, so nobody can rely on it.
         _logger.warning("Blob %s has a wrong size and is replaced", store.uri(key))
         store.delete(key)
+    return put_checked(store, key, source, ref)
+
+
+def put_checked(store: Store, key: str, source: Source, ref: BlobRef) -> int:
+    """Stores bytes under a key that is free, and makes sure that they are those that were hashed.
+
+    Returns:
+        How many bytes were written: none where somebody else was faster.
+
+    Raises:
+        CorruptBlob: The bytes are not those that were hashed; the store does not keep them.
+        StorageError: The source cannot be read or the store cannot be written.
+    """
     if not store.put_if_absent(key, source):
         return 0
     # Memory that is hashed and then written without a copy may be written to by another thread in between. Whoever

@@ -39,6 +39,8 @@ BLOBS = "blobs"
 MANIFESTS = "channels"
 LAYERS = "layers"
 JOBS = "jobs"
+INPUTS = "inputs"
+"""Data of the user's own channels: ``inputs/<digest of all files>/<path>``."""
 
 
 def ml_path(*parts: str) -> str:
@@ -57,6 +59,11 @@ def blob_key(digest: str) -> str:
 def manifest_key(digest: str) -> str:
     """The key of the SageMaker manifest that lists a channel's objects."""
     return f"{MANIFESTS}/{digest}.manifest"
+
+
+def input_prefix(digest: str) -> str:
+    """Where the files of a channel lie, below the store's root; each under its own path."""
+    return f"{INPUTS}/{digest}/"
 
 
 def outcome_key(job_name: str) -> str:

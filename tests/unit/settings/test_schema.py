@@ -101,7 +101,7 @@ BAD = [
     ("environment_variables", {"A": ["list"]}, "a table"),
     ("environment_variables", {"A": None}, "a table"),
     ("inputs", "s3://bucket", "channel"),
-    ("inputs", {"train": "/local/path"}, "channel"),
+    ("inputs", {"train": 3}, "channel"),
     ("inputs", {"sm_remote": "s3://bucket/x"}, "channel"),
     ("inputs", {"a/b": "s3://bucket/x"}, "channel"),
     ("tags", ["team"], "pairs"),
