@@ -21,12 +21,13 @@ from sm_remote.jobs.drill import run_drill
 from sm_remote.jobs.drill_plan import DrillReport
 from sm_remote.jobs.foreground import say, see_through
 from sm_remote.jobs.image_choice import choose_image
+from sm_remote.jobs.inputs import describe_inputs
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.local_run import run_here
 from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.submit import describe_inputs, describe_workspace
+from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions

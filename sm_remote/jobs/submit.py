@@ -15,13 +15,14 @@ from sm_remote.aws.constraints import check_request
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, capture_call
 from sm_remote.capture.function import display_name
-from sm_remote.capture.inputs import InputsRequest, gather_inputs
+from sm_remote.capture.inputs import gather_inputs
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.errors import ConfigError, StorageError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
+from sm_remote.jobs.inputs import check_file_systems, describe_inputs
 from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.members import add_members, choose_resources
@@ -110,6 +111,7 @@ def _prepare(
     store = connection.open_store(root_uri)
     inputs = stack.enter_context(gather_inputs(describe_inputs(settings), home=connection.home, store=store))
     spec = dataclasses.replace(spec, channels=inputs.channels)
+    check_file_systems(spec)
     _check(spec)
     if place is not None and settings.resume:
         _check_place(place, display_name(func), connection)
@@ -191,13 +193,6 @@ def describe_workspace(settings: ResolvedSettings) -> WorkspaceRequest:
 
 def _describe_origin(settings: ResolvedSettings) -> dict[str, str]:
     return {**find_origin(), **({"instance": "whole host"} if settings.whole_host else {})}
-
-
-def describe_inputs(settings: ResolvedSettings) -> InputsRequest:
-    """What a call's settings give its job as data."""
-    return InputsRequest(
-        values=settings.inputs, limit_bytes=settings.inputs_limit_bytes, shows_progress=settings.stream_logs
-    )
 
 
 def complete_spec(spec: TrainingJobSpec, captured: CapturedCall) -> TrainingJobSpec:

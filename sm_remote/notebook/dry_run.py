@@ -11,7 +11,8 @@ from sm_remote.capture.names import MeasuredNames
 from sm_remote.catalogue import PRICE_REGION, estimate_usd, render_usd
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.submit import describe_inputs, describe_workspace
+from sm_remote.jobs.inputs import describe_inputs
+from sm_remote.jobs.submit import describe_workspace
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
 from sm_remote.settings import ResolvedSettings

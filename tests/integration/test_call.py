@@ -573,6 +573,27 @@ def test_explain_lists_what_travels_without_sending_it() -> None:
     assert "2.4 MB" in text or "2.3 MiB" in text
 
 
+def test_a_job_reads_local_data_that_is_sent_once(engine: str, tmp_path: Path) -> None:
+    (tmp_path / "da ta" / "sub").mkdir(parents=True)
+    (tmp_path / "da ta" / "sub" / "ü.txt").write_text("7")
+    cell = define(
+        """
+        @remote(stream_logs=False)
+        def read():
+            import os
+            with open(os.environ["SM_CHANNEL_TRAIN"] + "/sub/ü.txt") as file:
+                return file.read()
+        """
+    )
+    read = cell["read"].options(inputs={"train": tmp_path / "da ta"})
+    first, second = read.submit(), read.submit()
+    assert (first.result(timeout=120), second.result(timeout=120)) == ("7", "7")
+    places = [job.describe()["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] for job in (first, second)]
+    assert places[0] == places[1]
+    with pytest.raises(ConfigError, match="'train'"):
+        read.options(inputs={"train": tmp_path / "nothing"}).submit()
+
+
 def test_a_module_beside_the_script_travels_and_its_decorated_functions_run_in_place(tmp_path: Path) -> None:
     package = tmp_path / "my project"
     (package / "shop" / "goods").mkdir(parents=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sm_remote import attach, list_jobs, remote
@@ -25,6 +27,16 @@ CELL = """
 def divide(x, y):
     print(f"dividing {x} by {y}")
     return x / y
+"""
+
+READ = """
+@remote
+def read():
+    import os, struct
+    with open(os.environ["SM_CHANNEL_FILES"] + "/sub/x.txt") as file:
+        text = file.read()
+    with open(os.environ["SM_CHANNEL_ARRAY"] + "/data.npy", "rb") as file:
+        return text, struct.unpack("<d", file.read()[-8:])[0]
 """
 
 
@@ -75,6 +87,18 @@ def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None
     assert job.name in [row.name for row in list_jobs(target="sagemaker")]
     with pytest.raises(JobNotFound, match="sagemaker"):
         attach("no-such-job", target="sagemaker")
+
+
+def test_data_of_this_machine_is_stored_once_and_read_by_the_job(divide: Any, s3_server: Any, tmp_path: Path) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "x.txt").write_text("7")
+    inputs = {"files": tmp_path / "data", "array": np.array([5.0])}
+    read = run_cell(READ, {"__name__": "__main__", "remote": remote})["read"]
+    read = read.options(**{**divide._arguments, "inputs": inputs})
+    assert read() == ("7", 5.0)
+    root = read._arguments["s3_root_uri"].removeprefix(f"s3://{s3_server.bucket}/")
+    listed = s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=f"{root}/inputs/")["Contents"]
+    assert sorted(each["Key"].split("/", 3)[3] for each in listed) == ["data.npy", "sub/x.txt"]
 
 
 @pytest.mark.parametrize("missing", ["role", "image_uri", "instance_type"])

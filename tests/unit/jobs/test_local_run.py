@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sm_remote import remote
+from sm_remote import FileSystemInput, remote
+from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.jobs import local_run
 from sm_remote.storage import open_store
@@ -39,6 +41,23 @@ def test_hyperparameters_and_channels_are_those_of_the_job(home: Home, monkeypat
     there = remote(hyperparameters={"lr": 0.1, "name": "x"}, inputs=inputs)(look)
     assert there.local() == ('{"lr":0.1,"name":"x"}', ["a.csv", "deep/b.csv"])
     assert "SM_CHANNEL_TRAINING" not in os.environ
+
+
+def test_local_data_is_seen_under_its_paths_and_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "b.csv").write_text("2")
+
+    def look() -> tuple[str, bool, list[str]]:
+        path = Path(os.environ["SM_CHANNEL_TRAIN"], "deep", "b.csv")
+        return path.read_text(), path.is_symlink(), os.listdir(os.environ["SM_CHANNEL_X"])
+
+    assert remote(inputs={"train": tmp_path / "data", "x": np.zeros(2)})(look).local() == ("2", True, ["data.npy"])
+
+
+def test_what_only_sagemaker_can_mount_is_refused_here() -> None:
+    there = remote(inputs={"efs": FileSystemInput("fs-01234567", "EFS", "/")})(len)
+    with pytest.raises(ConfigError, match="'efs' cannot be had in this process"):
+        there.local([])
 
 
 @pytest.mark.parametrize("saved", [True, False])
