@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
+from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms, impose_terms
 from sm_remote.errors import ConfigError, ServiceUnavailable
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Discovery, Home
 
@@ -38,6 +39,7 @@ class Session:
         reconnect: Callable[[], Session] | None,
         advice: str,
         discovery: Discovery | None = None,
+        terms: S3Terms = USUAL_TERMS,
     ) -> None:
         self.target = target
         self.region = region
@@ -50,6 +52,7 @@ class Session:
         self._make_client = make_client
         self._make_s3_client = make_s3_client
         self._reconnect = reconnect
+        self._terms = terms
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -57,8 +60,16 @@ class Session:
         """The boto3 client of a service, made once."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._make_s3_client() if service == "s3" else self._make_client(service)
+                self._clients[service] = self._open_s3() if service == "s3" else self._make_client(service)
             return self._clients[service]
+
+    def _open_s3(self) -> Any:
+        # The local service's own account owns no bucket.
+        return impose_terms(
+            self._make_s3_client(),
+            self._terms,
+            find_account=lambda: None if self.account == LOCAL_ACCOUNT else self.account,
+        )
 
     @cached_property
     def account(self) -> str | None:
@@ -72,7 +83,7 @@ class Session:
         return self._reconnect()
 
 
-def connect_local(home: Home, options: ServiceOptions) -> Session:
+def connect_local(home: Home, options: ServiceOptions, terms: S3Terms = USUAL_TERMS) -> Session:
     """Connects to this user's local training service, starting it when none runs.
 
     Raises:
@@ -103,13 +114,14 @@ def connect_local(home: Home, options: ServiceOptions) -> Session:
         account=lambda: LOCAL_ACCOUNT,
         make_client=lambda service: session.client(service, endpoint_url=discovery.endpoint_url, config=config),  # type: ignore[call-overload]
         make_s3_client=lambda: boto3.session.Session().client("s3"),
-        reconnect=lambda: connect_local(home, options),
+        reconnect=lambda: connect_local(home, options, terms),
         advice="`sm-remote service status` tells whether the local training service runs, `sm-remote doctor` why not.",
         discovery=discovery,
+        terms=terms,
     )
 
 
-def connect_aws(region: str | None) -> Session:
+def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS) -> Session:
     """Connects to Amazon SageMaker through the standard AWS credential chain.
 
     Raises:
@@ -156,4 +168,5 @@ def connect_aws(region: str | None) -> Session:
         make_s3_client=lambda: session.client("s3", config=config),
         reconnect=None,
         advice=advice,
+        terms=terms,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions
 from sm_remote.aws.responses import TrainingJobSummary
+from sm_remote.aws.s3_terms import S3Terms
 from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
 from sm_remote.jobs.connection import Connection, connect
@@ -24,7 +25,18 @@ SEARCHED = 500
 
 def connect_with(settings: ResolvedSettings) -> Connection:
     """The connection that settings ask for, made once."""
-    return connect(target=settings.target, home=find_home(), region=settings.region, options=choose_service(settings))
+    return connect(
+        target=settings.target,
+        home=find_home(),
+        region=settings.region,
+        options=choose_service(settings),
+        terms=choose_terms(settings),
+    )
+
+
+def choose_terms(settings: ResolvedSettings) -> S3Terms:
+    """What the settings say of buckets."""
+    return S3Terms(bucket_owner=settings.bucket_owner)
 
 
 def choose_service(settings: ResolvedSettings) -> ServiceOptions:

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions
+from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms
 from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.home import Home, check_platform
@@ -50,14 +51,20 @@ class Connection:
         """The store below an S3 URI; one object for each URI, so that what it knows of its objects is kept."""
         if root_uri not in self._stores:
             session = self.training_jobs.session
-            account = session.account if self.target == "sagemaker" else None
             self._stores[root_uri] = open_store(
-                root_uri, home=self.home, s3_client_factory=lambda: session.client("s3"), account=account
+                root_uri, home=self.home, s3_client_factory=lambda: session.client("s3")
             )
         return self._stores[root_uri]
 
 
-def connect(*, target: str, home: Home, region: str | None = None, options: ServiceOptions | None = None) -> Connection:
+def connect(
+    *,
+    target: str,
+    home: Home,
+    region: str | None = None,
+    options: ServiceOptions | None = None,
+    terms: S3Terms = USUAL_TERMS,
+) -> Connection:
     """Returns the connection to a target, made at the first call.
 
     Raises:
@@ -67,10 +74,10 @@ def connect(*, target: str, home: Home, region: str | None = None, options: Serv
     """
     check_platform(sys.platform)
     chosen = options or ServiceOptions()
-    key = (target, home, region, chosen) if target == "local" else (target, home, region)
+    key = (target, home, region, chosen, terms) if target == "local" else (target, home, region, terms)
     with _lock:
         found = _connections.get(key)
         if found is None:
-            session = connect_local(home, chosen) if target == "local" else connect_aws(region)
+            session = connect_local(home, chosen, terms) if target == "local" else connect_aws(region, terms)
             found = _connections[key] = Connection(home=home, session=session)
         return found

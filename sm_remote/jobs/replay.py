@@ -37,7 +37,10 @@ _MEMBERS = {
 }
 _OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE)
 CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags")
-_WHERE = ("target", "region", "engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs")
+_WHERE = (
+    *("target", "region", "bucket_owner"),
+    *("engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs"),
+)
 
 
 def replay(job: Job[Any] | str, **options: Any) -> Job[Any]:

@@ -49,6 +49,7 @@ class RemoteOptions(TypedDict, total=False):
     resume: bool
     role: str | None
     s3_root_uri: str | None
+    bucket_owner: str | None
     region: str | None
     tags: Mapping[str, str] | Sequence[tuple[str, str]]
     enable_network_isolation: bool

@@ -22,6 +22,7 @@ PRIVATE = {
     "volume_kms_key": "It names a key of yours.",
     "subnets": "They are of a network of yours.",
     "security_group_ids": "They are of a network of yours.",
+    "bucket_owner": "It names an AWS account.",
 }
 _ACCOUNT = re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])")
 

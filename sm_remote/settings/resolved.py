@@ -59,6 +59,7 @@ class ResolvedSettings:
     resume: bool
     role: str | None
     s3_root_uri: str | None
+    bucket_owner: str | None
     region: str | None
     tags: Mapping[str, str]
     enable_network_isolation: bool

@@ -189,6 +189,12 @@ class Settings(CloudSettings):
         help="Where functions, data and results are stored. Default: a private directory locally, the account's "
         "SageMaker bucket on SageMaker.",
     )
+    bucket_owner = Text(
+        "the 12 digits of an AWS account",
+        pattern=r"\d{12}",
+        help="The account that must own every bucket that is read or written from here; S3 refuses others. Default: on "
+        "SageMaker the caller's own account.",
+    )
     region = Text(
         "the name of a region such as 'eu-west-1'",
         pattern=r"[a-z0-9-]+",

@@ -29,18 +29,13 @@ class S3Store:
         bucket: Its bucket.
         prefix: Below the bucket, without slashes around it; may be empty.
         cache_dir: Where downloads are kept.
-        expected_bucket_owner: The account that must own the bucket, where known: S3 refuses every call otherwise.
     """
 
-    def __init__(
-        self, client: Any, *, bucket: str, prefix: str, cache_dir: Path, expected_bucket_owner: str | None = None
-    ) -> None:
+    def __init__(self, client: Any, *, bucket: str, prefix: str, cache_dir: Path) -> None:
         self._client = client
         self._prefix = f"{prefix}/" if prefix else ""
         self._root_uri = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         self._bucket = {"Bucket": bucket}
-        if expected_bucket_owner:
-            self._bucket["ExpectedBucketOwner"] = expected_bucket_owner
         self._cache_dir = cache_dir
 
     @property
@@ -165,5 +160,4 @@ class S3Store:
         config = TransferConfig(
             multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, preferred_transfer_client="classic"
         )
-        owner = {name: value for name, value in address.items() if name == "ExpectedBucketOwner"}
-        self._client.download_file(address["Bucket"], address["Key"], str(path), ExtraArgs=owner, Config=config)
+        self._client.download_file(address["Bucket"], address["Key"], str(path), Config=config)

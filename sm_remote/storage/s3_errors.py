@@ -31,7 +31,7 @@ _CODES: dict[str, tuple[str, str]] = {
         (
             "Access was denied, or the bucket belongs to another account than expected",
             "Allow s3:GetObject, s3:PutObject and s3:ListBucket on {bucket!r} (without s3:ListBucket, S3 answers so "
-            "for an object that is not there).",
+            "for an object that is not there). Where it is another account's on purpose, set bucket_owner.",
         ),
     ),
     **dict.fromkeys(

@@ -66,7 +66,7 @@ def upload_parts(client: Any, view: memoryview, *, address: dict[str, str], cond
     Args:
         client: A boto3 client for S3.
         view: What to upload.
-        address: Bucket, Key and ExpectedBucketOwner.
+        address: Bucket and Key.
         condition: ``IfNoneMatch`` where the client knows it.
     """
     started = client.create_multipart_upload(**address, ChecksumAlgorithm="SHA256")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.handlers
 import numpy as np
 import pytest
 
@@ -21,6 +23,8 @@ from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discove
 from tests.cells import run_cell
 
 pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
+
+OWNER = "111122223333"
 
 CELL = """
 @remote(instance_type="ml.m5.large")
@@ -41,9 +45,27 @@ def read():
 
 
 @pytest.fixture
+def s3_requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Every request for S3 that any client of this process sends, with the owner of the bucket that it names."""
+    requests: list[tuple[str, str | None]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        requests.append((model.name, params["headers"].get("x-amz-expected-bucket-owner")))
+
+    monkeypatch.setattr(
+        botocore.handlers, "BUILTIN_HANDLERS", [*botocore.handlers.BUILTIN_HANDLERS, ("before-call.s3", note)]
+    )
+    return requests
+
+
+@pytest.fixture
 def divide(
-    s3_server: Any, isolated_state: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+    s3_server: Any,
+    isolated_state: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    s3_requests: list[tuple[str, str | None]],
+) -> Iterator[Any]:
     """A function whose calls go to "AWS": the local service and the S3 server, with one pair of keys for both."""
     monkeypatch.setenv("SM_REMOTE_HOME", str(tmp_path_factory.mktemp("home-aws")))
     for name, value in {
@@ -61,20 +83,25 @@ def divide(
     assert service is not None
     for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", service.endpoint_url)
-    return function.options(
+    monkeypatch.setenv("SM_REMOTE_BUCKET_OWNER", OWNER)
+    yield function.options(
         target="sagemaker",
         role=LOCAL_ROLE_ARN,
         image_uri=local_image_uri(describe_interpreter()),
         s3_root_uri=f"s3://{s3_server.bucket}/target-{time.time_ns()}",
     )
+    assert all(owner == OWNER for _, owner in s3_requests), s3_requests
 
 
-def test_one_setting_moves_a_call_to_sagemaker(divide: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_setting_moves_a_call_to_sagemaker(
+    divide: Any, s3_requests: list[tuple[str, str | None]], capsys: pytest.CaptureFixture[str]
+) -> None:
     capsys.readouterr()
     assert divide(3, 2) == 1.5
     assert "dividing 3 by 2" in capsys.readouterr().out.splitlines()
     with pytest.raises(ZeroDivisionError):
         divide(2, 0)
+    assert {"PutObject", "HeadObject", "GetObject"} <= {operation for operation, _ in s3_requests}
 
 
 def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None:

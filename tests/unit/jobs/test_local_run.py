@@ -23,7 +23,7 @@ class FakeConnection:
         self.home = home
 
     def open_store(self, uri: str) -> Any:
-        return open_store(uri, home=self.home, s3_client_factory=dict, account=None)
+        return open_store(uri, home=self.home, s3_client_factory=dict)
 
 
 def test_hyperparameters_and_channels_are_those_of_the_job(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

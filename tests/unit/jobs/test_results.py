@@ -50,7 +50,7 @@ def test_an_archive_without_the_outcome_is_an_error_of_the_store(tmp_path: Path,
 
 @pytest.fixture
 def store(home: Home) -> Store:
-    return open_store(f"s3://{LOCAL_BUCKET}/root", home=home, s3_client_factory=dict, account=None)
+    return open_store(f"s3://{LOCAL_BUCKET}/root", home=home, s3_client_factory=dict)
 
 
 def test_an_altered_blob_is_deleted_so_that_the_next_call_stores_it_anew(store: Store) -> None:

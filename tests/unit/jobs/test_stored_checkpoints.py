@@ -25,7 +25,7 @@ URI = f"s3://{LOCAL_BUCKET}/ckpt"
 
 
 def put(home: Home, directory: Path, *, leave_out: str = "nothing") -> None:
-    store = open_store(URI, home=home, s3_client_factory=dict, account=None)
+    store = open_store(URI, home=home, s3_client_factory=dict)
     for path in sorted(directory.rglob("*")):
         if path.is_file() and leave_out not in str(path):
             store.put_if_absent(str(path.relative_to(directory)), path)
@@ -33,7 +33,7 @@ def put(home: Home, directory: Path, *, leave_out: str = "nothing") -> None:
 
 @pytest.fixture
 def store(home):
-    return open_store(URI, home=home, s3_client_factory=dict, account=None)
+    return open_store(URI, home=home, s3_client_factory=dict)
 
 
 def save(directory: Path, steps: range, *, at: float, **place: object) -> None:

@@ -25,6 +25,7 @@ DANGEROUS = {
     "checkpoint_s3_uri": "s3://somebody/checkpoints",
     "role": "arn:aws:iam::111122223333:role/Admin",
     "s3_root_uri": "s3://somebody",
+    "bucket_owner": "111122223333",
     "region": "eu-west-1",
     "engine": "process",
     "container_credentials": "profile:production",

@@ -13,13 +13,11 @@ from sm_remote.storage import open_store
 def store(request, tmp_path: Path):
     home = find_home({"SM_REMOTE_HOME": str(tmp_path / "home of someone")})
     if request.param == "embedded":
-        return open_store(
-            "s3://sm-remote-local/sm_remote", home=home, s3_client_factory=_no_client, account="000000000000"
-        )
+        return open_store("s3://sm-remote-local/sm_remote", home=home, s3_client_factory=_no_client)
     server = request.getfixturevalue("s3_server")
     client = server.client()
     root_uri = f"s3://{server.bucket}/some {uuid.uuid4().hex}/prefix"
-    return open_store(root_uri, home=home, s3_client_factory=lambda: client, account=None)
+    return open_store(root_uri, home=home, s3_client_factory=lambda: client)
 
 
 def _no_client():

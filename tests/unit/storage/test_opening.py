@@ -34,21 +34,9 @@ def test_what_is_no_s3_uri_is_refused(uri):
 
 def test_the_reserved_bucket_is_the_embedded_store(tmp_path):
     home = find_home({"SM_REMOTE_HOME": str(tmp_path)})
-    store = open_store("s3://sm-remote-local/sm_remote/", home=home, s3_client_factory=_refuse, account=None)
+    store = open_store("s3://sm-remote-local/sm_remote/", home=home, s3_client_factory=_refuse)
     assert store.root_uri == "s3://sm-remote-local/sm_remote"
     assert not home.store.exists()
-
-
-@pytest.mark.parametrize(("account", "sent"), [("123456789012", True), ("000000000000", False), (None, False)])
-def test_the_owner_of_a_bucket_is_named_in_every_call_where_it_is_known(tmp_path, account, sent):
-    client = _RecordingClient()
-    home = find_home({"SM_REMOTE_HOME": str(tmp_path)})
-    store = open_store("s3://somebody/root", home=home, s3_client_factory=lambda: client, account=account)
-    store.head("key")
-    store.delete("key")
-    list(store.list(""))
-    assert len(client.calls) == 3
-    assert all(("ExpectedBucketOwner" in call) is sent for call in client.calls)
 
 
 def test_the_embedded_store_needs_no_botocore():
@@ -58,22 +46,3 @@ def test_the_embedded_store_needs_no_botocore():
 
 def _refuse():
     raise AssertionError("no S3 client is needed")
-
-
-class _RecordingClient:
-    def __init__(self):
-        self.calls = []
-
-    def head_object(self, **call):
-        self.calls.append(call)
-        return {"ContentLength": 0}
-
-    def delete_object(self, **call):
-        self.calls.append(call)
-
-    def get_paginator(self, _):
-        return self
-
-    def paginate(self, **call):
-        self.calls.append(call)
-        return []
