@@ -36,7 +36,7 @@ def connect_with(settings: ResolvedSettings) -> Connection:
 
 def choose_terms(settings: ResolvedSettings) -> S3Terms:
     """What the settings say of buckets."""
-    return S3Terms(bucket_owner=settings.bucket_owner)
+    return S3Terms(bucket_owner=settings.bucket_owner, kms_key=settings.s3_kms_key)
 
 
 def choose_service(settings: ResolvedSettings) -> ServiceOptions:

@@ -16,6 +16,7 @@ from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.lock import JobLock, read_lock
 from sm_remote.jobs.name import build_job_name
+from sm_remote.jobs.secrets import check_changes
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
@@ -36,9 +37,9 @@ _MEMBERS = {
     "role": "role_arn",
 }
 _OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE)
-CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags")
+CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags", "not_secret")
 _WHERE = (
-    *("target", "region", "bucket_owner"),
+    *("target", "region", "bucket_owner", "s3_kms_key"),
     *("engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs"),
 )
 
@@ -50,8 +51,8 @@ def replay(job: Job[Any] | str, **options: Any) -> Job[Any]:
         job: The job, or its name.
         **options: Settings that may differ: ``instance_type``, ``instance_count``, ``volume_size``,
             ``max_runtime_in_seconds``, ``environment_variables``, ``hyperparameters``, ``tags``, ``role``,
-            ``job_name_prefix``, ``enable_network_isolation``. Where to look for a job that is given by its name is
-            said by ``target`` and ``region``.
+            ``job_name_prefix``, ``enable_network_isolation``, ``not_secret``. Where to look for a job that is given by
+            its name is said by ``target`` and ``region``.
 
     Raises:
         JobNotFound: There is no such job.
@@ -94,6 +95,7 @@ def replay_through(
     """`replay`, over a connection that is there; the new job is not submitted yet."""
     given = resolve_settings(options) if options else None
     changes = {key: given.value(key) for key in options} if given else {}
+    check_changes(changes, target=connection.target)
     description = connection.training_jobs.describe(name)
     tags = connection.training_jobs.list_tags(description.arn)
     prefix = str(changes.get("job_name_prefix") or tags.get(_FUNCTION_TAG) or name)

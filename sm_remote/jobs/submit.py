@@ -27,6 +27,7 @@ from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.members import add_members, choose_resources
 from sm_remote.jobs.name import build_job_name
+from sm_remote.jobs.secrets import check_secrets
 from sm_remote.jobs.spot import (
     add_checkpoints,
     build_default_place,
@@ -64,6 +65,7 @@ def prepare_function(
         CaptureError: Something cannot travel; nothing was uploaded.
         ConfigError: A setting cannot hold; nothing was uploaded.
     """
+    check_secrets(settings)
     with ExitStack() as stack:  # keeps temporary files until they are uploaded
         return _prepare(func, args, kwargs, settings, connection, stack, moment=moment, random_bits=random_bits)
 

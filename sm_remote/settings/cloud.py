@@ -34,6 +34,12 @@ class CloudSettings(HasTraits):
         pattern=_KEY,
         help="The KMS key by which what a job is made of and what it leaves is encrypted in S3.",
     )
+    bucket_owner = Text(
+        "the 12 digits of an AWS account",
+        pattern=r"\d{12}",
+        help="The account that must own every bucket that is read or written from here; S3 refuses others. Default: on "
+        "SageMaker the caller's own account.",
+    )
     volume_kms_key = Text(
         "the id, alias or ARN of a KMS key", pattern=_KEY, help="The KMS key by which the job's disk is encrypted."
     )

@@ -33,6 +33,7 @@ class RemoteOptions(TypedDict, total=False):
     local_workdir_limit_bytes: int
     job_conda_env: str | None
     environment_variables: Mapping[str, str]
+    not_secret: Sequence[str]
     hyperparameters: Mapping[str, object]
     metric_definitions: Sequence[Mapping[str, str]]
     inputs: Mapping[str, object]
@@ -49,7 +50,6 @@ class RemoteOptions(TypedDict, total=False):
     resume: bool
     role: str | None
     s3_root_uri: str | None
-    bucket_owner: str | None
     region: str | None
     tags: Mapping[str, str] | Sequence[tuple[str, str]]
     enable_network_isolation: bool
@@ -68,6 +68,7 @@ class RemoteOptions(TypedDict, total=False):
     security_group_ids: Sequence[str]
     encrypt_inter_container_traffic: bool
     s3_kms_key: str | None
+    bucket_owner: str | None
     volume_kms_key: str | None
     training_plan_arn: str | None
     max_pending_time_in_seconds: int | None

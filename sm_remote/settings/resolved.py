@@ -43,6 +43,7 @@ class ResolvedSettings:
     local_workdir_limit_bytes: int
     job_conda_env: str | None
     environment_variables: Mapping[str, str]
+    not_secret: tuple[str, ...]
     hyperparameters: Mapping[str, str]
     metric_definitions: tuple[Mapping[str, str], ...]
     inputs: Mapping[str, Any]
@@ -59,7 +60,6 @@ class ResolvedSettings:
     resume: bool
     role: str | None
     s3_root_uri: str | None
-    bucket_owner: str | None
     region: str | None
     tags: Mapping[str, str]
     enable_network_isolation: bool
@@ -78,6 +78,7 @@ class ResolvedSettings:
     security_group_ids: tuple[str, ...]
     encrypt_inter_container_traffic: bool
     s3_kms_key: str | None
+    bucket_owner: str | None
     volume_kms_key: str | None
     training_plan_arn: str | None
     max_pending_time_in_seconds: int | None

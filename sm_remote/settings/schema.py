@@ -30,7 +30,7 @@ from sm_remote.settings.kinds import (
     TextMap,
     Whole,
 )
-from sm_remote.settings.request_kinds import InstanceGroups
+from sm_remote.settings.request_kinds import InstanceGroups, TextList
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
@@ -118,6 +118,11 @@ class Settings(CloudSettings):
     environment_variables = TextMap(
         "a table of texts by name", name_pattern=r"[A-Za-z_][A-Za-z0-9_]*", help="Environment variables of the job."
     )
+    not_secret = TextList(
+        "a list of names",
+        pattern=r"[\s\S]+",
+        help="Names of environment variables, hyperparameters and tags whose values look like secrets and are none.",
+    )
     hyperparameters = TextMap(
         "a table of texts by name", help="Hyperparameters of the job, seen in it as SM_HPS and in hyperparameters.json."
     )
@@ -188,12 +193,6 @@ class Settings(CloudSettings):
         pattern=_S3_URI,
         help="Where functions, data and results are stored. Default: a private directory locally, the account's "
         "SageMaker bucket on SageMaker.",
-    )
-    bucket_owner = Text(
-        "the 12 digits of an AWS account",
-        pattern=r"\d{12}",
-        help="The account that must own every bucket that is read or written from here; S3 refuses others. Default: on "
-        "SageMaker the caller's own account.",
     )
     region = Text(
         "the name of a region such as 'eu-west-1'",

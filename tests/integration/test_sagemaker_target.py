@@ -124,7 +124,8 @@ def test_data_of_this_machine_is_stored_once_and_read_by_the_job(divide: Any, s3
     read = read.options(**{**divide._arguments, "inputs": inputs})
     assert read() == ("7", 5.0)
     root = read._arguments["s3_root_uri"].removeprefix(f"s3://{s3_server.bucket}/")
-    listed = s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=f"{root}/inputs/")["Contents"]
+    where = {"Bucket": s3_server.bucket, "Prefix": f"{root}/inputs/", "ExpectedBucketOwner": OWNER}
+    listed = s3_server.client().list_objects_v2(**where)["Contents"]
     assert sorted(each["Key"].split("/", 3)[3] for each in listed) == ["data.npy", "sub/x.txt"]
 
 

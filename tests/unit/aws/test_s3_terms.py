@@ -16,6 +16,8 @@ import sm_remote
 from sm_remote.aws.s3_terms import S3Terms, impose_terms
 from sm_remote.aws.session import Session
 from sm_remote.home import LOCAL_ACCOUNT, find_home
+from sm_remote.jobs.attach import choose_terms
+from sm_remote.settings import resolve_settings
 from sm_remote.storage import open_store
 from sm_remote.storage.s3_upload import PART_BYTES
 
@@ -165,6 +167,13 @@ def test_no_other_client_for_s3_is_made() -> None:
                     found.add(str(path.relative_to(root)))
     found = {path for path in found if not path.startswith("service/")}
     assert found == {"aws/session.py", "jobs/connection.py"}  # the second asks the first one's Session
+
+
+def test_settings_say_the_terms(tmp_path: Path) -> None:
+    where: Any = {"environ": {"HOME": str(tmp_path)}, "cwd": tmp_path}
+    settings = resolve_settings({"s3_kms_key": KEY, "bucket_owner": OWNER}, **where)
+    assert choose_terms(settings) == S3Terms(bucket_owner=OWNER, kms_key=KEY)
+    assert choose_terms(resolve_settings({}, **where)) == S3Terms()
 
 
 def test_the_terms_are_imposed_on_a_client_that_is_given_back() -> None:

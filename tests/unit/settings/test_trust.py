@@ -21,6 +21,7 @@ DANGEROUS = {
     "job_conda_env": "base",
     "environment_variables": {"PIP_INDEX_URL": "https://example.org"},
     "inputs": {"train": "s3://somebody/data"},
+    "not_secret": ("HF_TOKEN",),
     "max_runtime_in_seconds": 86401,
     "checkpoint_s3_uri": "s3://somebody/checkpoints",
     "role": "arn:aws:iam::111122223333:role/Admin",
