@@ -140,6 +140,8 @@ CALLER: tuple[Permission, ...] = (
     ),
     # Images.
     _row("ecr.describe_images", "ecr:DescribeImages", on=IMAGE, part=(RUN, IMAGES)),
+    _row("ecr.batch_get_image", "ecr:BatchGetImage", on=IMAGE, part=(IMAGES, DOCTOR)),
+    _row("ecr.get_download_url_for_layer", "ecr:GetDownloadUrlForLayer", on=IMAGE, part=IMAGES),
     _row("ecr.describe_repositories", "ecr:DescribeRepositories", on=REPOSITORY, part=IMAGES),
     _row("ecr.create_repository", "ecr:CreateRepository", on=REPOSITORY, part=IMAGES),
     _row("ecr.get_authorization_token", "ecr:GetAuthorizationToken", on=ANYTHING, part=IMAGES),

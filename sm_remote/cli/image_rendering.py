@@ -12,6 +12,7 @@ from sm_remote.cli.table import render_table
 from sm_remote.cli.units import render_age, render_bytes, render_moment
 
 if TYPE_CHECKING:
+    from sm_remote.catalogue import AwsImage
     from sm_remote.jobs.images import BuiltImage
 
 _DESCRIPTION_WIDTH = 100
@@ -54,6 +55,37 @@ def render_images_json(images: Sequence[BuiltImage]) -> str:
                 "description": image.description,
                 "size_bytes": image.size_bytes,
                 "created": render_moment(image.created),
+            }
+            for image in images
+        ]
+    )
+
+
+def render_aws_images(images: Sequence[AwsImage], region: str) -> str:
+    """AWS's images as a person reads them: what to write, and the URI behind it."""
+    if not images:
+        return f"AWS keeps no such image in {region}, as far as this version of sm_remote knows.\n"
+    rows = [
+        (image.framework, image.version, image.python, image.processor, image.uri(region) or "") for image in images
+    ]
+    told = (
+        f"In {region}, by {images[0].source}, read on {images[0].date}. In Python: image_uri={images[0].expression}.\n"
+    )
+    return render_table(("FRAMEWORK", "VERSION", "PYTHON", "FOR", "URI"), rows) + "\n" + told
+
+
+def render_aws_images_json(images: Sequence[AwsImage], region: str) -> str:
+    """AWS's images as a JSON array."""
+    return render_json(
+        [
+            {
+                "framework": image.framework,
+                "version": image.version,
+                "python": image.python,
+                "processor": image.processor,
+                "image": image.uri(region),
+                "source": image.source,
+                "date": image.date,
             }
             for image in images
         ]

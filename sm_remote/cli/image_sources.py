@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from sm_remote.image.definition import Image
 
 
 def load_image(source: str, context: Path | None = None) -> Image:
-    """The image of a Dockerfile, of a directory with one, or of ``module:name`` or ``file.py:name``.
+    """The image of a Dockerfile, of a directory with one, of ``module:name`` or ``file.py:name``, or ``python:3.12``.
 
     Raises:
         ConfigError: There is no such thing.
@@ -25,6 +26,8 @@ def load_image(source: str, context: Path | None = None) -> Image:
     if path.is_file():
         return Image.from_dockerfile(path, context=context)
     place, separator, name = source.rpartition(":")
+    if place == "python" and re.fullmatch(r"3\.\d+", name):
+        return Image.python(name)
     if not separator or context is not None:
         raise ConfigError(
             f"There is no Dockerfile {source!r}.",

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from sm_remote.errors import ConfigError
 from sm_remote.home import Home, make_private, write_private
-from sm_remote.image.definition import Apt, Copy, DockerfileBase, Image, Pip, PythonBase, UriBase
+from sm_remote.image.definition import Apt, AwsBase, Copy, DockerfileBase, Image, Pip, PythonBase, UriBase
 from sm_remote.image.dockerfile import (
     BUILD_ARGUMENTS,
     INSTALLER,
@@ -90,8 +90,17 @@ def _list_apt(image: Image) -> dict[str, tuple[str, ...]]:
 
 
 def plan_base(image: Image, *, local_base: str | None, has_uv: bool, has_apt: bool) -> BasePlan:
-    """Decides what an image starts from on this machine."""
+    """Decides what an image starts from on this machine.
+
+    Raises:
+        ConfigError: It starts from one of AWS's, and which one was not decided yet.
+    """
     base = image.base
+    if isinstance(base, AwsBase):
+        raise ConfigError(
+            f"Which image {image} starts from is decided by region and instance type, which are not known here.",
+            fix="Give it as image_uri of a call, or build it from the URI that `sm-remote image list --aws` shows.",
+        )
     if isinstance(base, DockerfileBase):
         text = _read_dockerfile(base)
         # The service makes these itself; all others are pulled by the build.

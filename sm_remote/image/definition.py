@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sm_remote.catalogue import list_frameworks, spell_request
 from sm_remote.errors import ConfigError
 from sm_remote.runtime.api import rebuild_image
 
@@ -30,6 +31,15 @@ class UriBase:
     """An image that exists."""
 
     uri: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AwsBase:
+    """An image that AWS keeps; which one it is, region and instance type decide."""
+
+    framework: str
+    version: str | None
+    python: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +94,7 @@ class Copy:
 
 
 Flat = tuple[str, tuple[tuple[str, Any], ...]]
-Base = PythonBase | UriBase | DockerfileBase
+Base = PythonBase | UriBase | AwsBase | DockerfileBase
 Step = Apt | Pip | Run | Env | Copy
 
 
@@ -123,6 +133,29 @@ class Image:
         if not isinstance(uri, str) or not re.fullmatch(r"\S{1,255}", uri):
             raise _refuse(f"Image.from_uri({uri!r})", "It is no image's URI.", "Give '<repository>:<tag>'.")
         return cls(base=UriBase(uri=uri))
+
+    @classmethod
+    def aws(cls, framework: str, version: str | None = None, *, python: str | None = None) -> Image:
+        """An image that AWS keeps for training: ``Image.aws("pytorch", "2.5")``.
+
+        The job's region decides which account's it is, its instance type whether it is the one for CPUs or GPUs.
+        `sm-remote image list --aws` lists them.
+
+        Args:
+            framework: ``"pytorch"``, ``"tensorflow"``, ``"huggingface"``, ``"autogluon"`` or ``"base-python"``.
+            version: Of the framework (of transformers for huggingface), whole or its beginning; by default the newest
+                that has this process's Python.
+            python: Minor version, such as ``"3.11"``, where a version comes with several.
+        """
+        if framework not in list_frameworks():
+            why = f"AWS keeps images of {', '.join(list_frameworks())}."
+            raise _refuse(f"Image.aws({framework!r})", why, "Name one of these, or the image by its URI.")
+        if version is not None and (not isinstance(version, str) or not re.fullmatch(r"\d+(\.\d+)*", version)):
+            why = "A version is a text such as '2.5' or '2.5.1'."
+            raise _refuse(f"Image.aws({framework!r}, {version!r})", why, "Correct it.")
+        if python is not None and (not isinstance(python, str) or not _MINOR.fullmatch(python)):
+            raise _refuse(f"Image.aws(..., python={python!r})", "It is no minor version of Python.", "Give '3.11'.")
+        return cls(base=AwsBase(framework=framework, version=version, python=python))
 
     @classmethod
     def from_dockerfile(cls, path: str | os.PathLike[str], context: str | os.PathLike[str] | None = None) -> Image:
@@ -196,7 +229,7 @@ class Image:
 
 def restore_image(base: Flat, steps: tuple[Flat, ...]) -> Image:
     """The image that was pickled as these plain values."""
-    kinds = {kind.__name__: kind for kind in (PythonBase, UriBase, DockerfileBase, Apt, Pip, Run, Env, Copy)}
+    kinds = {kind.__name__: kind for kind in (PythonBase, UriBase, AwsBase, DockerfileBase, Apt, Pip, Run, Env, Copy)}
     made: list[Any] = [
         kinds[name](**{key: _unflatten(value) for key, value in fields}) for name, fields in (base, *steps)
     ]
@@ -218,6 +251,8 @@ def _spell_base(base: Base) -> str:
         return f"Image.python({base.minor!r})"
     if isinstance(base, UriBase):
         return f"Image.from_uri({base.uri!r})"
+    if isinstance(base, AwsBase):
+        return spell_request(base.framework, base.version, base.python)
     return f"Image.from_dockerfile({str(base.path)!r})"
 
 

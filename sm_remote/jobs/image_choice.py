@@ -10,6 +10,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from sm_remote.aws.ecr_uri import spell_login
 from sm_remote.aws.local_service import ServiceOptions, call_service
 from sm_remote.capture.call import TargetPython
 from sm_remote.capture.distributions import normalise
@@ -18,6 +19,14 @@ from sm_remote.capture.interpreter import describe_interpreter, local_image_uri,
 from sm_remote.catalogue import find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.image.definition import Env, Image, Pip, PythonBase
+from sm_remote.jobs.aws_image_choice import (
+    choose_default_image,
+    find_image_python,
+    find_processor,
+    find_region,
+    name_image,
+    propose,
+)
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.image_push import push_image
 from sm_remote.jobs.images import ensure_image, require_discovery
@@ -68,25 +77,37 @@ def _choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[s
             fix="Name an image that has it (image_uri=...), or leave job_conda_env out: the packages of this process's "
             "own environment travel by themselves.",
         )
-    if isinstance(settings.image_uri, Image):
-        return provide_image(settings.image_uri, settings, connection, here)
-    if settings.image_uri is None:
-        if settings.target == "sagemaker":
-            raise ConfigError(
-                "No image is set.",
-                why=f"On SageMaker the job needs an image with Python {_minor(here.version)}.",
-                fix="Pass image_uri='<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>'.",
-            )
+    image = settings.image_uri
+    if isinstance(image, Image):
+        image = name_image(image, settings, connection, _minor(here.version))
+    if isinstance(image, Image):
+        return provide_image(image, settings, connection, here)
+    if settings.target == "sagemaker":
+        return _take_remote(image, settings, connection, here)
+    if image is None or image == local_image_uri(record):
         register_interpreter(connection.home, record)
         return local_image_uri(record), here
-    if settings.target == "sagemaker":
-        named = _name_python(settings.image_uri, here)
+    return image, _inspect_image(image, connection, here, conda_env)
+
+
+def _take_remote(
+    image: str | None, settings: ResolvedSettings, connection: Connection, here: TargetPython
+) -> tuple[str, TargetPython]:
+    """An image that only SageMaker pulls, judged by what is known of it."""
+    if image is None:
+        chosen = choose_default_image(settings, connection, _minor(here.version))
+        return chosen, _name_python(chosen, here)
+    named = _name_python(image, here)
+    if find_conda_env(settings) is not None:
         # What the name says is of the image's own Python; what its conda environments have is seen in the job.
-        return settings.image_uri, named if conda_env is None else dataclasses.replace(named, installed=None)
-    if settings.image_uri == local_image_uri(record):
-        register_interpreter(connection.home, record)
-        return settings.image_uri, here
-    return settings.image_uri, _inspect_image(settings.image_uri, connection, here, conda_env)
+        return image, dataclasses.replace(named, installed=None)
+    found = find_image_python(image, connection)
+    if found is not None and found != _minor(here.version):
+        advice = propose(
+            _minor(here.version), region=find_region(settings, connection), processor=find_processor(settings)
+        )
+        raise _refuse_python(image, found, here.version, advice)
+    return image, named
 
 
 def provide_image(
@@ -165,10 +186,11 @@ def _inspect_image(image_uri: str, connection: Connection, here: TargetPython, c
 
 
 def _miss_image(image: str, reason: str) -> ConfigError:
+    login = spell_login(image) or "docker login"
     return ConfigError(
         f"The image {image} is not on this machine and cannot be pulled; nothing was sent.",
         why=reason.removeprefix(f"{image}: "),
-        fix="Correct image_uri, build the image or log in to its registry (docker login), or leave image_uri out: then "
+        fix=f"Correct image_uri, build the image or log in to its registry ({login}), or leave image_uri out: then "
         "jobs on this machine use an image made from the Python that runs here.",
     )
 
@@ -187,11 +209,12 @@ def _refuse_image(image: str, trouble: str, here: str) -> ConfigError:
     )
 
 
-def _refuse_python(image: str, version: str, here: str) -> ConfigError:
+def _refuse_python(image: str, version: str, here: str, advice: str = "") -> ConfigError:
+    usual = f"Use an image with Python {_minor(here)}, or run this notebook on {_minor(version)}."
     return ConfigError(
         f"The image {image} has Python {version}; this process is Python {here}.",
         why="A pickled function only runs on the same minor version. Nothing was sent.",
-        fix=f"Use an image with Python {_minor(here)}, or run this notebook on {_minor(version)}.",
+        fix=advice or usual,
     )
 
 

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from sm_remote import __version__
+from sm_remote.aws.ecr_uri import parse_ecr_uri
 from sm_remote.capture.call import CapturedCall
 from sm_remote.capture.interpreter import describe_interpreter
 from sm_remote.errors import RemoteError
@@ -36,9 +37,6 @@ logger = logging.getLogger("sm_remote")
 FORMAT = 1
 _MOST_OBJECTS = 100_000
 _SEED = re.compile(r"seed|random_state", re.IGNORECASE)
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?"
-)
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 JobLock = Mapping[str, Any]
@@ -160,15 +158,15 @@ def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connectio
 
 def find_image_digest(lock: JobLock, connection: Connection) -> str | None:
     """The digest of an image in ECR, which a tag may name another image by tomorrow; None where it cannot be told."""
-    found = _ECR.fullmatch(lock["image"]["uri"])
+    found = parse_ecr_uri(lock["image"]["uri"])
     session = connection.training_jobs.session
-    if connection.target != "sagemaker" or found is None or found["region"] != session.region:
+    if connection.target != "sagemaker" or found is None or found.region != session.region:
         return None
     try:
         from sm_remote.aws.registry import Registry  # loads botocore, which only a job on AWS needs here
 
-        registry = Registry(session.client("ecr"), found["account"])
-        return registry.find_digest(found["repository"], found["tag"] or "latest")
+        registry = Registry(session.client("ecr"), found.account)
+        return registry.find_digest(found.repository, found.tag)
     except RemoteError as error:
         logger.debug("The digest of %s is not known: %s", lock["image"]["uri"], error)
         return None

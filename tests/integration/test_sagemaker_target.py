@@ -129,7 +129,7 @@ def test_data_of_this_machine_is_stored_once_and_read_by_the_job(divide: Any, s3
     assert sorted(each["Key"].split("/", 3)[3] for each in listed) == ["data.npy", "sub/x.txt"]
 
 
-@pytest.mark.parametrize("missing", ["role", "image_uri", "instance_type"])
+@pytest.mark.parametrize("missing", ["role", "instance_type"])
 def test_what_sagemaker_needs_to_know_is_asked_for_before_anything_is_sent(divide: Any, missing: str) -> None:
     with pytest.raises(ConfigError) as caught:
         divide.options(**{missing: None})(1, 1)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from sm_remote import Image
+from sm_remote.cli.app import app
 from sm_remote.cli.image_rendering import render_images, render_pruned
 from sm_remote.cli.image_sources import load_image
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.images import BuiltImage
-from tests.fakes.cli_world import NOW
+from tests.fakes.cli_world import NOW, build_world
 
 FILE = """
 from sm_remote import Image, remote
@@ -29,6 +33,27 @@ def test_a_dockerfile_or_its_directory_is_an_image(tmp_path: Path) -> None:
     file.write_text("FROM x")
     assert load_image(str(file)) == load_image(str(tmp_path)) == Image.from_dockerfile(file)
     assert load_image(str(file), tmp_path.parent) == Image.from_dockerfile(file, context=tmp_path.parent)
+
+
+def test_a_bare_python_needs_no_file() -> None:
+    assert load_image("python:3.12") == Image.python("3.12")
+
+
+def test_awss_images_are_listed_for_a_region(tmp_path: Path) -> None:
+    world = build_world(tmp_path, resolve=lambda: SimpleNamespace(region=None))
+    asked = ["image", "list", "--aws", "--framework", "pytorch", "--python", "3.11", "--region", "eu-west-1"]
+    text = CliRunner().invoke(app, asked, obj=world).output
+    header, *rows, _, told = text.splitlines()
+    assert header.split() == ["FRAMEWORK", "VERSION", "PYTHON", "FOR", "URI"]
+    assert rows[0].split()[:2] == ["pytorch", "2.5.1"]
+    assert all(".dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:" in row for row in rows)
+    assert "image_uri=Image.aws('pytorch', '2.5.1')" in told
+    listed = json.loads(CliRunner().invoke(app, [*asked, "--json"], obj=world).output)
+    assert [(one["python"], one["image"].count("eu-west-1")) for one in listed] == [("3.11", 1)] * len(rows)
+    nowhere = CliRunner().invoke(app, [*asked[:-1], "nowhere-1"], obj=world)
+    assert "AWS keeps no such image in nowhere-1" in nowhere.output
+    assert CliRunner().invoke(app, ["image", "list", "--python", "3.11"], obj=world).exit_code == 2
+    assert "--framework is one of" in CliRunner().invoke(app, [*asked[:4], "caffe"], obj=world).output
 
 
 def test_a_name_in_python_is_an_image_or_a_function_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,9 @@ def test_each_method_gives_another_image_and_leaves_this_one() -> None:
 def test_it_survives_pickling_and_copying(tmp_path: Path) -> None:
     image = Image.from_dockerfile(tmp_path / "Dockerfile").apt("git").env(A="1").copy(tmp_path, "/opt/x").run("make")
     assert pickle.loads(pickle.dumps(image)) == image == copy.deepcopy(image)
+    aws = Image.aws("pytorch", "2.5", python="3.11").pip("rich")
+    assert pickle.loads(pickle.dumps(aws)) == aws
+    assert str(aws) == "Image.aws('pytorch', '2.5', python='3.11').pip('rich')"
 
 
 def test_nothing_to_install_is_no_step() -> None:
@@ -39,6 +42,10 @@ def test_nothing_to_install_is_no_step() -> None:
         lambda: Image.python("3"),
         lambda: Image.python("3.11.7"),
         lambda: Image.python(3.11),  # type: ignore[arg-type]
+        lambda: Image.aws("caffe"),
+        lambda: Image.aws("pytorch", "latest"),
+        lambda: Image.aws("pytorch", 2.5),  # type: ignore[arg-type]
+        lambda: Image.aws("pytorch", "2.5", python="py311"),
         lambda: Image.from_uri("has a space"),
         lambda: Image.from_uri(""),
         lambda: Image.python("3.11").apt("ffmpeg; rm -rf /"),
