@@ -29,7 +29,7 @@ from sm_remote.jobs.many import check_limit, run_many
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.submit import describe_workspace
 from sm_remote.runtime.api import in_job
-from sm_remote.settings import check_names, resolve_settings
+from sm_remote.settings import check_combinations, check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions
 from sm_remote.settings.panel_comm import connect_panel
 
@@ -184,6 +184,7 @@ class RemoteFunction(Generic[P, T]):
         """Lists what would travel, why, and how big it is; nothing is uploaded."""
         bind_call(self._func, args, kwargs)
         settings = resolve_settings(self._arguments)
+        check_combinations(settings)
         connection = connect_with(settings)
         _, python = choose_image(settings, connection)
         return explain_call(

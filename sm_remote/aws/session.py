@@ -121,8 +121,13 @@ def connect_local(home: Home, options: ServiceOptions, terms: S3Terms = USUAL_TE
     )
 
 
-def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS) -> Session:
+def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS, *, boto_session: Any = None) -> Session:
     """Connects to Amazon SageMaker through the standard AWS credential chain.
+
+    Args:
+        region: The AWS region; by default that of the session.
+        terms: What every request to S3 says of buckets.
+        boto_session: A boto3 session whose credentials are used instead of those that the chain finds.
 
     Raises:
         ConfigError: No region is known, or the AWS configuration is broken.
@@ -132,14 +137,15 @@ def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS) -> Session:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        session = boto3.session.Session(region_name=region)
+        session = boto_session or boto3.session.Session(region_name=region)
     except BotoCoreError as error:
         raise ConfigError(
             "The AWS configuration cannot be used.",
             why=str(error),
             fix="Check AWS_PROFILE: `aws configure list-profiles` shows the profiles that there are.",
         ) from error
-    if session.region_name is None:
+    region_name = region or session.region_name
+    if region_name is None:
         raise ConfigError(
             "No AWS region is set.",
             why="target is 'sagemaker', and neither the setting `region` nor the AWS configuration names one.",
@@ -155,17 +161,17 @@ def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS) -> Session:
 
     def find_account() -> str | None:
         try:
-            account: str = session.client("sts").get_caller_identity()["Account"]
+            account: str = session.client("sts", region_name=region_name).get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise ServiceUnavailable("AWS does not say which account this is.", why=str(error), fix=advice) from error
         return account
 
     return Session(
         target="sagemaker",
-        region=session.region_name,
+        region=region_name,
         account=find_account,
-        make_client=lambda service: session.client(service, config=config),  # type: ignore[call-overload]
-        make_s3_client=lambda: session.client("s3", config=config),
+        make_client=lambda service: session.client(service, region_name=region_name, config=config),  # type: ignore[call-overload]
+        make_s3_client=lambda: session.client("s3", region_name=region_name, config=config),
         reconnect=None,
         advice=advice,
         terms=terms,

@@ -31,6 +31,7 @@ def connect_with(settings: ResolvedSettings) -> Connection:
         region=settings.region,
         options=choose_service(settings),
         terms=choose_terms(settings),
+        boto_session=settings.sagemaker_session,
     )
 
 

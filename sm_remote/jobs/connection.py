@@ -64,8 +64,17 @@ def connect(
     region: str | None = None,
     options: ServiceOptions | None = None,
     terms: S3Terms = USUAL_TERMS,
+    boto_session: Any = None,
 ) -> Connection:
     """Returns the connection to a target, made at the first call.
+
+    Args:
+        target: ``"local"`` or ``"sagemaker"``.
+        home: Where local state lies.
+        region: The AWS region; by default that of the AWS configuration.
+        options: How the local service is started.
+        terms: What every request to S3 says of buckets.
+        boto_session: Whose credentials are used on AWS, instead of those that boto3 finds.
 
     Raises:
         ServiceUnavailable: The API cannot be reached or started.
@@ -74,10 +83,13 @@ def connect(
     """
     check_platform(sys.platform)
     chosen = options or ServiceOptions()
-    key = (target, home, region, chosen, terms) if target == "local" else (target, home, region, terms)
+    key = (target, home, region, chosen, terms) if target == "local" else (target, home, region, terms, boto_session)
     with _lock:
         found = _connections.get(key)
         if found is None:
-            session = connect_local(home, chosen, terms) if target == "local" else connect_aws(region, terms)
+            if target == "local":
+                session = connect_local(home, chosen, terms)
+            else:
+                session = connect_aws(region, terms, boto_session=boto_session)
             found = _connections[key] = Connection(home=home, session=session)
         return found

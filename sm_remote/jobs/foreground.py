@@ -12,6 +12,7 @@ from sm_remote.errors import RemoteError
 from sm_remote.jobs.attempts import describe_cost
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs import follow_output
+from sm_remote.jobs.members import describe_unused
 from sm_remote.jobs.spot import describe_spot
 from sm_remote.settings import ResolvedSettings
 from sm_remote.wire.marker import DisplayMark
@@ -85,7 +86,7 @@ def _see_through(
     job._submit()
     audience.open()
     if settings.stream_logs:
-        for line in describe_spot(spec, settings) if spec is not None else ():
+        for line in (*describe_unused(settings), *describe_spot(spec, settings)) if spec is not None else ():
             take(f"sm_remote: {line}")
         if settings.target == "sagemaker":
             take(f"sm_remote: training job {job.name} on Amazon SageMaker as {settings.instance_type}")

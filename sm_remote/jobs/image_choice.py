@@ -46,7 +46,7 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
     image_uri, python = _choose_image(settings, connection)
     if python.same_as_host and not python.installed:
         return image_uri, python
-    has_gpu = settings.gpu or find_instance_type(settings.instance_type).is_gpu
+    has_gpu = settings.gpu or any(find_instance_type(name).is_gpu for name, _ in settings.machines)
     return image_uri, dataclasses.replace(python, has_gpu=has_gpu, can_install=not settings.enable_network_isolation)
 
 

@@ -48,6 +48,16 @@ def add_members(spec: TrainingJobSpec, settings: ResolvedSettings) -> TrainingJo
     )
 
 
+def describe_unused(settings: ResolvedSettings) -> list[str]:
+    """What a call has set that does nothing where it runs; what the job's own log says of its request is not here."""
+    lines = []
+    if settings.target == "local" and settings.sagemaker_session is not None:
+        lines.append("sagemaker_session is not used: jobs on this machine need no credentials")
+    if settings.origin("max_wait_time_in_seconds") == "argument" and not settings.use_spot_instances:
+        lines.append("max_wait_time_in_seconds is not used: the job does not wait for spot capacity")
+    return lines
+
+
 def _choose_observation(settings: ResolvedSettings) -> Observation:
     return Observation(
         remote_debug=settings.enable_remote_debug,

@@ -96,28 +96,6 @@ def add_checkpoints(
     return dataclasses.replace(spec, checkpoints=checkpoints, environment=environment)
 
 
-def check_warm_pool(spec: TrainingJobSpec) -> None:
-    """Refuses a job that asks for both spot capacity and a warm pool; see `refuse_both`."""
-    refuse_both(spec.spot, spec.resources.keep_alive_period_s)
-
-
-def refuse_both(spot: Spot | None, keep_alive_period_s: int | None) -> None:
-    """Refuses spot capacity together with a warm pool.
-
-    Source: SageMaker Developer Guide, "Train Using SageMaker Managed Warm Pools": not with spot capacity.
-
-    Raises:
-        ConfigError: Both are asked for.
-    """
-    if spot is not None and keep_alive_period_s:
-        raise ConfigError(
-            "A job on spot capacity cannot leave a warm pool; nothing was sent.",
-            why="SageMaker keeps no instance that Amazon may take back.",
-            fix="Leave out use_spot_instances, or keep_alive_period_in_seconds.",
-            settings=("keep_alive_period_in_seconds", "use_spot_instances"),
-        )
-
-
 def describe_spot(spec: TrainingJobSpec, settings: ResolvedSettings) -> list[str]:
     """What nobody asked for in so many words, and is therefore said."""
     lines = []

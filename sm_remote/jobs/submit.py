@@ -31,14 +31,13 @@ from sm_remote.jobs.secrets import check_secrets
 from sm_remote.jobs.spot import (
     add_checkpoints,
     build_default_place,
-    check_warm_pool,
     choose_named_place,
     choose_spot,
     find_location,
 )
 from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
 from sm_remote.jobs.tags import build_tags, find_origin
-from sm_remote.settings import ResolvedSettings
+from sm_remote.settings import ResolvedSettings, check_combinations
 from sm_remote.spec import MetricDefinition, TrainingJobSpec
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
@@ -81,6 +80,7 @@ def _prepare(
     moment: datetime | None,
     random_bits: int | None,
 ) -> tuple[TrainingJobSpec, JobLock]:
+    check_combinations(settings)
     image_uri, python = choose_image(settings, connection)
     role_arn = _choose_role(settings)
     root_uri = choose_root(settings, connection)
@@ -106,7 +106,6 @@ def _prepare(
         network_isolation=settings.enable_network_isolation,
     )
     spec = add_members(spec, settings)
-    check_warm_pool(spec)
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)
@@ -145,33 +144,8 @@ def _prepare(
 
 
 def _build_process_variables(settings: ResolvedSettings) -> dict[str, str]:
-    """What tells the runtime how many processes of the function each host runs.
-
-    Raises:
-        ConfigError: The number says nothing without a launcher, there are two of them, or it cannot start any.
-    """
-    if settings.use_torchrun and settings.use_mpirun:
-        raise ConfigError(
-            "use_torchrun and use_mpirun are both set, and a job's processes have one launcher.",
-            fix="Leave one of them out.",
-        )
-    if (
-        settings.use_mpirun
-        and settings.instance_count > 1
-        and settings.target == "local"
-        and settings.engine == "process"
-    ):
-        raise ConfigError(
-            "mpirun cannot run a job of several hosts in the process engine.",
-            why="Its hosts are one machine with one network to mpirun, which would run all ranks on the first.",
-            fix="Use engine='docker', or instance_count=1 with a higher nproc_per_node.",
-        )
+    """What tells the runtime how many processes of the function each host runs."""
     if not settings.use_torchrun and not settings.use_mpirun:
-        if settings.nproc_per_node is not None:
-            raise ConfigError(
-                f"nproc_per_node is {settings.nproc_per_node}, and nothing starts so many processes.",
-                fix="Add use_torchrun=True or use_mpirun=True, or leave nproc_per_node out.",
-            )
         return {}
     launcher = {LAUNCHER_VARIABLE: MPIRUN} if settings.use_mpirun else {}
     return {PROCESSES_VARIABLE: str(settings.nproc_per_node or "auto"), **launcher}

@@ -15,7 +15,7 @@ from sm_remote.jobs.inputs import describe_inputs
 from sm_remote.jobs.submit import describe_workspace
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
-from sm_remote.settings import ResolvedSettings
+from sm_remote.settings import ResolvedSettings, check_combinations
 
 _HIDDEN = ("arguments", "buffer")
 """The names themselves are listed instead."""
@@ -34,6 +34,7 @@ def explain_cell(call: tuple[Any, Any], names: MeasuredNames, found: CellNames, 
         CaptureError: Something cannot be pickled.
         ConfigError: A setting cannot hold.
     """
+    check_combinations(settings)
     code, namespace = call
     connection = connect_with(settings)
     _, python = choose_image(settings, connection)
@@ -66,11 +67,18 @@ def describe_return(found: CellNames, flags: Flags, names: MeasuredNames) -> str
     return f"sm_remote: would get {assigned}" + (", and what it changes in place" if names.values else "")
 
 
+def _estimate(settings: ResolvedSettings, seconds: float) -> float | None:
+    """What all machines cost for so long; None where the price of one is not known."""
+    prices = [estimate_usd(name, seconds, count=count) for name, count in settings.machines]
+    known = [price for price in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None
+
+
 def describe_cost(settings: ResolvedSettings) -> str:
     """What the job would cost, by list prices."""
-    count, limit_s = settings.instance_count, settings.max_runtime_in_seconds
-    hour, most = (estimate_usd(settings.instance_type, seconds, count=count) for seconds in (3600, limit_s))
-    machine = settings.instance_type if count == 1 else f"{count} x {settings.instance_type}"
+    limit_s = settings.max_runtime_in_seconds
+    hour, most = (_estimate(settings, seconds) for seconds in (3600, limit_s))
+    machine = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in settings.machines)
     if hour is None or most is None:
         price = "a price that is not known here"
     else:

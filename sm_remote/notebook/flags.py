@@ -10,6 +10,7 @@ from typing import Any
 
 from sm_remote.errors import ConfigError
 from sm_remote.settings import describe_settings
+from sm_remote.settings.refused import REFUSED, refuse_parameter
 from sm_remote.settings.schema import check_value, read_text
 
 SHORT = {"spot": "use_spot_instances", "image": "image_uri"}
@@ -182,6 +183,8 @@ def _look_up(name: str, names: Mapping[str, Any], flag: str, magic: str) -> Any:
 def refuse_flag(flag: str, magic: str) -> ConfigError:
     """Builds the error for an unknown flag; the nearest is offered."""
     known = list_flags()
+    if flag.replace("-", "_") in REFUSED:
+        return refuse_parameter(flag.replace("-", "_"), origin=magic)
     near = get_close_matches(flag.replace("_", "-"), known, n=1, cutoff=0.5)
     advice = f"Did you mean --{near[0]}? " if near else ""
     if flag in SHORT:

@@ -14,7 +14,7 @@ from sm_remote.errors import ConfigError
 from sm_remote.jobs.attach import connect_with, resolve_name
 from sm_remote.notebook.cell_run import attach_cell
 from sm_remote.notebook.flags import Flags, parse_flags, setting_of
-from sm_remote.settings import describe_settings, resolve_settings
+from sm_remote.settings import check_combinations, describe_settings, resolve_settings
 from sm_remote.settings.session import read_session_settings, set_session_settings
 
 MAGIC = "%remote"
@@ -42,7 +42,7 @@ def run_line(line: str, shell: Any) -> Answer:
     if not flags.words:
         if flags.settings:
             set_session_settings({**read_session_settings(), **flags.settings})
-            resolve_settings({})  # two that contradict are told now, not at the next cell
+            check_combinations(resolve_settings({}))  # two that contradict are told now, not at the next cell
         _say(_show_settings())
         return None, None
     word, *names = flags.words

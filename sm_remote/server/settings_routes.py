@@ -12,7 +12,6 @@ from tornado import web
 from sm_remote import __version__
 from sm_remote.errors import ConfigError, RemoteError
 from sm_remote.home import find_home
-from sm_remote.jobs.spot import choose_spot, refuse_both
 from sm_remote.server.problems import explain, render_problem
 from sm_remote.server.routes import PanelHandler, answers_problems
 from sm_remote.server.settings_view import (
@@ -25,7 +24,7 @@ from sm_remote.server.settings_view import (
     list_types,
 )
 from sm_remote.server.user_file import write_user_settings
-from sm_remote.settings import ResolvedSettings, find_user_file
+from sm_remote.settings import ResolvedSettings, check_combinations, find_user_file
 from sm_remote.settings.trust import confirm
 
 
@@ -99,7 +98,7 @@ class SettingsHandler(PanelHandler):
             kept = {name: value for name, value in taken.items() if name not in refused}
             try:
                 settings = self.panel.resolve(kept, directory=directory)
-                refuse_both(choose_spot(settings), settings.keep_alive_period_in_seconds)
+                check_combinations(settings)
                 return settings, refused, None
             except ConfigError as error:
                 problem = render_problem(explain(error))

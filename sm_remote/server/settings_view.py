@@ -82,11 +82,11 @@ def find_private(accepted: Mapping[str, Any]) -> dict[str, str]:
 
 def estimate(settings: ResolvedSettings) -> dict[str, Any]:
     """What a job would cost; None where a price is not known."""
-    name = settings.chosen_instance_type
-    price = None
-    if name is not None and not settings.whole_host:
-        price = find_instance_type(name).price_usd_per_hour(PRICE_REGION)
-    per_hour = None if price is None else price * settings.instance_count
+    per_hour = None
+    if settings.chosen_instance_type is not None and not settings.whole_host:
+        prices = [(find_instance_type(name).price_usd_per_hour(PRICE_REGION), n) for name, n in settings.machines]
+        known = [price * count for price, count in prices if price is not None]
+        per_hour = sum(known) if len(known) == len(prices) else None
     return {
         "free": settings.target == "local",
         "price_usd_per_hour": per_hour,

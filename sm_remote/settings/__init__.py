@@ -4,6 +4,7 @@ Lowest first: the default, the user's file, the project's file, the environment,
 own argument.
 """
 
+from sm_remote.settings.combinations import check_combinations
 from sm_remote.settings.files import find_project_file, find_user_file
 from sm_remote.settings.notebook import forget_notebook_settings, read_notebook_settings, set_notebook_settings
 from sm_remote.settings.resolve import resolve_settings
@@ -15,6 +16,7 @@ __all__ = [
     "ResolvedSettings",
     "SettingDescription",
     "Settings",
+    "check_combinations",
     "check_names",
     "describe_settings",
     "find_project_file",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from traitlets import HasTraits
 
+from sm_remote.settings.aws_session import AwsSession
 from sm_remote.settings.kinds import Choice, Flag, Text, Whole
 from sm_remote.settings.request_kinds import Structure, TextList
 
@@ -16,6 +17,9 @@ _KEY = r"[a-zA-Z0-9:/_-]+"
 class CloudSettings(HasTraits):
     """The settings with their defaults; the names are those of the SageMaker SDK's `remote` and `Estimator`."""
 
+    sagemaker_session = AwsSession(
+        help="The session whose credentials and region are used. Default: what boto3 finds by itself."
+    )
     subnets = TextList(
         "a list of subnet ids such as ['subnet-0a1b2c3d']",
         pattern=r"[-0-9a-zA-Z]{1,32}",

@@ -64,6 +64,7 @@ class RemoteOptions(TypedDict, total=False):
     container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None
+    sagemaker_session: Any
     subnets: Sequence[str]
     security_group_ids: Sequence[str]
     encrypt_inter_container_traffic: bool

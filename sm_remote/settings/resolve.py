@@ -42,7 +42,8 @@ def resolve_settings(
         notebook: Instead of what `set_notebook_settings` was given.
 
     Raises:
-        ConfigError: A source names an unknown setting or a value that is not accepted, or two contradict.
+        ConfigError: A source names an unknown setting or a value that is not accepted, or two contradict in what they
+            make of a third. What cannot hold together in a job, `check_combinations` says.
     """
     env = os.environ if environ is None else environ
     chosen: Chosen = {name: (value, "default", 0) for name, value in read_defaults().items()}
@@ -86,13 +87,13 @@ def _read_sources(
 def _build(chosen: Chosen) -> ResolvedSettings:
     values = {name: _copy(value) for name, (value, _, _) in chosen.items()}
     origins = {name: origin for name, (_, origin, _) in chosen.items()}
+    _choose_groups(values, origins, chosen)
+    _choose_region(values, origins, chosen)
     wanted = values.pop("instance_type")
     if wanted in _WHOLE_HOST:
         _check_whole_host(wanted, chosen)
         values["target"] = "local"
         origins["target"] = origins["instance_type"]
-    _check_pre_execution(values, origins)
-    _check_wait(values, origins)
     return ResolvedSettings(
         **values,
         chosen_instance_type=_choose_instance_type(wanted, values["target"], origins["instance_type"]),
@@ -102,11 +103,64 @@ def _build(chosen: Chosen) -> ResolvedSettings:
     )
 
 
+def _choose_groups(values: dict[str, Any], origins: dict[str, str], chosen: Chosen) -> None:
+    """Decides between instance_groups and one instance type by which of them was set nearer to the call.
+
+    Raises:
+        ConfigError: They were set equally near.
+    """
+    groups, origin, rank = chosen["instance_groups"]
+    single = {name: chosen[name] for name in ("instance_type", "instance_count") if chosen[name][2] > 0}
+    nearest = max((each[2] for each in single.values()), default=0)
+    if not groups or nearest > rank:
+        values["instance_groups"] = ()
+        return
+    if nearest == rank:
+        name = next(name for name, each in single.items() if each[2] == rank)
+        raise ConfigError(
+            f"instance_groups (from {origin}) and {name} (from {single[name][1]}) are both set; nothing was sent.",
+            why="The groups say of each machine what it is.",
+            fix=f"Leave {name} out, or the groups.",
+            settings=("instance_groups", name),
+        )
+    for group in groups:
+        _check_instance_type(group["InstanceType"], origin)
+    values["instance_type"], origins["instance_type"] = groups[0]["InstanceType"], origin
+    values["instance_count"] = sum(group["InstanceCount"] for group in groups)
+    origins["instance_count"] = origin
+
+
+def _choose_region(values: dict[str, Any], origins: dict[str, str], chosen: Chosen) -> None:
+    """Takes the region of the session that was given, if one was.
+
+    Raises:
+        ConfigError: Another one was set equally near to the call.
+    """
+    session, origin, rank = chosen["sagemaker_session"]
+    named = getattr(session, "region_name", None)
+    region, region_origin, region_rank = chosen["region"]
+    if named is None or named == region:
+        return
+    if region is not None and region_rank >= rank:
+        raise ConfigError(
+            f"region is {region!r} (from {region_origin}), and the sagemaker_session is for {named!r}; "
+            "nothing was sent.",
+            why="A job is in one region.",
+            fix="Leave region out, or make the session for it.",
+            settings=("region", "sagemaker_session"),
+        )
+    values["region"], origins["region"] = named, origin
+
+
 def _choose_instance_type(wanted: str | None, target: str, origin: str) -> str | None:
     if wanted is None:
         return DEFAULT_LOCAL_INSTANCE_TYPE if target == "local" else None
     if wanted in _WHOLE_HOST:
         return _WHOLE_HOST[wanted]().name
+    return _check_instance_type(wanted, origin)
+
+
+def _check_instance_type(wanted: str, origin: str) -> str:
     try:
         return find_instance_type(wanted).name
     except KeyError:
@@ -123,31 +177,6 @@ def _check_whole_host(wanted: str, chosen: Chosen) -> None:
             why=f"{wanted!r} means the whole of this machine.",
             fix="Name an instance type of SageMaker's such as 'ml.m5.large', or set target to 'local'.",
             settings=("instance_type", "target"),
-        )
-
-
-def _check_pre_execution(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
-    if values["pre_execution_commands"] and values["pre_execution_script"] is not None:
-        raise ConfigError(
-            "Both pre_execution_commands and pre_execution_script are set; nothing was sent.",
-            why=f"The commands come from {origins['pre_execution_commands']}, the script from "
-            f"{origins['pre_execution_script']}, and nothing says which is to run first.",
-            fix="Leave one of them out: put the commands into the script, or call the script from a command.",
-            settings=("pre_execution_commands", "pre_execution_script"),
-        )
-
-
-def _check_wait(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
-    """Refuses a wait that is shorter than the run. Source: API_StoppingCondition, MaxWaitTimeInSeconds."""
-    wait_s, run_s = values["max_wait_time_in_seconds"], values["max_runtime_in_seconds"]
-    if values["use_spot_instances"] and wait_s is not None and wait_s < run_s:
-        raise ConfigError(
-            f"max_wait_time_in_seconds is {wait_s}, less than max_runtime_in_seconds, {run_s}; nothing was sent.",
-            why=f"It is the time for the waiting and the running together. The first comes from "
-            f"{origins['max_wait_time_in_seconds']}, the second from {origins['max_runtime_in_seconds']}.",
-            fix="Raise max_wait_time_in_seconds, lower max_runtime_in_seconds, or leave the first out: then it is 1.5 "
-            "times the second.",
-            settings=("max_wait_time_in_seconds", "max_runtime_in_seconds", "use_spot_instances"),
         )
 
 

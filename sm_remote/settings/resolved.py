@@ -74,6 +74,7 @@ class ResolvedSettings:
     container_credentials: str | None
     service_idle_s: float
     service_max_parallel_jobs: int | None
+    sagemaker_session: Any
     subnets: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     encrypt_inter_container_traffic: bool
@@ -112,6 +113,17 @@ class ResolvedSettings:
                 choices=choices,
             )
         return self.chosen_instance_type
+
+    @property
+    def machines(self) -> tuple[tuple[str, int], ...]:
+        """The instance types of the job, each with how many machines it has.
+
+        Raises:
+            ConfigError: None was named; see `instance_type`.
+        """
+        if self.instance_groups:
+            return tuple((group["InstanceType"], group["InstanceCount"]) for group in self.instance_groups)
+        return ((self.instance_type, self.instance_count),)
 
     def value(self, name: str) -> Any:
         """A setting by its name; None for an instance type that nobody named."""

@@ -30,6 +30,7 @@ from sm_remote.settings.kinds import (
     TextMap,
     Whole,
 )
+from sm_remote.settings.refused import REFUSED, refuse_parameter
 from sm_remote.settings.request_kinds import InstanceGroups, TextList
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
@@ -285,15 +286,20 @@ def check_names(names: Iterable[str], *, origin: str) -> None:
         origin: Who gives them, for the message: a file, ``@remote(...)``.
 
     Raises:
-        ConfigError: One is unknown; the nearest name is offered.
+        ConfigError: One is unknown; the nearest name is offered. Or it is a parameter of the SageMaker SDK's that
+            is refused here, and is set.
     """
+    values = names if isinstance(names, Mapping) else {}
     for name in names:
-        if name not in _KINDS:
+        if name not in _KINDS and not (name in REFUSED and values.get(name, name) is None):
             raise refuse_name(str(name), NAMES, origin=origin)
 
 
 def refuse_name(name: str, known: Iterable[str], *, origin: str) -> ConfigError:
-    """Builds the error for an unknown setting."""
+    """Builds the error for an unknown setting, or one that is refused."""
+    plain = name.removeprefix("SM_REMOTE_").lower().replace("-", "_")
+    if plain in REFUSED:
+        return refuse_parameter(plain, origin=origin)
     near = get_close_matches(name.replace("-", "_") if name.islower() else name, list(known), n=1, cutoff=0.6)
     advice = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(
@@ -312,7 +318,7 @@ def check_values(values: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
         ConfigError: A name is unknown or a value is not accepted.
     """
     check_names(values, origin=origin)
-    return {name: check_value(name, value, origin=origin) for name, value in values.items()}
+    return {name: check_value(name, value, origin=origin) for name, value in values.items() if name not in REFUSED}
 
 
 def check_value(name: str, value: Any, *, origin: str) -> Any:

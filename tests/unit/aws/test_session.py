@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sm_remote.aws.session import connect_aws
@@ -19,3 +20,19 @@ def test_absent_credentials_are_an_error_of_ours(tmp_path: Path, monkeypatch: py
     with pytest.raises(ServiceUnavailable, match="Unable to locate credentials") as caught:
         _ = connect_aws("us-east-1").account
     assert "aws sts get-caller-identity" in caught.value.fix
+
+
+def test_a_session_that_is_given_has_its_own_credentials_and_region() -> None:
+    given = boto3.Session(aws_access_key_id="given", aws_secret_access_key="x", region_name="eu-north-1")
+    session = connect_aws(None, boto_session=given)
+    assert session.region == "eu-north-1"
+    for service in ("sagemaker", "s3"):
+        client = session.client(service)
+        assert client.meta.region_name == "eu-north-1"
+        assert client._request_signer._credentials.access_key == "given"
+
+
+def test_a_session_without_a_region_takes_the_one_that_is_set() -> None:
+    given = boto3.Session(aws_access_key_id="given", aws_secret_access_key="x")
+    given._session.set_config_variable("region", None)
+    assert connect_aws("eu-west-3", boto_session=given).client("sagemaker").meta.region_name == "eu-west-3"

@@ -13,7 +13,6 @@ from sm_remote.errors import ConfigError
 from sm_remote.jobs.spot import (
     add_checkpoints,
     build_default_place,
-    check_warm_pool,
     choose_named_place,
     choose_spot,
     describe_spot,
@@ -51,19 +50,6 @@ def test_a_wait_that_nobody_set_is_one_and_a_half_times_the_run(tmp_path, settin
 
 def test_without_spot_capacity_there_is_no_wait(tmp_path):
     assert choose_spot(resolve(tmp_path, max_wait_time_in_seconds=5)) is None
-
-
-def test_a_wait_below_the_runtime_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="less than max_runtime_in_seconds") as caught:
-        resolve(tmp_path, use_spot_instances=True, max_runtime_in_seconds=100, max_wait_time_in_seconds=99)
-    assert "leave the first out" in caught.value.fix
-
-
-def test_spot_capacity_with_a_warm_pool_is_refused():
-    with pytest.raises(ConfigError, match="warm pool"):
-        check_warm_pool(replace(SPEC, spot=Spot(max_wait_s=10)))
-    check_warm_pool(SPEC)
-    check_warm_pool(replace(BARE, spot=Spot(max_wait_s=10)))
 
 
 def test_one_argument_may_name_the_place():

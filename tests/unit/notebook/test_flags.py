@@ -73,3 +73,9 @@ def test_a_wrong_line_is_refused_with_what_to_write(line: str, said: str) -> Non
     with pytest.raises(ConfigError) as caught:
         parse(line)
     assert said in str(caught.value)
+
+
+def test_what_the_sdk_has_and_we_refuse_is_refused_with_its_reason() -> None:
+    with pytest.raises(ConfigError, match=r"spark_config.*refused") as caught:
+        parse_flags("--spark-config x", {}, magic="%%remote")
+    assert "Spark images" in caught.value.why

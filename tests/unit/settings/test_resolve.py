@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sm_remote.catalogue import find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.settings import (
+    check_combinations,
     find_project_file,
     find_user_file,
     read_notebook_settings,
@@ -312,8 +313,11 @@ def test_a_deleted_working_directory_has_no_project(tmp_path, monkeypatch):
 
 
 def test_commands_and_a_script_contradict_each_other(place):
+    resolved = place.resolve(
+        {"pre_execution_commands": ["true"]}, environ={"SM_REMOTE_PRE_EXECUTION_SCRIPT": "setup.sh"}
+    )
     with pytest.raises(ConfigError, match="Both pre_execution_commands and pre_execution_script") as caught:
-        place.resolve({"pre_execution_commands": ["true"]}, environ={"SM_REMOTE_PRE_EXECUTION_SCRIPT": "setup.sh"})
+        check_combinations(resolved)
     assert "SM_REMOTE_PRE_EXECUTION_SCRIPT" in caught.value.why
     assert "argument" in caught.value.why
 

@@ -32,6 +32,7 @@ DANGEROUS = {
     "container_credentials": "profile:production",
     "instance_groups": ({"InstanceGroupName": "a", "InstanceType": "ml.p4d.24xlarge", "InstanceCount": 9},),
     "extra_request": {"RoleArn": "arn:aws:iam::111122223333:role/Admin"},
+    "sagemaker_session": "a session",
     "subnets": ("subnet-1",),
     "security_group_ids": ("sg-1",),
     "s3_kms_key": "alias/theirs",
