@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sm_remote.inputs import FileSystemInput, ShuffleConfig, TrainingInput
     from sm_remote.jobs.attach import attach, list_jobs
     from sm_remote.jobs.diff import diff
+    from sm_remote.jobs.futures import get_future, list_futures
     from sm_remote.jobs.job import Job
     from sm_remote.jobs.replay import replay
 
@@ -65,6 +66,8 @@ __all__ = [
     "Job",
     "attach",
     "list_jobs",
+    "get_future",
+    "list_futures",
     "replay",
     "diff",
     # errors, as their tree is drawn in sm_remote.errors
@@ -104,6 +107,8 @@ _CLIENT_MODULES = {
     "Job": "sm_remote.jobs",
     "attach": "sm_remote.jobs",
     "list_jobs": "sm_remote.jobs",
+    "get_future": "sm_remote.jobs.futures",
+    "list_futures": "sm_remote.jobs.futures",
     "replay": "sm_remote.jobs.replay",
     "diff": "sm_remote.jobs.diff",
 }

@@ -43,6 +43,8 @@ def isolated_state(homes_of_tests: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(directory / "no-aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(directory / "no-aws-credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERRIDE"):
+        monkeypatch.setenv(name, os.devnull)  # nor this machine's own SageMaker configuration
     yield
     if (directory / "service" / "discovery.json").exists():
         _stop_service(directory)

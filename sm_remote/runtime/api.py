@@ -158,6 +158,24 @@ def list_jobs(*args: Any, **settings: Any) -> NoReturn:
     _need_client("list_jobs()", "Call it where the jobs were started.")
 
 
+def get_future(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("get_future()", "Call it where the job was started, or in any process that has sm_remote installed.")
+
+
+def list_futures(*args: Any, **settings: Any) -> NoReturn:
+    """Needs the client.
+
+    Raises:
+        RemoteError: Always.
+    """
+    _need_client("list_futures()", "Call it where the jobs were started.")
+
+
 def replay(*args: Any, **settings: Any) -> NoReturn:
     """Needs the client.
 

@@ -1,7 +1,7 @@
 """What a person can choose, and where each choice came from.
 
-Lowest first: the default, the user's file, the project's file, the environment, the notebook, the session, the call's
-own argument.
+Lowest first: the default, the SageMaker SDK's configuration, the user's file, the project's file, the environment, the
+notebook, the session, the call's own argument.
 """
 
 from sm_remote.settings.combinations import check_combinations

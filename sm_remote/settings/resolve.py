@@ -14,6 +14,7 @@ from sm_remote.settings.notebook import read_notebook_settings
 from sm_remote.settings.panel_comm import tell_overridden
 from sm_remote.settings.portable import check_notebook_values
 from sm_remote.settings.resolved import ResolvedSettings
+from sm_remote.settings.sagemaker_config import read_sagemaker_config
 from sm_remote.settings.schema import check_values, environment_variable, read_defaults
 from sm_remote.settings.session import read_session_settings
 
@@ -69,6 +70,7 @@ def _read_sources(
 
     ``chosen`` is what the sources before one have decided, by the time that this one is read.
     """
+    yield from read_sagemaker_config(environ)
     user_file = find_user_file(environ)
     yield str(user_file), read_user_file(user_file)
     project_file = find_project_file(cwd)

@@ -20,8 +20,8 @@ class ResolvedSettings:
         whole_host: Whether ``instance_type`` was "local" or "local_gpu": then it names a type that is larger than
             hosts are, and the local service gives as much of it as this machine has.
         gpu: Whether it was "local_gpu".
-        origins: For each setting "default", the path of a file, the name of an environment variable, "notebook",
-            "session" (the magic ``%remote``) or "argument".
+        origins: For each setting "default", the path of a file (of the SageMaker SDK's also its URI in S3), the name of
+            an environment variable, "notebook", "session" (the magic ``%remote``) or "argument".
     """
 
     target: Literal["local", "sagemaker"]

@@ -16,7 +16,7 @@ import botocore.handlers
 import numpy as np
 import pytest
 
-from sm_remote import attach, list_jobs, remote
+from sm_remote import attach, get_future, list_futures, list_jobs, remote
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
 from sm_remote.errors import ConfigError, JobNotFound
 from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
@@ -112,6 +112,8 @@ def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None
     assert again.result(timeout=60) == 3
     assert "dividing 9 by 3" in list(again.logs())
     assert job.name in [row.name for row in list_jobs(target="sagemaker")]
+    assert get_future(job.name, target="sagemaker").result(timeout=60) == 3
+    assert job.name in [future.name for future in list_futures("divide", target="sagemaker")]
     with pytest.raises(JobNotFound, match="sagemaker"):
         attach("no-such-job", target="sagemaker")
 

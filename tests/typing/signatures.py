@@ -6,7 +6,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from sm_remote import Job, RemoteExecutor, remote
+from sm_remote import Job, RemoteExecutor, get_future, list_futures, remote
 
 if sys.version_info >= (3, 11):
     from typing import assert_type
@@ -40,6 +40,8 @@ assert_type(fetch.submit("u"), Job[bytes])
 assert_type(remote(instance_type="ml.m5.large")(plain)(1), str)
 assert_type(remote(plain)(1), str)
 assert_type(RemoteExecutor().submit(plain, 1), Job[str])
+assert_type(get_future("train-1"), Job[Any])
+assert_type(next(list_futures("train")), Job[Any])
 
 train("no list")  # type: ignore[arg-type]
 train([1.0], width=2)  # type: ignore[call-arg]
