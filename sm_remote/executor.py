@@ -48,8 +48,7 @@ def create_job(
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
     spec, lock = prepare_function(func, args, kwargs, settings, connection)
-    fallback = settings.fallback == "on_demand"
-    return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude, fallback=fallback)
+    return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude)
 
 
 class RemoteExecutor(Executor):

@@ -21,6 +21,13 @@ def _find_operation(name: str) -> OperationModel:
     return get_session().get_service_model("sagemaker").operation_model(name)
 
 
+@cache
+def list_members(operation: str) -> tuple[str, ...]:
+    """The members that a request may have."""
+    shape = _find_operation(operation).input_shape
+    return tuple(shape.members) if shape is not None else ()
+
+
 def check_request(operation: str, request: dict[str, Any]) -> list[str]:
     """Lists what the service would refuse, one sentence a problem; empty when all is well."""
     shape = _find_operation(operation).input_shape

@@ -13,6 +13,7 @@ from sm_remote.catalogue.aws_images import (
 )
 from sm_remote.catalogue.choices import (
     close_matches,
+    find_larger,
     largest_cpu_type,
     largest_gpu_type,
     list_choices,
@@ -30,6 +31,7 @@ __all__ = [
     "close_matches",
     "estimate_usd",
     "find_instance_type",
+    "find_larger",
     "find_nearest",
     "find_python",
     "is_aws_image",

@@ -43,6 +43,40 @@ def largest_gpu_type() -> InstanceType:
     return max((found for found in read_table().values() if found.is_gpu), key=_size_of)
 
 
+def find_larger(name: str, *, gpu: bool = False) -> str | None:
+    """Names the next larger type by memory; None where none is known.
+
+    Args:
+        name: Of a type.
+        gpu: Whether it is the memory of each GPU that has to be larger. It is the same throughout most families, so
+            another family is taken: the smallest type that has more of it, and as many GPUs and as much of all else.
+    """
+    try:
+        known = find_instance_type(name)
+    except KeyError:
+        return None
+    if gpu:
+        found = [each for each in read_table().values() if _has_more_gpu_memory(each, known)]
+        found.sort(key=lambda each: (each.gpu_memory_gib or 0, each.gpu_count, _size_of(each)))
+        return found[0].name if found else None
+    family = name.rpartition(".")[0] + "."
+    larger = [
+        each
+        for each in read_table().values()
+        if each.name.startswith(family) and (each.memory_gib or 0) > (known.memory_gib or float("inf"))
+    ]
+    return min(larger, key=lambda each: (each.memory_gib or 0, each.vcpu or 0, each.name)).name if larger else None
+
+
+def _has_more_gpu_memory(found: InstanceType, than: InstanceType) -> bool:
+    return (
+        (found.gpu_memory_gib or 0) > (than.gpu_memory_gib or float("inf"))
+        and found.gpu_count >= than.gpu_count
+        and found.architecture == than.architecture
+        and _holds(found, than)
+    )
+
+
 def list_choices(limit: int = 8) -> list[str]:
     """Names a few types to start from, small and general ones first."""
     general = sorted((found for found in read_table().values() if found.name.startswith(_CPU_FAMILY)), key=_size_of)

@@ -69,8 +69,8 @@ def render_savings(job: TrainingJobDescription) -> str:
 
 def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGeneration], now: datetime) -> str:
     """How much an interruption would cost now; after the end, where the checkpoints lie."""
-    from sm_remote.jobs.fallback import find_run_name
     from sm_remote.jobs.stored_checkpoints import describe_durable, find_durable
+    from sm_remote.jobs.succession import find_run_name
 
     config = job.raw.get("CheckpointConfig")
     if not config:
@@ -85,8 +85,8 @@ def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGener
 
 def describe_newest(job: TrainingJobDescription, stored: Sequence[StoredGeneration]) -> dict[str, Any] | None:
     """The last durable checkpoint for a program."""
-    from sm_remote.jobs.fallback import find_run_name
     from sm_remote.jobs.stored_checkpoints import find_durable
+    from sm_remote.jobs.succession import find_run_name
 
     durable = find_durable(stored, find_run_name(job))
     if durable is None:

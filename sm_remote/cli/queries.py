@@ -10,7 +10,8 @@ from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.jobs.attach import resolve_name
 from sm_remote.jobs.attempts import Attempt, list_attempts
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.job import Job, Phase
+from sm_remote.jobs.history import Phase
+from sm_remote.jobs.job import Job
 from sm_remote.jobs.stored_checkpoints import StoredGeneration
 
 

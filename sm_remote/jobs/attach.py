@@ -13,6 +13,7 @@ from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.aws.s3_terms import S3Terms
 from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
+from sm_remote.jobs.chain import find_chain
 from sm_remote.jobs.connection import Connection, connect
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.plain_errors import raise_plainly
@@ -54,8 +55,10 @@ def choose_service(settings: ResolvedSettings) -> ServiceOptions:
 def attach(name: str, *, target: str | None = None) -> Job[Any]:
     """Returns a job that exists, whoever made it and wherever.
 
+    Where another job goes on with its work, that one is returned, and what was to follow it still does.
+
     Args:
-        name: The training job's name.
+        name: The training job's name, or that of an earlier or later one of the same call.
         target: ``"local"`` or ``"sagemaker"``; by default what the settings say.
 
     Raises:
@@ -71,8 +74,9 @@ def attach_through(connection: Connection, name: str, *, conclude: Callable[...,
         description = connection.training_jobs.describe(name)
     except JobNotFound as error:
         raise _explain_not_found(connection, name) from error
-    job: Job[Any] = Job(name, connection, conclude=conclude)
-    job._attach(description)
+    *earlier, newest = find_chain(connection, description)
+    job: Job[Any] = Job(newest.name, connection, conclude=conclude, earlier_names=[each.name for each in earlier])
+    job._attach(newest)
     return job
 
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from sm_remote.aws.responses import TrainingJobDescription, Transition
 from sm_remote.checkpoints.manifest import GenerationManifest, Opening
-from sm_remote.jobs.fallback import find_run_name
+from sm_remote.jobs.succession import find_run_name
 
 _RUNNING = "Training"
 _BETWEEN = frozenset({"Interrupted", "Restarting"})
@@ -25,9 +25,13 @@ class Attempt:
         number: From 1 on.
         start: When its function was started.
         end: When it ended; None while it lasts.
-        cause: Why it ended: ``Interrupted``, ``Restarting``, or the job's own last status; empty while it lasts.
+        cause: Why it ended: ``Interrupted``, ``Restarting``, what another job followed for (``CapacityError``,
+            ``OutOfMemory``, ``no quota``), or the job's own last status; empty while it lasts.
         lost_s: How much of its work the next attempt had to do again; 0 for the last one, None where that is not known.
         resumed_step: The step from which it went on, as far as a checkpoint told.
+        job_name: The training job that it was an attempt of.
+        instance_type: What it ran on, or was to run on.
+        spot: Whether that was spot capacity.
     """
 
     number: int
@@ -36,6 +40,9 @@ class Attempt:
     cause: str
     lost_s: float | None = None
     resumed_step: int | None = None
+    job_name: str = ""
+    instance_type: str = ""
+    spot: bool = False
 
     @property
     def duration_s(self) -> float | None:
@@ -65,7 +72,16 @@ def list_attempts(
         if successor is not None:
             lost_s = _measure_loss(attempt, taken_up[successor.number], saved_at, keeps=keeps)
         steps = [each.step for each in taken_up[attempt.number] if each.step is not None]
-        measured.append(replace(attempt, lost_s=lost_s, resumed_step=max(steps, default=None)))
+        measured.append(
+            replace(
+                attempt,
+                lost_s=lost_s,
+                resumed_step=max(steps, default=None),
+                job_name=description.name,
+                instance_type=description.instance_type or "",
+                spot=bool(description.raw.get("EnableManagedSpotTraining")),
+            )
+        )
     return tuple(measured)
 
 

@@ -12,6 +12,7 @@ from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms
 from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.home import Home, check_platform
+from sm_remote.jobs.alarm import Alarm
 from sm_remote.jobs.watch import Watcher
 from sm_remote.storage import Store, open_store
 
@@ -38,6 +39,7 @@ class Connection:
         home: Where local state lies.
         training_jobs: The API.
         watcher: The one thread that watches all jobs of this connection.
+        alarm: The one thread that looks at some of them at given moments.
     """
 
     def __init__(self, *, home: Home, session: Session) -> None:
@@ -45,6 +47,7 @@ class Connection:
         self.home = home
         self.training_jobs = TrainingJobs(session)
         self.watcher = Watcher(self.training_jobs, holds_requests=session.holds_requests)
+        self.alarm = Alarm()
         self._stores: dict[str, Store] = {}
 
     def open_store(self, root_uri: str) -> Store:

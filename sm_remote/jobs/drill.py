@@ -26,7 +26,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored, tear_newest
 from sm_remote.spec import Checkpoints, SecondaryStatus
-from sm_remote.wire.layout import CHECKPOINT_WATCH_VARIABLE, DRILL_VARIABLE
+from sm_remote.wire.layout import CHECKPOINT_WATCH_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE
 
 HEEDED_GRACE_S = 10.0
 DEAF_GRACE_S = 0.1
@@ -135,7 +135,8 @@ class _Rehearsed:
         place = spec.checkpoints.s3_uri if spec.checkpoints else spec.output_uri
         self._place = f"{place.rstrip('/')}/drills/{spec.name}"
         environment = {**spec.environment, DRILL_VARIABLE: f"{self.share},{'deaf' if self.deaf else 'hearing'}"}
-        environment.pop(CHECKPOINT_WATCH_VARIABLE, None)
+        for name in (CHECKPOINT_WATCH_VARIABLE, SUCCESSION_VARIABLE):  # this very job is rehearsed
+            environment.pop(name, None)
         grace_s = DEAF_GRACE_S if self.deaf else HEEDED_GRACE_S
         self.job._spec = dataclasses.replace(
             spec,

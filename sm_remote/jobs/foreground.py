@@ -83,9 +83,12 @@ def _see_through(
     job: Job[Any], settings: ResolvedSettings, given_up: threading.Event, audience: Audience
 ) -> BaseException | None:
     spec, take = job._spec, audience.take
+    if settings.stream_logs:
+        job._chain.heard = []
     job._submit()
     audience.open()
     if settings.stream_logs:
+        _tell_news(job, take)
         for line in (*describe_unused(settings), *describe_spot(spec, settings)) if spec is not None else ():
             take(f"sm_remote: {line}")
         if settings.target == "sagemaker":
@@ -107,6 +110,12 @@ def _tell_cost(job: Job[Any], take: Take) -> None:
             take(line)
 
 
+def _tell_news(job: Job[Any], take: Take) -> None:
+    """Says what became of the job meanwhile: another goes on with its work, or it has another instance type."""
+    for line in job._chain.take_news():
+        take(line)
+
+
 def stream_output(job: Job[Any], given_up: threading.Event, take: Take) -> None:
     """Passes a job's output on until its end; trouble with the log is a warning."""
     try:
@@ -118,8 +127,7 @@ def stream_output(job: Job[Any], given_up: threading.Event, take: Take) -> None:
                     return
                 take(entry)
             name = job._await_successor(name)
-            if name is not None:
-                take(f"sm_remote: there is no spot capacity: training job {name} goes on on demand")
+            _tell_news(job, take)
     except RemoteError as error:
         # Trouble with the log must not cost the value.
         logger.warning("The log of %s cannot be followed any further: %s", job.name, error)

@@ -20,7 +20,7 @@ from sm_remote.jobs.secrets import check_changes
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
-from sm_remote.wire.layout import DRILL_VARIABLE, RUN_VARIABLE
+from sm_remote.wire.layout import DRILL_VARIABLE, RUN_VARIABLE, SUCCESSION_VARIABLE
 
 REPLAY_TAG = "sm_remote:replay_of"
 _FUNCTION_TAG = "sm_remote:function"
@@ -36,7 +36,7 @@ _MEMBERS = {
     "enable_network_isolation": "network_isolation",
     "role": "role_arn",
 }
-_OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE)
+_OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE)
 CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags", "not_secret")
 _WHERE = (
     *("target", "region", "bucket_owner", "s3_kms_key"),
@@ -95,6 +95,8 @@ def replay_through(
     """`replay`, over a connection that is there; the new job is not submitted yet."""
     given = resolve_settings(options) if options else None
     changes = {key: given.value(key) for key in options} if given else {}
+    if given is not None and given.further_instance_types:
+        raise ConfigError("replay() takes one instance_type.", why="It submits one job.", fix="Name one of them.")
     check_changes(changes, target=connection.target)
     description = connection.training_jobs.describe(name)
     tags = connection.training_jobs.list_tags(description.arn)

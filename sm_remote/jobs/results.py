@@ -314,6 +314,7 @@ def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) ->
         fix=f"See the log: `sm-remote logs {description.name}`.",
         job_name=description.name,
         failure_reason=description.failure_reason,
+        exception_type=raised.type,
     )
 
 

@@ -1,9 +1,10 @@
-"""What a call's settings say of spot capacity and checkpoints. Pure."""
+"""What a call's settings say of spot capacity and checkpoints."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Checkpoints, Spot, TrainingJobSpec
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, CHECKPOINT_WATCH_VARIABLE, RESUME_VARIABLE
+
+logger = logging.getLogger("sm_remote")
 
 WAIT_FACTOR = 1.5
 """What max_wait_time_in_seconds is filled in with, as a multiple of max_runtime_in_seconds."""
@@ -28,6 +31,31 @@ def choose_spot(settings: ResolvedSettings) -> Spot | None:
     run_s = settings.max_runtime_in_seconds
     filled_in_s = max(run_s, min(round(WAIT_FACTOR * run_s), LONGEST_WAIT_S))
     return Spot(max_wait_s=settings.max_wait_time_in_seconds or filled_in_s)
+
+
+def warn_of_unused(settings: ResolvedSettings) -> None:
+    """Refuses settings that say nothing without another one; where a file or the panel set them, says so instead.
+
+    A call that turns spot capacity off has said that it does without what goes with it.
+
+    Raises:
+        ConfigError: The call itself sets one of them, and not the other.
+    """
+    for name, needed, is_on in (
+        ("max_wait_time_in_seconds", "use_spot_instances", settings.use_spot_instances),
+        ("fallback", "use_spot_instances", settings.use_spot_instances),
+        ("max_attempts", "retry_on", bool(settings.retry_on)),
+    ):
+        origin = settings.origin(name)
+        if is_on or origin == "default" or settings.value(name) in (None, "none"):
+            continue
+        if origin == "argument" and settings.origin(needed) == "default":
+            raise ConfigError(
+                f"{name}={settings.value(name)!r} has no effect without {needed}; nothing was sent.",
+                fix=f"Add {needed}, or leave {name} out.",
+                settings=(name, needed),
+            )
+        logger.warning("%s (from %s) has no effect: %s is not set, or off", name, origin, needed)
 
 
 def find_location(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str | None:

@@ -26,7 +26,7 @@ from sm_remote.jobs.inputs import check_file_systems, describe_inputs
 from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.members import add_members, choose_resources
-from sm_remote.jobs.name import build_job_name
+from sm_remote.jobs.name import LONGEST, build_job_name
 from sm_remote.jobs.secrets import check_secrets
 from sm_remote.jobs.spot import (
     add_checkpoints,
@@ -34,8 +34,10 @@ from sm_remote.jobs.spot import (
     choose_named_place,
     choose_spot,
     find_location,
+    warn_of_unused,
 )
 from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
+from sm_remote.jobs.succession import LONGEST_SUFFIX, add_plan
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings, check_combinations
 from sm_remote.spec import MetricDefinition, TrainingJobSpec
@@ -65,6 +67,7 @@ def prepare_function(
         ConfigError: A setting cannot hold; nothing was uploaded.
     """
     check_secrets(settings)
+    warn_of_unused(settings)
     with ExitStack() as stack:  # keeps temporary files until they are uploaded
         return _prepare(func, args, kwargs, settings, connection, stack, moment=moment, random_bits=random_bits)
 
@@ -90,6 +93,7 @@ def _prepare(
             settings.job_name_prefix or function_name,
             moment or datetime.now(),
             secrets.randbits(64) if random_bits is None else random_bits,
+            longest=LONGEST - LONGEST_SUFFIX,
         ),
         role_arn=role_arn,
         image_uri=image_uri,
@@ -106,6 +110,7 @@ def _prepare(
         network_isolation=settings.enable_network_isolation,
     )
     spec = add_members(spec, settings)
+    spec = add_plan(spec, settings)
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)

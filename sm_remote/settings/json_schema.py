@@ -8,6 +8,7 @@ from sm_remote.settings.input_kinds import Inputs
 from sm_remote.settings.kinds import Choice, Dependencies, Flag, Kind, MetricDefinitions, Seconds, Text, TextMap, Whole
 from sm_remote.settings.request_kinds import InstanceGroups, Structure, TextList
 from sm_remote.settings.schema import SettingDescription, describe_settings, find_kind
+from sm_remote.settings.succession_kinds import ErrorNames
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 
@@ -38,6 +39,8 @@ def _shape(kind: Kind) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}}
     if isinstance(kind, Dependencies):
         return {"type": ["string", "array", "null"], "items": {"type": "string"}}
+    if isinstance(kind, ErrorNames):
+        return {"type": ["string", "array"], "items": {"type": "string"}}
     if isinstance(kind, (MetricDefinitions, InstanceGroups)):
         return {"type": "array", "items": {"type": "object"}}
     if isinstance(kind, (Text, FilePath)):

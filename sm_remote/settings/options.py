@@ -15,7 +15,7 @@ class RemoteOptions(TypedDict, total=False):
     """What `remote`, `RemoteFunction.options` and `RemoteExecutor` take; `Settings` says what each means."""
 
     target: Literal["local", "sagemaker"]
-    instance_type: str
+    instance_type: str | Sequence[str]
     instance_count: int
     instance_groups: Sequence[Mapping[str, Any]]
     use_torchrun: bool
@@ -44,6 +44,8 @@ class RemoteOptions(TypedDict, total=False):
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
     fallback: Literal["none", "on_demand"]
+    retry_on: type[BaseException] | str | Sequence[type[BaseException] | str]
+    max_attempts: int
     checkpoint_s3_uri: str | None
     checkpoint_local_path: str
     checkpoint_warning_s: float

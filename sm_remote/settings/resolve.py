@@ -17,6 +17,7 @@ from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.sagemaker_config import read_sagemaker_config
 from sm_remote.settings.schema import check_values, environment_variable, read_defaults
 from sm_remote.settings.session import read_session_settings
+from sm_remote.settings.succession_kinds import split_types
 
 NOTEBOOK = "notebook"
 DEFAULT_LOCAL_INSTANCE_TYPE = "ml.m5.large"
@@ -77,7 +78,7 @@ def _read_sources(
     yield str(project_file), read_project_file(project_file)
     yield "", read_environment(environ)
     if notebook is None:
-        usual = chosen["instance_type"][0] or DEFAULT_LOCAL_INSTANCE_TYPE
+        usual = split_types(chosen["instance_type"][0])[0] or DEFAULT_LOCAL_INSTANCE_TYPE
         yield NOTEBOOK, read_notebook_settings(usual_instance_type=usual)
     else:
         yield NOTEBOOK, check_notebook_values(notebook, origin="The notebook")
@@ -96,9 +97,13 @@ def _build(chosen: Chosen) -> ResolvedSettings:
         _check_whole_host(wanted, chosen)
         values["target"] = "local"
         origins["target"] = origins["instance_type"]
+    first, *further = [
+        _choose_instance_type(each, values["target"], origins["instance_type"]) for each in split_types(wanted)
+    ]
     return ResolvedSettings(
         **values,
-        chosen_instance_type=_choose_instance_type(wanted, values["target"], origins["instance_type"]),
+        chosen_instance_type=first,
+        further_instance_types=tuple(each for each in further if each is not None),
         whole_host=wanted in _WHOLE_HOST,
         gpu=wanted == "local_gpu",
         origins=origins,

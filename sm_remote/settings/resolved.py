@@ -17,6 +17,7 @@ class ResolvedSettings:
 
     Attributes:
         chosen_instance_type: None where nobody named one and there is no default; see `instance_type`.
+        further_instance_types: What is tried after it, in this order, where there is no capacity or quota.
         whole_host: Whether ``instance_type`` was "local" or "local_gpu": then it names a type that is larger than
             hosts are, and the local service gives as much of it as this machine has.
         gpu: Whether it was "local_gpu".
@@ -26,6 +27,7 @@ class ResolvedSettings:
 
     target: Literal["local", "sagemaker"]
     chosen_instance_type: str | None
+    further_instance_types: tuple[str, ...]
     instance_count: int
     instance_groups: tuple[Mapping[str, Any], ...]
     use_torchrun: bool
@@ -54,6 +56,8 @@ class ResolvedSettings:
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
     fallback: Literal["none", "on_demand"]
+    retry_on: tuple[str, ...]
+    max_attempts: int
     checkpoint_s3_uri: str | None
     checkpoint_local_path: str
     checkpoint_warning_s: float
@@ -126,10 +130,12 @@ class ResolvedSettings:
         return ((self.instance_type, self.instance_count),)
 
     def value(self, name: str) -> Any:
-        """A setting by its name; None for an instance type that nobody named."""
+        """A setting by its name; None for an instance type that nobody named, several with commas between them."""
         if name not in self.origins:
             raise KeyError(name)
-        return self.chosen_instance_type if name == "instance_type" else getattr(self, name)
+        if name == "instance_type":
+            return ",".join(filter(None, (self.chosen_instance_type, *self.further_instance_types))) or None
+        return getattr(self, name)
 
     def origin(self, name: str) -> str:
         """Where a setting's value came from."""

@@ -32,6 +32,7 @@ from sm_remote.settings.kinds import (
 )
 from sm_remote.settings.refused import REFUSED, refuse_parameter
 from sm_remote.settings.request_kinds import InstanceGroups, TextList
+from sm_remote.settings.succession_kinds import ErrorNames, InstanceTypes
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
@@ -46,10 +47,9 @@ class Settings(CloudSettings):
     target = Choice(
         *("local", "sagemaker"), default="local", help="Where jobs run: in containers on this machine, or on Amazon."
     )
-    instance_type = Text(
-        "the name of an instance type such as 'ml.m5.large', or 'local' or 'local_gpu' for the whole of this machine",
-        help="The machine of a job. Locally the container gets its CPUs and memory. Default: ml.m5.large locally; "
-        "on SageMaker one must be named.",
+    instance_type = InstanceTypes(
+        help="The machine of a job. Several are tried in order while there is no capacity or quota. Locally the "
+        "container gets its CPUs and memory. Default: ml.m5.large locally; on SageMaker one must be named.",
     )
     instance_count = Whole(
         least=1,
@@ -164,6 +164,10 @@ class Settings(CloudSettings):
         help="What a job does when there is no spot capacity, or its max_wait_time_in_seconds is over: it ends, or "
         "goes on on demand from its last checkpoint.",
     )
+    retry_on = ErrorNames(
+        help="Errors after which a job is tried again: OutOfMemory on the next larger instance type, others as before."
+    )
+    max_attempts = Whole(least=1, most=10, default=3, help="How often a call is tried in all because of retry_on.")
     checkpoint_s3_uri = Text(
         "s3://bucket or s3://bucket/prefix",
         pattern=_S3_URI,

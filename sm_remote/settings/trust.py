@@ -27,6 +27,7 @@ _HARMLESS = frozenset(
             "use_spot_instances",
             "max_wait_time_in_seconds",
             "fallback",
+            "max_attempts",
         ),
         *("preflight", "install_limit_s", "local_workdir_limit_bytes", "cell_limit_bytes"),
         *("inputs_limit_bytes", "enable_network_isolation"),
@@ -66,7 +67,7 @@ def _is_guarded(name: str, value: Any, usual_instance_type: str | None) -> bool:
     if name in _MOST_UNASKED:
         return bool(value > _MOST_UNASKED[name])
     if name == "instance_type":
-        return value is not None and not _is_at_most(str(value), usual_instance_type)
+        return value is not None and not all(_is_at_most(each, usual_instance_type) for each in str(value).split(","))
     return bool(value)
 
 

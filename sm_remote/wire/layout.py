@@ -34,6 +34,8 @@ DRILL_VARIABLE = "SM_REMOTE_DRILL"
 """``<share>,deaf`` or ``<share>,hearing``: the job is part of a fire-drill."""
 RUN_VARIABLE = "SM_REMOTE_RUN"
 """Set where a job goes on with the work of another, whose name this is: its checkpoints are its own."""
+SUCCESSION_VARIABLE = "SM_REMOTE_SUCCESSION"
+"""What may follow a job that could not be had or has failed; read by clients, and nothing to the job itself."""
 
 BLOBS = "blobs"
 MANIFESTS = "channels"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sm_remote.errors import JobNotFound, ServiceUnavailable
-from sm_remote.jobs import interrupt, job
+from sm_remote.jobs import interrupt
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
+from tests.unit.aws.test_requests import SPEC
 
 
 class FakeConnection:
@@ -42,13 +43,12 @@ class FakeConnection:
 
 
 @pytest.fixture(autouse=True)
-def no_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "build_create_training_job", lambda spec: spec)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interrupt, "_BETWEEN_TRIES_S", 0.0)
 
 
 def make_job(connection: FakeConnection) -> Job[Any]:
-    return Job("nap", connection, spec=object())  # type: ignore[arg-type]
+    return Job("nap", connection, spec=SPEC)  # type: ignore[arg-type]
 
 
 def test_a_job_whose_creation_was_interrupted_is_stopped_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:

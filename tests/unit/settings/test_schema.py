@@ -222,7 +222,7 @@ def test_every_setting_is_described_and_resolved():
     described = describe_settings()
     assert [found.name for found in described] == list(NAMES)
     fields = {field.name for field in dataclasses.fields(ResolvedSettings)}
-    extra = {"chosen_instance_type", "whole_host", "gpu", "origins"}
+    extra = {"chosen_instance_type", "further_instance_types", "whole_host", "gpu", "origins"}
     assert fields - extra | {"instance_type"} == set(NAMES)
     for found in described:
         assert found.help.endswith(".")

@@ -23,6 +23,7 @@ DANGEROUS = {
     "inputs": {"train": "s3://somebody/data"},
     "not_secret": ("HF_TOKEN",),
     "max_runtime_in_seconds": 86401,
+    "retry_on": ("OutOfMemory",),
     "checkpoint_s3_uri": "s3://somebody/checkpoints",
     "role": "arn:aws:iam::111122223333:role/Admin",
     "s3_root_uri": "s3://somebody",
