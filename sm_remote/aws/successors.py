@@ -30,6 +30,7 @@ def change_request(
     name: str,
     instance_type: str | None,
     spot: bool,
+    chains_tags: bool,
     environment: Mapping[str, str | None],
     tags: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def change_request(
         name: Of this one.
         instance_type: None for the other's; where it has groups of instances, these stay as they are.
         spot: Whether it may stay on spot capacity, if the other is there.
+        chains_tags: Whether session tags are chained, of which DescribeTrainingJob does not tell.
         environment: Variables that it has besides; those that are None it has not.
         tags: Tags that it has besides.
     """
@@ -54,6 +56,7 @@ def change_request(
     all_tags = {**{each["Key"]: each["Value"] for each in request.get("Tags", ())}, **tags}
     return {
         **kept,
+        **({"SessionChainingConfig": {"EnableSessionTagChaining": True}} if chains_tags else {}),
         "TrainingJobName": name,
         "ResourceConfig": resources,
         "StoppingCondition": stopping,

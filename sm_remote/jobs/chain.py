@@ -285,8 +285,9 @@ def _place(
     return change_request(
         request,
         name=name,
-        instance_type=plan.instance_type,
+        instance_type=plan.instance_type or None,
         spot=plan.spot,
+        chains_tags=plan.chains_tags,
         environment=environment,
         tags={} if before is None else {CONTINUES_TAG: before},
     )

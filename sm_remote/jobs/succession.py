@@ -93,7 +93,7 @@ class Plan:
     """Where a job stands among those that one call is, and what may still follow.
 
     Attributes:
-        types: The instance types, in the order in which they are tried.
+        types: The instance types, in the order in which they are tried; an empty text for groups of instances.
         at: Which of them the job has.
         spot: Whether it is on spot capacity.
         on_demand: Whether it may be followed on demand.
@@ -102,6 +102,7 @@ class Plan:
         number: Which job of the call it is, from 1 on.
         cause: Why the one before it ended; empty for the first.
         refused: What was refused when it was created: instance types, each with the cause.
+        chains_tags: Whether it has SessionChainingConfig, of which DescribeTrainingJob does not tell.
     """
 
     types: tuple[str, ...]
@@ -113,6 +114,7 @@ class Plan:
     number: int = 1
     cause: str = ""
     refused: tuple[tuple[str, str], ...] = ()
+    chains_tags: bool = False
 
     @property
     def instance_type(self) -> str:
@@ -127,7 +129,9 @@ class Plan:
 
     def describe(self) -> str:
         """What the job runs on, in words."""
-        return self.instance_type + (" on spot capacity" if self.spot else " on demand" if self.on_demand else "")
+        return (self.instance_type or "the same instances") + (
+            " on spot capacity" if self.spot else " on demand" if self.on_demand else ""
+        )
 
 
 def build_plan(settings: ResolvedSettings) -> Plan | None:
@@ -136,12 +140,19 @@ def build_plan(settings: ResolvedSettings) -> Plan | None:
     Raises:
         ConfigError: It is more than can travel with the job.
     """
+    if settings.instance_groups and settings.further_instance_types:
+        raise ConfigError(
+            "instance_type names several types, and instance_groups says which ones the job has; nothing was sent.",
+            fix="Leave one of them out.",
+            settings=("instance_type", "instance_groups"),
+        )
     plan = Plan(
-        types=(settings.instance_type, *settings.further_instance_types),
+        types=("",) if settings.instance_groups else (settings.instance_type, *settings.further_instance_types),
         spot=settings.use_spot_instances,
         on_demand=settings.use_spot_instances and settings.fallback == "on_demand",
         retry_on=settings.retry_on,
         tries=settings.max_attempts if settings.retry_on else 1,
+        chains_tags=settings.enable_session_tag_chaining,
     )
     if not plan.may_follow:
         return None
@@ -198,7 +209,7 @@ def read_plan(environment: Mapping[str, str] | None) -> Plan | None:
         shown = tuple((types[int(name)] if name.isdigit() else name, cause) for name, _, cause in refused)
         members = {**found, "types": types, "retry_on": tuple(found.get("retry_on", ())), "refused": shown}
         plan = Plan(**members)
-        return plan if types[plan.at] else None
+        return plan if plan.instance_type is not None else None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return None
 
@@ -248,7 +259,18 @@ def read_shortage(end: TrainingJobDescription, *, was_handed_over: bool = False)
     kind = (end.failure_reason or "").partition(":")[0]
     if end.status is TrainingJobStatus.FAILED and _SHORTAGE.fullmatch(kind):
         return Ending(cause=Cause.CAPACITY)
-    return None
+    return Ending(cause=Cause.CAPACITY) if _has_pended_too_long(end) else None
+
+
+def _has_pended_too_long(end: TrainingJobDescription) -> bool:
+    """Whether a job was stopped because it had not begun by its MaxPendingTimeInSeconds.
+
+    SageMaker has no status for it: it is told by the time.
+    """
+    limit_s = (end.raw.get("StoppingCondition") or {}).get("MaxPendingTimeInSeconds")
+    if end.status is not TrainingJobStatus.STOPPED or not limit_s or end.start_time is not None or not end.end_time:
+        return False
+    return (end.end_time - end.creation_time).total_seconds() >= float(limit_s)
 
 
 def read_error(error: BaseException) -> Ending | None:

@@ -31,9 +31,8 @@ def test_every_setting_has_a_value_and_an_origin(tmp_path: Path) -> None:
 
 
 def test_help_texts_stand_below_their_setting(tmp_path: Path) -> None:
-    assert 'instance_type = "ml.m5.xlarge"  (SM_REMOTE_INSTANCE_TYPE)\n    The machine of a job. Several' in run(
-        tmp_path, "-v"
-    )
+    shown = run(tmp_path, "-v")
+    assert 'instance_type = "ml.m5.xlarge"  (SM_REMOTE_INSTANCE_TYPE)\n    The machine of a job. Several' in shown
 
 
 def test_a_pipe_gets_tabs(tmp_path: Path) -> None:
