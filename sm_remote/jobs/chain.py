@@ -110,6 +110,7 @@ class Chain:
     Attributes:
         is_over: Whether nothing is to follow any more.
         lock: Held while a job is followed by another, and while one is stopped.
+        placed_on: The instance type of the job that was created last; empty before, and for groups of instances.
         heard: Where what happens is noted for somebody who tells it; None to have it logged.
     """
 
@@ -118,6 +119,7 @@ class Chain:
         self.is_over = False
         self.lock = threading.RLock()
         self.heard: list[str] | None = None
+        self.placed_on = ""
 
     def create(self, request: Mapping[str, Any]) -> str:
         """Creates a call's first job, on the first instance type that is not refused; returns its ARN.
@@ -131,7 +133,9 @@ class Chain:
     def _create(self, request: Mapping[str, Any], plan: Plan | None) -> str:
         while True:
             try:
-                return self._connection.training_jobs.create(request)
+                arn = self._connection.training_jobs.create(request)
+                self.placed_on = request["ResourceConfig"].get("InstanceType", "")
+                return arn
             except SubmitError as error:
                 ending = read_refusal(error)
                 further = plan_successor(plan, ending) if plan is not None and ending is not None else None

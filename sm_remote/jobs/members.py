@@ -53,8 +53,6 @@ def describe_unused(settings: ResolvedSettings) -> list[str]:
     lines = []
     if settings.target == "local" and settings.sagemaker_session is not None:
         lines.append("sagemaker_session is not used: jobs on this machine need no credentials")
-    if settings.origin("max_wait_time_in_seconds") == "argument" and not settings.use_spot_instances:
-        lines.append("max_wait_time_in_seconds is not used: the job does not wait for spot capacity")
     return lines
 
 

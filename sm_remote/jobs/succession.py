@@ -27,6 +27,7 @@ LONGEST_SUFFIX = 3
 """Characters of a job's name that its successors need: ``-12``."""
 LONGEST_PLAN = 512
 """Source: API_CreateTrainingJob, Environment: a value has at most 512 characters."""
+LONGEST_CAUSE = 80
 OUT_OF_MEMORY = OutOfMemory.__name__
 
 _SHORTAGE = re.compile(r"CapacityError|InsufficientCapacity|InsufficientInstanceCapacity")
@@ -140,12 +141,6 @@ def build_plan(settings: ResolvedSettings) -> Plan | None:
     Raises:
         ConfigError: It is more than can travel with the job.
     """
-    if settings.instance_groups and settings.further_instance_types:
-        raise ConfigError(
-            "instance_type names several types, and instance_groups says which ones the job has; nothing was sent.",
-            fix="Leave one of them out.",
-            settings=("instance_type", "instance_groups"),
-        )
     plan = Plan(
         types=("",) if settings.instance_groups else (settings.instance_type, *settings.further_instance_types),
         spot=settings.use_spot_instances,
@@ -156,7 +151,7 @@ def build_plan(settings: ResolvedSettings) -> Plan | None:
     )
     if not plan.may_follow:
         return None
-    longest = replace(plan, at=len(plan.types), number=99, refused=_list_most_refusals(plan), cause=max_cause(plan))
+    longest = replace(plan, at=len(plan.types), number=99, refused=_list_most_refusals(plan), cause="-" * LONGEST_CAUSE)
     if len(write_plan(longest)) > LONGEST_PLAN:
         raise ConfigError(
             "There are too many instance types or errors in instance_type and retry_on; nothing was sent.",
@@ -177,11 +172,6 @@ def add_plan(spec: TrainingJobSpec, settings: ResolvedSettings) -> TrainingJobSp
     if plan is None:
         return spec
     return replace(spec, environment={**spec.environment, SUCCESSION_VARIABLE: write_plan(plan)})
-
-
-def max_cause(plan: Plan) -> str:
-    """The longest cause that a successor could be given."""
-    return max((*plan.retry_on, str(Cause.WAIT)), key=len)
 
 
 def _list_most_refusals(plan: Plan) -> tuple[tuple[str, str], ...]:
@@ -305,7 +295,7 @@ def plan_successor(plan: Plan, ending: Ending) -> Plan | None:
         return None
     if ending.refused:
         return replace(found, refused=(*plan.refused, (plan.instance_type, _shorten(ending))))
-    return replace(found, number=plan.number + 1, cause=ending.label, refused=())
+    return replace(found, number=plan.number + 1, cause=ending.label[:LONGEST_CAUSE], refused=())
 
 
 def _shorten(ending: Ending) -> str:

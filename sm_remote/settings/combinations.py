@@ -13,6 +13,7 @@ from sm_remote.catalogue import find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import NAMES
+from sm_remote.settings.succession_kinds import split_types
 
 Values = Mapping[str, Any]
 
@@ -90,7 +91,7 @@ def _encrypts_local_storage(values: Values) -> bool:
     """Source: API_ResourceConfig, VolumeKmsKeyId: not with an instance type that has local storage."""
     if values["volume_kms_key"] is None:
         return False
-    named = [group["InstanceType"] for group in values["instance_groups"]] or [values["instance_type"]]
+    named = [group["InstanceType"] for group in values["instance_groups"]] or split_types(values["instance_type"])
     return any(find_instance_type(name).has_instance_storage for name in named if name is not None)
 
 
