@@ -83,17 +83,20 @@ def show(world: World, name: str, target: str | None, as_json: bool) -> None:
 def logs(world: World, name: str, follow: bool, target: str | None) -> None:
     """Print a training job's log.
 
-    On a terminal its colours stay and all other control sequences are left out; a file or a pipe gets the lines as
-    the job wrote them.
+    On a terminal its colours stay, a progress bar is one line, and all other control sequences are left out; a file or
+    a pipe gets the lines as the job wrote them.
     """
     from sm_remote.jobs.attach import resolve_name
     from sm_remote.jobs.logs import follow_log
+    from sm_remote.jobs.text_output import TextOutput
 
     connection = world.connect(target)
-    for line in follow_log(connection.training_jobs, resolve_name(connection, name), follow=follow):
-        sys.stdout.write((make_inert(line, colours=world.colours) if world.terminal else line) + "\n")
-        if follow:
-            sys.stdout.flush()
+    output = TextOutput("redrawn" if world.terminal else "each", flushes=follow)
+    try:
+        for line in follow_log(connection.training_jobs, resolve_name(connection, name), follow=follow):
+            output.write(make_inert(line, colours=world.colours) if world.terminal else line)
+    finally:
+        output.end()
 
 
 @click.command()

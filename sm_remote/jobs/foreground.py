@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs import follow_output
 from sm_remote.jobs.members import describe_unused
 from sm_remote.jobs.spot import describe_spot
+from sm_remote.jobs.text_output import Bars, TextOutput, choose_bars
 from sm_remote.settings import ResolvedSettings
 from sm_remote.wire.marker import DisplayMark
 
@@ -22,28 +22,35 @@ logger = logging.getLogger("sm_remote")
 Take = Callable[[str | DisplayMark], None]
 
 
-def say(entry: str | DisplayMark) -> None:
-    """Writes a line to stdout; of what a cell displays its plain text."""
-    if isinstance(entry, str):
-        # Looked up at each line: notebooks and tests replace sys.stdout.
-        sys.stdout.write(entry + "\n")
-        sys.stdout.flush()
-    elif entry.text and entry.kind in ("show", "update"):
-        sys.stdout.write(entry.text + "\n")
+def say(line: str) -> None:
+    """Writes a line to stdout, at once."""
+    TextOutput("each").write(line)
 
 
 class Audience:
-    """Who looks while a job runs. This one reads text alone; a notebook's shows more."""
+    """Who looks while a job runs. This one reads text alone; a notebook's shows more.
+
+    Args:
+        bars: What becomes of progress bars.
+    """
+
+    def __init__(self, bars: Bars | None = None) -> None:
+        self._text = TextOutput(bars or choose_bars())
 
     def open(self) -> None:
         """Called when the job is there."""
 
     def take(self, entry: str | DisplayMark) -> None:
-        """Called with each line, and with each place at which a cell displays something."""
-        say(entry)
+        """Called with each line, and with each place at which a cell displays something: of that its text is told."""
+        if isinstance(entry, str):
+            self._text.write(entry)
+        elif entry.text and entry.kind in ("show", "update"):
+            for line in entry.text.split("\n"):
+                self._text.write(line)
 
     def close(self) -> None:
         """Called when the job is no longer waited for, however that came about."""
+        self._text.end()
 
 
 FindAudience = Callable[[Job[Any], ResolvedSettings], Audience]

@@ -8,14 +8,14 @@ from typing import Any
 
 from sm_remote.jobs.foreground import Audience
 from sm_remote.jobs.job import Job
-from sm_remote.notebook.front_end import has_reader, replaces_output
+from sm_remote.notebook.front_end import choose_bars, has_reader, replaces_output
 from sm_remote.notebook.output import CellOutput
 from sm_remote.notebook.view import JobView
 from sm_remote.settings import ResolvedSettings, read_notebook_settings
 from sm_remote.settings.session import read_session_settings
 
 _HINTS = {
-    "stop": "Interrupt the kernel to stop it.",
+    "stop": "Interrupt the kernel to stop it, while this cell waits.",
     "detach": "Interrupt the kernel to go on without waiting; the job keeps running.",
 }
 
@@ -31,7 +31,7 @@ def open_output(job: Job[Any], settings: ResolvedSettings, shell: Any) -> CellOu
     view = None
     if has_reader(shell):
         view = JobView(job, notes=list(describe_overrides(settings)), hint=_HINTS[settings.on_interrupt])
-    return CellOutput(job.name, is_rich=replaces_output(shell), view=view)
+    return CellOutput(job.name, is_rich=replaces_output(shell), view=view, bars=choose_bars(shell))
 
 
 def find_audience(job: Job[Any], settings: ResolvedSettings, shell: Any) -> Audience:
@@ -40,7 +40,7 @@ def find_audience(job: Job[Any], settings: ResolvedSettings, shell: Any) -> Audi
     What is displayed from another thread than the cell's would land in another cell.
     """
     if threading.current_thread() is not threading.main_thread() or not has_reader(shell):
-        return Audience()
+        return Audience(choose_bars(shell))
     return open_output(job, settings, shell)
 
 

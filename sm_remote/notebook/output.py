@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.errors import RemoteError
-from sm_remote.jobs.foreground import Audience, say
-from sm_remote.notebook.log_line import continues_bar, fold_bar, is_bar
+from sm_remote.jobs.foreground import Audience
+from sm_remote.jobs.log_line import fold_bar
+from sm_remote.jobs.text_output import Bars, TextOutput
 from sm_remote.notebook.report import PREFIX
 from sm_remote.notebook.view import JobView
 from sm_remote.wire.marker import DisplayMark
@@ -36,9 +37,14 @@ class CellOutput(Audience):
         job_name: The job's.
         is_rich: Whether the front end replaces what is displayed; a terminal only prints.
         view: The job's live view, where somebody looks.
+        bars: What becomes of progress bars.
     """
 
-    def __init__(self, job_name: str, *, is_rich: bool, view: JobView | None = None) -> None:
+    def __init__(self, job_name: str, *, is_rich: bool, view: JobView | None = None, bars: Bars | None = None) -> None:
+        super().__init__(bars)
+        if is_rich:
+            # Not flushed: the kernel sends what has come together five times a second.
+            self._text = TextOutput(bars or "redrawn", flushes=False)
         self.notes: list[str] = []
         self._job_name = job_name
         self._handles: dict[int, Any] = {}
@@ -46,7 +52,6 @@ class CellOutput(Audience):
         self._view = view
         self._held: list[str] | None = None
         self._room = INLINE_CHARACTERS
-        self._bar = ""
         self._rest: deque[str] = deque(maxlen=REST_LINES)
         self._left_out = 0
 
@@ -71,7 +76,7 @@ class CellOutput(Audience):
         elif entry.kind == "clear":
             self._clear(wait=bool(entry.text))
         else:
-            self._end_bar()
+            self._text.end()
             self._show_text(entry.number, entry.text)
 
     def finish(self, shown: Iterable[tuple[int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
@@ -94,25 +99,27 @@ class CellOutput(Audience):
             self._view.close([note.removeprefix(PREFIX) for note in self.notes])
         else:
             for note in self.notes:
-                say(note)
+                self._text.write(note)
 
     def _end_text(self) -> None:
         """Ends the text, with a traceback that nothing else shows; of too much text the last lines follow."""
         for line in self._held or ():
             self._print(line)
         self._held = None
-        self._end_bar()
+        self._text.end()
         if not self._left_out:
             return
         left_out = self._left_out - sum(map(len, self._rest))
         if left_out > 0:
-            say(f"sm_remote: {left_out:,} characters are left out here; all of them: sm-remote logs {self._job_name}")
+            where = f"all of them: sm-remote logs {self._job_name}"
+            self._text.write(f"sm_remote: {left_out:,} characters are left out here; {where}")
         for line in self._rest:
-            say(line)
+            self._text.write(line)
+        self._text.end()
 
     def _print(self, line: str) -> None:
         if self._view is None:
-            say(line)
+            self._text.write(line)
             return
         if self._view.read(line):
             return
@@ -122,18 +129,7 @@ class CellOutput(Audience):
             self._left_out += len(line) + 1
             self._rest.append(line[:REST_CHARACTERS])
             return
-        # Not flushed: the kernel sends what has come together five times a second.
-        if continues_bar(self._bar, line):
-            sys.stdout.write("\r" + line.ljust(len(self._bar)))
-        else:
-            self._end_bar()
-            sys.stdout.write(line if is_bar(line) else line + "\n")
-        self._bar = line if is_bar(line) else ""
-
-    def _end_bar(self) -> None:
-        if self._bar:
-            sys.stdout.write("\n")
-            self._bar = ""
+        self._text.write(line)
 
     def _show_text(self, number: int, text: str) -> None:
         if not self._is_rich:

@@ -15,12 +15,12 @@ from datetime import datetime, timezone
 from importlib import import_module
 from typing import Any
 
+from sm_remote.card.card import Card, render_card, render_tail, render_text
+from sm_remote.card.state import CARD_LINES, OUTPUT_MARK, MetricReader, build_card, mark_output, read_introduction
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.log_line import LogTail
 from sm_remote.jobs.logs import follow_log
-from sm_remote.notebook.card import Card, render_card, render_tail, render_text
-from sm_remote.notebook.log_line import LogTail
-from sm_remote.notebook.view_state import MetricReader, build_card, read_introduction
 
 logger = logging.getLogger("sm_remote")
 
@@ -28,7 +28,6 @@ PAUSE_S = 0.5
 """Between two looks at a local job."""
 REMOTE_PAUSE_S = 5.0
 WIDGET_LINES = 200
-CARD_LINES = 12
 TAIL_CHARACTERS = 64_000
 
 Paint = Callable[[Card], None]
@@ -57,6 +56,7 @@ class JobView:
         self._handle: Any = None
         self._widgets: _Widgets | None = None
         self._shown = ""
+        self._mark: dict[str, Any] = {}
         self._threads: list[threading.Thread] = []
 
     def open(self) -> None:
@@ -67,7 +67,10 @@ class JobView:
         self._metrics = MetricReader(description.raw)
         card = self._build(description)
         self._shown = render_card(card)
-        self._handle = display(_bundle(card, self._shown), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._mark = mark_output(description, is_local=self._is_local)
+        self._handle = display(  # type: ignore[no-untyped-call]
+            _bundle(card, self._shown), metadata=self._mark, raw=True, display_id=True
+        )
         if self._shows_log:
             self._widgets = _Widgets.make(self._job)
             self._start(self._follow)
@@ -78,8 +81,9 @@ class JobView:
         from IPython.display import display
 
         if self._handle is not None:
-            content = {"text/html": self._shown}
-            self._handle = display(content, raw=True, display_id=self._handle.display_id)  # type: ignore[no-untyped-call]
+            self._handle = display(  # type: ignore[no-untyped-call]
+                {"text/html": self._shown}, metadata=self._mark, raw=True, display_id=self._handle.display_id
+            )
 
     def read(self, line: str) -> bool:
         """Takes a line of the log; whether the view itself says what it says, so that it need not be shown."""
@@ -146,11 +150,13 @@ class JobView:
             logger.debug("The log of %s cannot be followed any further: %s", self._job.name, error)
 
     def _paint(self) -> Card:
-        card = self._build(self._job._look())
+        description = self._job._look()
+        card = self._build(description)
         html = render_card(card)
         if html != self._shown:
             self._shown = html
-            self._handle.update(_bundle(card, html), raw=True)
+            self._mark = mark_output(description, is_local=self._is_local)
+            self._handle.update(_bundle(card, html), metadata=self._mark, raw=True)
         if self._widgets is not None:
             with self._lock:
                 lines = self._tail.lines()
@@ -199,7 +205,7 @@ class _Widgets:
 
         made = cls(widgets, job)
         # The mark is for the panel: it takes the widget away when its kernel is gone.
-        made._handle = display(made._box, metadata={"sm_remote": {}}, display_id=True)  # type: ignore[no-untyped-call]
+        made._handle = display(made._box, metadata={OUTPUT_MARK: {}}, display_id=True)  # type: ignore[no-untyped-call]
         return made
 
     def show(self, lines: Sequence[Any]) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-_BAR = re.compile(rb"\r[^\r\n]*\d{1,3}%\|[^\r\n]*\Z")
-"""What has just drawn a progress bar over itself, as tqdm does, and left the line open."""
+_BAR = re.compile(rb"\r[^\r\n]*(?:\d%\||\d[^\r\n\[]{0,30} \[[\d:]{5,10}, )[^\r\n]*\Z")
+"""What has just drawn a progress bar over itself, as tqdm does with and without a total, and left the line open."""
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 
 

@@ -106,9 +106,10 @@ def check_name(name: str) -> str:
 
 def list_routes(base_url: str) -> list[tuple[str, type[PanelHandler]]]:
     """The routes below a server's base URL."""
+    from sm_remote.server.card_routes import CARD_ROUTES
     from sm_remote.server.job_routes import JOB_ROUTES
     from sm_remote.server.log_routes import LOG_ROUTES
     from sm_remote.server.settings_routes import SETTINGS_ROUTES
 
-    routes = [*JOB_ROUTES, *LOG_ROUTES, *SETTINGS_ROUTES]
+    routes = [*JOB_ROUTES, *CARD_ROUTES, *LOG_ROUTES, *SETTINGS_ROUTES]
     return [(url_path_join(base_url, PREFIX, path), handler) for path, handler in routes]

@@ -129,6 +129,10 @@ class LabPage:
                     return
         raise AssertionError(f"There is no kernel {kernel}.")
 
+    def is_changed(self) -> bool:
+        """Whether the notebook in front says that it was changed since it was saved."""
+        return bool(self.page.evaluate("() => window.jupyterapp.shell.currentWidget.model.dirty"))
+
     def save(self) -> None:
         """Saves the notebook."""
         self.execute("docmanager:save")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import expect
 
@@ -22,6 +23,28 @@ for step in tqdm(range(300), desc="training"):
     time.sleep(0.02)
     total += step
 total"""
+
+DETACHED = """%%remote --detach
+from tqdm import tqdm
+import os, time
+total = 0
+for step in tqdm(range(100), desc="training"):
+    time.sleep(0.02)
+    total += step
+waiting = os.environ["SM_MODEL_DIR"] + "/waiting"
+open(waiting, "w").close()
+while os.path.exists(waiting):
+    time.sleep(0.05)
+total"""
+
+
+def end_waiting(home):
+    """Has the job go on that has left a file for this."""
+    deadline = time.monotonic() + 60
+    while not (found := list(home.rglob("waiting"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    found[0].unlink()
 
 
 def test_figures_and_variables_come_back(lab, open_lab):
@@ -51,8 +74,8 @@ def test_a_progress_bar_moves_on_one_line_while_the_cell_runs(lab, open_lab):
 
 
 def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(lab, open_lab):
-    """Its bar is seen in the cell; the kernel is killed; the reopened notebook gets the value."""
-    lab.write_notebook("outlive.ipynb", "%load_ext sm_remote", BAR.replace("%%remote", "%%remote --detach"), "total")
+    """Its bar is seen in the cell; the kernel is killed; the reopened notebook tells its end, and gets the value."""
+    lab.write_notebook("outlive.ipynb", "%load_ext sm_remote", DETACHED, "total, _")
     page = open_lab(lab, "outlive.ipynb")
     page.run_cell(0)
     output = page.run_cell(1)
@@ -62,13 +85,21 @@ def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(la
     page.kill_kernel()
     page.page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()  # "the kernel appears to have died"
     page.open("outlive.ipynb")
-    expect(page.output(1).get_by_role("group", name=re.compile(f"Training job {name}"))).to_be_visible()
+    card = page.output(1).get_by_role("group", name=re.compile(f"Training job {name}"))
+    expect(card).to_contain_text(f"when this was last updated; %remote attach {name} shows it now")
     expect(page.page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(page.page.get_by_text("Error displaying widget")).to_have_count(0)
+    assert not page.is_changed()
+    end_waiting(lab.home)
+    expect(card).to_contain_text("Completed")
+    expect(card).to_contain_text(re.compile("training: 100%"))
+    expect(card).to_contain_text(f"For its output and what it gave back: %remote attach {name}")
+    page.save()
+    assert "when this was last updated" not in (lab.notebooks / "outlive.ipynb").read_text()
     page.cell(1).locator(".jp-InputArea-editor").click()
     page.open_panel()
     page.job(name).locator(".sm-JobItem-open").click()
     page.panel.get_by_role("button", name="Insert attach code").click()
     expect(page.cell(2)).to_contain_text(f"%remote attach {name}")
     expect(page.run_cell(2)).to_contain_text(re.compile("training: 100%"))
-    expect(page.run_cell(3)).to_contain_text("44850")
+    expect(page.run_cell(3)).to_contain_text("(4950, 4950)")

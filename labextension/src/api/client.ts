@@ -67,6 +67,16 @@ export class Client {
     return parseDetails(await this._get([target, 'jobs', name]));
   }
 
+  /** A job's card as a notebook keeps it, and whether the job has not ended. */
+  async card(target: Target, name: string): Promise<{ live: boolean; data: Record<string, string> }> {
+    const found = fields(await this._get([target, 'jobs', name, 'card']));
+    const data = fields(found.data);
+    return {
+      live: found.live !== false,
+      data: { 'text/html': text(data['text/html']), 'text/plain': text(data['text/plain']) }
+    };
+  }
+
   async stop(target: Target, name: string): Promise<void> {
     await this._send('POST', [target, 'jobs', name, 'stop'], {});
   }

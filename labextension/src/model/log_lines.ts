@@ -17,6 +17,11 @@ export interface IShownLine {
 }
 
 const BAR = /^(?<label>[^%|]*?)\s*(?<percent>\d{1,3})%\|/;
+/** tqdm's line where it knows no total: `fit: 123it [00:01, 99.8it/s]`. */
+const COUNTER =
+  /^(?<label>.*?)\d{1,12}(?:\.\d{1,3})?[kMGTPEZ]?(?<unit>[^\s\d[|]{0,20}|\s[^\s\d[|]{1,20})\s\[(?:(?<hours>\d{1,4}):)?(?<minutes>\d\d):(?<seconds>\d\d), /;
+/** Characters in which a bar is looked for. */
+const LONGEST_BAR = 500;
 
 export class LogLines {
   private _lines: IShownLine[] = [];
@@ -74,12 +79,24 @@ export class LogLines {
 
 /** Whether a line is a later state of the progress bar that the line before it shows. */
 function continuesBar(before: string, after: string): boolean {
-  const one = BAR.exec(before)?.groups;
-  const other = BAR.exec(after)?.groups;
-  if (one === undefined || other === undefined) {
-    return false;
+  const one = readBar(before);
+  const other = readBar(after);
+  return one !== null && other !== null && one.label === other.label && one.progress <= other.progress;
+}
+
+/** What a bar is called, and how far it is: per cent, or seconds since it began. */
+function readBar(line: string): { label: string; progress: number } | null {
+  const start = line.slice(0, LONGEST_BAR);
+  const bar = BAR.exec(start)?.groups;
+  if (bar !== undefined) {
+    return { label: bar.label, progress: Number(bar.percent) };
   }
-  return one.label === other.label && Number(one.percent) <= Number(other.percent);
+  const counter = COUNTER.exec(start)?.groups;
+  if (counter === undefined) {
+    return null;
+  }
+  const { label, unit, hours, minutes, seconds } = counter;
+  return { label: `${label}|${unit}`, progress: (Number(hours ?? 0) * 60 + Number(minutes)) * 60 + Number(seconds) };
 }
 
 /** The lines that hold a text, whatever its case; all, for an empty one. */

@@ -11,6 +11,7 @@ import { fields, list, parseProblem, text } from '../api/parse';
 import { INotebook, NotebookSettings } from '../model/notebook_settings';
 import { followLiveViews } from './live_views';
 import { IPanel } from './panel_token';
+import { followSavedCards } from './saved_cards';
 
 const KEY = 'sm_remote';
 const COMM_TARGET = 'sm_remote';
@@ -42,6 +43,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
       notebook.model?.metadataChanged.connect((___, change) => change.key === KEY && settings.reread());
       followKernel(notebook, settings);
       followLiveViews(notebook);
+      followSavedCards(notebook, panel);
       showCurrent();
     });
     tracker?.currentChanged.connect(showCurrent);

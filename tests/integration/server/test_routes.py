@@ -13,6 +13,7 @@ from tests.panel_jobs import learn, sleep, talk
 ROUTES = {
     "local/jobs": "GET",
     "local/jobs/fit-1": "GET",
+    "local/jobs/fit-1/card": "GET",
     "local/jobs/fit-1/stop": "POST",
     "local/jobs/fit-1/replay": "POST",
     "local/jobs/fit-1/metrics": "GET",

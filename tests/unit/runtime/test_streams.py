@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sm_remote.notebook.log_line import LogTail
+from sm_remote.jobs.log_line import LogTail
 from sm_remote.runtime.streams import WatchedOutput
 
 
@@ -61,6 +61,20 @@ def test_the_longer_it_runs_the_seldomer(pipe):
         if number % 100 == 0:
             ends += read().count(b"\n")
     assert 1_500 < ends < 3_000
+
+
+def test_a_bar_without_a_total_is_ended_now_and_then_too(pipe):
+    read, fd = pipe
+    clock = Clock()
+    output = WatchedOutput(fd, clock=clock)
+    for second in range(60):
+        output.write(b"\rrows: %dit [00:%02d, 7.00it/s]" % (second * 7, second))
+        clock.now_s += 1
+    text = read()
+    assert 30 < text.count(b"\n") <= 60
+    tail = LogTail()
+    tail.extend(text.decode().split("\n")[:-1])
+    assert [[span.text for span in line] for line in tail.lines()] == [["rows: 413it [00:59, 7.00it/s]"]]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _BAR = re.compile(r"(?P<label>[^%|]*?)\s*(?P<percent>\d{1,3})%\|")
+_COUNTER = re.compile(
+    r"(?P<label>.*?)(?P<count>\d{1,12}(?:\.\d{1,3})?[kMGTPEZ]?)(?P<unit>[^\s\d\[|]{0,20}|\s[^\s\d\[|]{1,20})"
+    r"\s\[(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d\d):(?P<seconds>\d\d), "
+)
+"""tqdm's line where it knows no total: ``fit: 123it [00:01, 99.8it/s]``."""
+_LONGEST_BAR = 500
+"""Characters in which a bar is looked for."""
 _FLAGS = ("bold", "dim", "italic", "underline", "inverse", "strike")
 _SET = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike"}
 _UNSET = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 29: ("strike",)}
@@ -166,9 +173,28 @@ def _apply_one(changed: dict[str, str], code: int) -> None:
             changed[ground] = str(code - base - 60 + 8)
 
 
+class _Bar(NamedTuple):
+    """A state of a progress bar: what it is called, and how far it is (per cent, or seconds since it began)."""
+
+    label: str
+    progress: int
+
+
+def _read_bar(line: str) -> _Bar | None:
+    start = line[:_LONGEST_BAR]
+    found = _BAR.match(start)
+    if found is not None:
+        return _Bar(found["label"], int(found["percent"]))
+    found = _COUNTER.match(start)
+    if found is None:
+        return None
+    minutes = int(found["hours"] or 0) * 60 + int(found["minutes"])
+    return _Bar(f"{found['label']}|{found['unit']}", minutes * 60 + int(found["seconds"]))
+
+
 def is_bar(line: str) -> bool:
     """Whether a line looks like the state of a progress bar."""
-    return _BAR.match(line) is not None
+    return _read_bar(line) is not None
 
 
 def fold_bar(line: str) -> str:
@@ -179,10 +205,10 @@ def fold_bar(line: str) -> str:
 
 def continues_bar(before: str, after: str) -> bool:
     """Whether a line is a later state of the progress bar that the line before it shows."""
-    one, other = _BAR.match(before), _BAR.match(after)
+    one, other = _read_bar(before), _read_bar(after)
     if one is None or other is None:
         return False
-    return one["label"] == other["label"] and int(one["percent"]) <= int(other["percent"])
+    return one.label == other.label and one.progress <= other.progress
 
 
 @dataclass(kw_only=True, slots=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.card.card import Card
 from sm_remote.catalogue import estimate_usd
+from sm_remote.jobs.log_line import Span
 from sm_remote.jobs.results import render_reason
-from sm_remote.notebook.card import Card
-from sm_remote.notebook.log_line import Span
 
+OUTPUT_MARK = "sm_remote"
+"""In an output's metadata."""
+CARD_LINES = 12
+"""Of the log, below a card."""
 _FAILURE_CHARACTERS = 300
 _INTRODUCTION = re.compile(r"sm_remote: training job \S+ on [^(]*(?:\([^)]*\))?\.?\s*(?P<note>.*)")
 
@@ -62,7 +66,15 @@ def build_card(
         hint="" if description.status.is_terminal else hint,
         tail=tail,
         failure=render_reason(description.failure_reason or "").partition("\n")[0][:_FAILURE_CHARACTERS],
+        seen="" if description.status.is_terminal else f"{now.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC",
     )
+
+
+def mark_output(description: TrainingJobDescription, *, is_local: bool) -> dict[str, Any]:
+    """What a card's output says of itself in the notebook's file: by it the panel finds those of live jobs."""
+    if description.status.is_terminal:
+        return {}
+    return {OUTPUT_MARK: {"job": description.name, "target": "local" if is_local else "sagemaker"}}
 
 
 def _name_machine(description: TrainingJobDescription, *, is_local: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sm_remote.notebook.log_line import LogTail, fold_bar
+from sm_remote.jobs.log_line import LogTail, fold_bar
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ansi.json").read_text(encoding="utf-8"))["cases"]
 

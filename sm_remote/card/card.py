@@ -1,7 +1,8 @@
 """A job in a few lines of HTML: state, phases, time and cost, what went and came, its last lines. Pure.
 
-It is all that is left of a job in a notebook that is opened again, so it needs neither a kernel nor a script. Every
-text in it is escaped; colours are the theme's, and no meaning is in a colour alone.
+It is all that is left of a job in a notebook that is opened again, so it needs neither a kernel nor a script; of a job
+that had not ended it says when that was seen, and how to see more. Every text in it is escaped; colours are the
+theme's, and no meaning is in a colour alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from sm_remote.catalogue import render_usd
-from sm_remote.notebook.log_line import Span
+from sm_remote.jobs.log_line import Span
 
 _MARKS = {"Completed": "✓", "Failed": "✕", "Stopped": "■", "Stopping": "■"}
 _COLOURS = {
@@ -58,6 +59,7 @@ class Card:
         hint: What a person can do now.
         tail: The last lines of its log.
         failure: Why it failed.
+        seen: When all this was so, of a job that had not ended: ``2026-11-21 18:03:12 UTC``.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Card:
     hint: str = ""
     tail: Sequence[Sequence[Span]] = ()
     failure: str = ""
+    seen: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -94,6 +97,7 @@ def render_card(card: Card) -> str:
         _render_metrics(card.metrics),
         *(f'<div style="{_MUTED}">{escape(note)}</div>' for note in card.notes),
         f"<div>{escape(card.failure)}</div>" if card.failure else "",
+        f'<div style="{_MUTED}">{escape(_describe_seen(card))}</div>' if card.seen else "",
         f'<div style="{_MUTED};font-style:italic">{escape(card.hint)}</div>' if card.hint else "",
         render_tail(card.tail) if card.tail else "",
     ]
@@ -107,8 +111,21 @@ def render_text(card: Card) -> str:
     state = "Running" if card.status == "InProgress" else card.status
     facts = [card.machine, render_seconds(card.elapsed_s), render_cost(card)]
     lines = [f"{state} {card.name}", " · ".join(fact for fact in facts if fact), *card.notes, card.failure]
+    lines += [_describe_seen(card)] if card.seen else []
     lines += ["".join(span.text for span in line) for line in card.tail]
     return "\n".join(line for line in lines if line)
+
+
+def render_attach(job_name: str, *, is_local: bool) -> str:
+    """The line that shows a job's output again, and assigns its names."""
+    return f"%remote attach {job_name}" + ("" if is_local else " --target sagemaker")
+
+
+def _describe_seen(card: Card) -> str:
+    """A card may be looked at long after: what it says of a live job is true of one moment."""
+    state = "Running" if card.status == "InProgress" else card.status
+    shows = render_attach(card.name, is_local=card.is_local)
+    return f"{state} at {card.seen}, when this was last updated; {shows} shows it now"
 
 
 def render_cost(card: Card) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sm_remote.aws.responses import parse_description
-from sm_remote.notebook.card import Card, render_card, render_seconds, render_text
-from sm_remote.notebook.log_line import reduce_line
-from sm_remote.notebook.view_state import MetricReader, build_card, read_introduction
+from sm_remote.card.card import Card, render_card, render_seconds, render_text
+from sm_remote.card.state import MetricReader, build_card, mark_output, read_introduction
+from sm_remote.jobs.log_line import reduce_line
 from tests.fakes.cli_world import NOW, build_answer
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ansi.json").read_text(encoding="utf-8"))["cases"]
@@ -83,6 +83,22 @@ def test_phases_follow_one_another_and_the_last_one_of_a_live_job_lasts() -> Non
     assert "Starting 1.0 s → Downloading 1.0 s → <strong>Training" in html
     assert "● Running" in html
     assert "Interrupt." in html
+
+
+def test_a_card_of_a_live_job_says_when_that_was_and_how_to_see_more() -> None:
+    for is_local, more in ((True, ""), (False, " --target sagemaker")):
+        card = build_card(describe("InProgress", runs_s=12), now=NOW, is_local=is_local)
+        said = f"Running at {NOW:%Y-%m-%d %H:%M:%S} UTC, when this was last updated; "
+        said += f"%remote attach fit-1{more} shows it now"
+        assert said in render_card(card)
+        assert said in render_text(card)
+    assert "last updated" not in render_card(build_card(describe(), now=NOW, is_local=True))
+
+
+def test_only_the_output_of_a_live_job_is_marked() -> None:
+    live = describe("InProgress", runs_s=12)
+    assert mark_output(live, is_local=False) == {"sm_remote": {"job": "fit-1", "target": "sagemaker"}}
+    assert mark_output(describe(), is_local=True) == {}
 
 
 def test_a_job_that_has_ended_has_no_hint_and_says_why_it_failed() -> None:
