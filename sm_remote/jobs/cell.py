@@ -54,6 +54,7 @@ class CellEnding:
         error: What it raised.
         value: What the job gives back that is no cell's.
         path: The outcome's file, with its header: whence the values are loaded.
+        value_name: The name that stands for the value of its last expression; None where that stayed behind.
     """
 
     size_bytes: int = 0
@@ -67,6 +68,7 @@ class CellEnding:
     error: BaseException | None = None
     value: Any = None
     path: tuple[Path, OutcomeHeader] | None = None
+    value_name: str | None = None
 
     @property
     def is_cell(self) -> bool:
@@ -145,6 +147,7 @@ def _read_ending(
         shown=tuple((number, data, metadata) for number, data, metadata in cell["shown"]),
         error=error,
         path=(path, header),
+        value_name=cell.get("value"),
     )
 
 

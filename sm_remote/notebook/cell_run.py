@@ -17,7 +17,7 @@ from sm_remote.jobs.cell import CellEnding, conclude_cell
 from sm_remote.jobs.foreground import see_through
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
-from sm_remote.notebook.assign import assign_names
+from sm_remote.notebook.assign import assign_names, remember_value
 from sm_remote.notebook.audience import open_output
 from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
@@ -71,8 +71,8 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
         if has_reader(shell):
-            button = "the button, while no cell runs, or " if has_widgets() else ""
-            JobView(job, hint=f"To stop it: {button}sm-remote stop {job.name}", shows_log=True).open()
+            button = "; with this kernel, while no cell runs, the button too" if has_widgets() else ""
+            JobView(job, hint=f"To stop it: sm-remote stop {job.name}{button}", shows_log=True).open()
         return None
     return watch_cell(job, settings, shell)
 
@@ -108,7 +108,9 @@ def watch_cell(job: Job[CellEnding], settings: ResolvedSettings, shell: Any) -> 
         if ending.withheld:
             output.notes = render_withheld(ending, job.name)
         elif ending.is_cell:
-            output.notes = render_returned(ending, assign_names(ending, shell.user_ns))
+            assigned = assign_names(ending, shell.user_ns)
+            output.notes = render_returned(ending, assigned.lost)
+            remember_value(assigned.value, shell)
         if ending.error is not None:
             output.drop_traceback()
         return ending.error

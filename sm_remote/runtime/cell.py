@@ -86,12 +86,14 @@ class CellEnd:
         home: Its globals.
         sent: What it was given.
         error: What it raised.
+        value: Of its last expression, where that is displayed: in a notebook ``_`` would be it.
     """
 
     cell: Cell
     home: dict[str, Any]
     sent: Sent
     error: BaseException | None = field(default=None)
+    value: Any = None
 
 
 class _Step(NamedTuple):
@@ -126,7 +128,7 @@ def run_cell(cell: Cell, names: dict[str, Any]) -> CellEnd:
         home["get_ipython"] = build_get_ipython(home)
     end = CellEnd(cell=cell, home=home, sent=take_fingerprints(names, home, cell.wanted))
     try:
-        _execute(cell, home)
+        end.value = _execute(cell, home)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are endings like any other
         end.error = error
         if isinstance(error, NameError) and error.name in cell.left_out:
@@ -137,25 +139,31 @@ def run_cell(cell: Cell, names: dict[str, Any]) -> CellEnd:
     return end
 
 
-def _execute(cell: Cell, home: dict[str, Any]) -> None:
+def _execute(cell: Cell, home: dict[str, Any]) -> Any:
+    """Runs it step by step; gives the value of the last one, if that is displayed."""
     steps = list(compile_steps(cell))
+    shown = None
     if not any(step.code.co_flags & inspect.CO_COROUTINE for step in steps):
         for step in steps:
-            _show(step, eval(step.code, home))  # noqa: S307 - running the user's code is what a job is for
-        return
+            shown = _show(step, eval(step.code, home))  # noqa: S307 - running the user's code is what a job is for
+        return shown
     import asyncio
 
-    async def run() -> None:
+    async def run() -> Any:
+        shown = None
         for step in steps:
             value = eval(step.code, home)  # noqa: S307 - as above
-            _show(step, await value if step.code.co_flags & inspect.CO_COROUTINE else value)
+            shown = _show(step, await value if step.code.co_flags & inspect.CO_COROUTINE else value)
+        return shown
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
-def _show(step: _Step, value: Any) -> None:
-    if step.is_shown and value is not None:
-        display.screen().show_result(value)
+def _show(step: _Step, value: Any) -> Any:
+    if not step.is_shown or value is None:
+        return None
+    display.screen().show_result(value)
+    return value
 
 
 def compile_steps(cell: Cell) -> Iterator[_Step]:

@@ -8,8 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from sm_remote.runtime.cell import CellEnd
-from sm_remote.runtime.changes import Change, find_changes, measure
-from sm_remote.wire.namespace import Namespace
+from sm_remote.runtime.changes import Change, find_changes, fingerprint, measure
+from sm_remote.wire.namespace import VALUE_NAME, Namespace
+
+MOST_VALUE_BYTES = 1_000_000
+"""A value that was only displayed comes back up to this size: more has to be asked for, by a name."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,6 +26,7 @@ class CellResult:
         refused: Names that cannot be pickled, each with the reason.
         deleted: Names that were sent and are gone.
         absent: Names that were wanted and are not there.
+        value_name: The name that stands for the value of the last expression; None where it stays behind.
     """
 
     names: Namespace
@@ -31,6 +35,7 @@ class CellResult:
     refused: list[tuple[str, str]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    value_name: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """What the outcome's header says of it."""
@@ -40,6 +45,7 @@ class CellResult:
             "refused": self.refused,
             "deleted": self.deleted,
             "absent": self.absent,
+            "value": self.value_name,
         }
 
 
@@ -55,7 +61,21 @@ def collect_result(end: CellEnd) -> CellResult:
             result.refused.append((change.name, "it was sent, but cannot be pickled again to see whether it changed"))
         else:
             _take(result, change, end.home)
+    if end.value is not None:
+        result.value_name = _take_value(result, end)
     return result
+
+
+def _take_value(result: CellResult, end: CellEnd) -> str | None:
+    """The last expression's value: by a name that the notebook has or gets for it, or where it is small by its own."""
+    for name, value in end.home.items():
+        is_there = name in result.names.names or (name in end.sent.names and end.sent.names[name] is value)
+        if value is end.value and is_there:
+            return name
+    if VALUE_NAME in result.names.names or fingerprint(end.value, end.home, MOST_VALUE_BYTES) is None:
+        return None
+    result.names.names[VALUE_NAME] = end.value
+    return VALUE_NAME
 
 
 def _choose(end: CellEnd) -> Iterable[Change]:

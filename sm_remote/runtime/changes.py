@@ -5,6 +5,7 @@ A value that was sent is pickled before and after, and the digests are compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -45,30 +46,34 @@ def take_fingerprints(names: Mapping[str, Any], home: dict[str, Any], wanted: tu
     return Sent(names=dict(names), fingerprints=found)
 
 
-def fingerprint(value: Any, home: dict[str, Any]) -> Fingerprint | None:
-    """Digest and size of a pickled value, which is not held in memory; None where it cannot be pickled."""
+def fingerprint(value: Any, home: dict[str, Any], most_bytes: float = math.inf) -> Fingerprint | None:
+    """Digest and size of a pickled value, which is not held in memory; None where it is larger or no pickle."""
     try:
-        return measure(value, home)
+        return measure(value, home, most_bytes)
     except Exception:  # noqa: BLE001 - the value's own __reduce__ may raise anything
         return None
 
 
-def measure(value: Any, home: dict[str, Any]) -> Fingerprint:
+def measure(value: Any, home: dict[str, Any], most_bytes: float = math.inf) -> Fingerprint:
     """Pickles a value into nothing but its digest and size.
 
     Raises:
+        ValueError: It is larger; it was not pickled to its end.
         Exception: Whatever pickling it raises.
     """
-    sink = _Sink()
+    sink = _Sink(most_bytes)
     pickle_value(Namespace({"": value}, home), sink)
     return Fingerprint(sink.hasher.digest(), max(1, sink.hasher.size_bytes - WRAPPING_BYTES))
 
 
 class _Sink:
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: float) -> None:
         self.hasher = Hasher()
+        self._most_bytes = most_bytes + WRAPPING_BYTES
 
     def write(self, data: memoryview) -> int:
+        if self.hasher.size_bytes + memoryview(data).nbytes > self._most_bytes:
+            raise ValueError("larger than asked for")
         self.hasher.update(data)
         return memoryview(data).nbytes
 

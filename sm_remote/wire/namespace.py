@@ -15,6 +15,9 @@ from typing import Any
 WRAPPING_BYTES = 120
 """About what a payload and a namespace take around one value: no part of the size that people are told."""
 
+VALUE_NAME = "_"
+"""Under which the value of a cell's last expression travels, where it has no name of its own."""
+
 
 class Namespace:
     """Names with their values, to be pickled together: values that they share stay shared.

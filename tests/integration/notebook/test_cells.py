@@ -51,6 +51,18 @@ def test_a_value_that_is_changed_in_place_comes_back_and_aliases_stay(notebook: 
     assert notebook.names["best"] is notebook.names["history"]
 
 
+def test_the_last_value_is_the_notebooks_last_value_too(notebook: Notebook) -> None:
+    """It is the object that came back under a name, or one of its own, where it is small and can travel."""
+    notebook.run("%%remote\nscores = [1, 2]\nscores")
+    assert notebook.run("_ is scores, Out[1]").strip().endswith("(True, [1, 2])")
+    notebook.run("%%remote\n[scores, 3]")
+    assert notebook.run("_[0] is scores, _").strip().endswith("(False, [[1, 2], 3])")
+    notebook.run("%%remote\nimport threading\nbytes(2_000_000) if scores else threading.Lock()")
+    assert notebook.run("_").strip().endswith("(False, [[1, 2], 3])")
+    notebook.run("%%remote\n4;")
+    assert 4 not in notebook.names["Out"].values()
+
+
 def test_modules_functions_and_classes_of_the_cell_live_on_in_the_notebook(notebook: Notebook) -> None:
     notebook.run("offset = 1")
     notebook.run(
