@@ -6,6 +6,7 @@ import { filterRows, listNotebooks, NO_FILTER, sortRows } from '../src/model/job
 import { layOutChart } from '../src/model/chart_path';
 import { makeRemote } from '../src/model/magic_cell';
 import { renderAttach, renderDecorator } from '../src/model/decorator_code';
+import { readSavedCard } from '../src/model/saved_card';
 import { EventSplitter } from '../src/api/event_stream';
 import { parseChanges, parseDetails, parseJudgement, parseRow, parseSlice } from '../src/api/parse';
 import { IJobRow } from '../src/tokens';
@@ -82,7 +83,7 @@ test('attach code names the target where it is not this computer', () => {
 });
 
 test('the names of a cell come back by the magic', () => {
-  assert.equal(renderAttach('cell-1', 'local', 'cell'), '%load_ext sm_remote\n%remote attach cell-1');
+  assert.equal(renderAttach('cell-1', 'local', 'cell'), '%reload_ext sm_remote\n%remote attach cell-1');
   assert.match(renderAttach('cell-1', 'sagemaker', 'cell'), /attach cell-1 --target sagemaker$/);
   assert.match(renderAttach('x\n!rm', 'local', 'cell'), /^from sm_remote/);
 });
@@ -122,4 +123,12 @@ test('answers of any shape are read without an error', () => {
     parseChanges(value), parseDetails(value), parseSlice(value), parseJudgement(value);
   }
   assert.equal(parseRow({ name: {}, created_ms: 'x', price_usd_per_hour: NaN }).name, '');
+});
+
+test('only the card of a live job names one', () => {
+  const card = { sm_remote: { job: 'cell-1', target: 'sagemaker' } };
+  assert.deepEqual(readSavedCard(card), { job: 'cell-1', target: 'sagemaker' });
+  for (const metadata of [undefined, {}, { sm_remote: {} }, { sm_remote: { job: '../../state' } }, { job: 'cell-1' }]) {
+    assert.equal(readSavedCard(metadata), null);
+  }
 });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -12,6 +12,7 @@ from sm_remote.capture.names import MeasuredNames, measure_names
 from sm_remote.errors import ConfigError, UndefinedName
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
+from sm_remote.runtime.changes import is_hidden
 
 NOT_SENT = frozenset({"get_ipython", "display", "exit", "quit"})
 
@@ -46,7 +47,7 @@ def choose_names(found: CellNames, flags: Flags, home: dict[str, Any]) -> Choice
         if absent:
             raise ConfigError(
                 f"--in names {absent[0]!r}, which the notebook does not have; nothing was sent.",
-                fix=_advise(absent[0], home),
+                fix=_advise(absent[0], _list_names(home)),
                 name=absent[0],
             )
         return Choice(names=measure_names(flags.sends, home))
@@ -73,7 +74,7 @@ def _check_defined(found: CellNames, home: Mapping[str, Any]) -> None:
     raise UndefinedName(
         f"Line {line} of the cell reads {name!r}, which is not defined; nothing was sent.",
         why=f"So are {', '.join(others)}." if others else "",
-        fix=_advise(name, home),
+        fix=_advise(name, [*_list_names(home), *dir(builtins)]),
         name=name,
         line=line,
         missing=tuple(missing),
@@ -88,7 +89,11 @@ def _doubt(name: str) -> str:
     return f"a function of the cell looks up {name!r}, which is not defined yet"
 
 
-def _advise(name: str, home: Mapping[str, Any]) -> str:
-    candidates = [each for each in home if not each.startswith("_")] + dir(builtins)
+def _list_names(home: Mapping[str, Any]) -> list[str]:
+    """The notebook's own names, without those that IPython puts there."""
+    return [each for each in home if not each.startswith("_") and not is_hidden(each)]
+
+
+def _advise(name: str, candidates: Sequence[str]) -> str:
     near = get_close_matches(name, candidates, n=1, cutoff=0.7)
     return f"Did you mean {near[0]!r}?" if near else "Run the cell that defines it first, or define it in this one."

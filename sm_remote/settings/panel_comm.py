@@ -25,12 +25,16 @@ _told: list[str] = []
 
 
 def connect_panel() -> None:
-    """Opens the connection once in a Jupyter kernel; does nothing elsewhere, and never costs a call its job."""
+    """Opens the connection once in a Jupyter kernel; does nothing elsewhere, and never costs a call its job.
+
+    Not where nobody looks, as in nbconvert and papermill, which would log that they know no such connection: a person's
+    front end can be asked for input, those cannot.
+    """
     global _connected
     if _connected is not None or "ipykernel" not in sys.modules:
         return
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None or getattr(shell, "kernel", None) is None:
+    if shell is None or not getattr(getattr(shell, "kernel", None), "_allow_stdin", False):
         return
     try:
         _connected = _open_comm()

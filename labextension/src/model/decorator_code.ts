@@ -18,7 +18,8 @@ const CELL = 'cell';
 /** How the job's value is got back in a notebook; a cell's names and output by the magic, which takes a function too. */
 export function renderAttach(name: string, target: string, ran: string | null): string {
   if (ran === CELL && /^[\w-]+$/.test(name)) {
-    return `%load_ext sm_remote\n%remote attach ${name}${target === 'sagemaker' ? ' --target sagemaker' : ''}`;
+    // Unlike %load_ext it says nothing where the magics are there already.
+    return `%reload_ext sm_remote\n%remote attach ${name}${target === 'sagemaker' ? ' --target sagemaker' : ''}`;
   }
   const where = target === 'local' ? '' : `, target=${toPython(target)}`;
   return `from sm_remote import attach\n\njob = attach(${toPython(name)}${where})\njob.result()`;

@@ -90,9 +90,21 @@ def test_a_progress_bar_is_one_line(kernel: Kernel) -> None:
 
 
 def test_nobody_looks_when_nbconvert_runs_it(kernel: Kernel) -> None:
-    shown = kernel.run("%%remote\nprint('text')\nvalue = 1")
+    """No card, no connection to a panel, and of a progress bar its last state."""
+    assert "comm_open" not in kernel.run("%reload_ext sm_remote").counts
+    shown = kernel.run("%%remote\nprint(' 50%|# |')\nprint('100%|##|')\nprint('text')\nvalue = 1")
     assert shown.displays == []
+    assert "50%" not in shown.text
+    assert shown.text.splitlines()[-3:-1] == ["100%|##|", "text"]
     assert shown.text.splitlines()[-1].startswith("sm_remote: got value (")
+
+
+def test_loading_the_magics_again_says_nothing_and_reaches_for_the_panel_once(kernel: Kernel) -> None:
+    """It is what the panel's code to attach begins with."""
+    shown = [kernel.run("%reload_ext sm_remote", reader=True) for _ in range(2)]
+    assert [each.outputs for each in shown] == [[], []]
+    assert [each.counts.get("comm_open", 0) for each in shown] == [1, 0]
+    assert kernel.run("%remote jobs", reader=True).error is None
 
 
 def test_a_decorated_function_has_a_card_that_says_what_it_overrides(kernel: Kernel) -> None:

@@ -79,6 +79,16 @@ def test_the_line_may_name_what_goes() -> None:
         choose("1", {}, Flags(sends=("x",)))
 
 
+def test_a_name_to_send_is_looked_for_among_the_notebooks_own_alone() -> None:
+    home = {"open": open, "Out": {}, "exit": None, "_nope": 1, "note": 1}
+    with pytest.raises(ConfigError) as caught:
+        choose("1", home, Flags(sends=("nope",)))
+    assert caught.value.fix == "Did you mean 'note'?"
+    with pytest.raises(ConfigError) as caught:
+        choose("1", {"open": open, "pi": 3}, Flags(sends=("ope",)))
+    assert "Did you mean" not in caught.value.fix
+
+
 def test_many_names_are_summed_up() -> None:
     home = {f"name_{number}": number for number in range(20)}
     (line,) = render_sent(choose("\n".join(home), home).names)
