@@ -99,9 +99,8 @@ def _see_through(
         for line in (*describe_unused(settings), *describe_spot(spec, settings)) if spec is not None else ():
             take(f"sm_remote: {line}")
         if settings.target == "sagemaker":
-            take(
-                f"sm_remote: training job {job.name} on Amazon SageMaker as {job._chain.placed_on or settings.instance_type}"
-            )
+            machine = job._chain.placed_on or settings.instance_type
+            take(f"sm_remote: training job {job.name} on Amazon SageMaker as {machine}")
         stream_output(job, given_up, take)
     error = super(Job, job).exception()
     if settings.stream_logs and settings.use_spot_instances:
