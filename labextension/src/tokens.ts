@@ -27,6 +27,8 @@ export interface IJobRow {
   instanceCount: number;
   spot: boolean;
   interruptions: number;
+  /** Which of its call's jobs it is: above 1 it goes on for one that could not be had or has failed. */
+  number: number;
   billableS: number | null;
   priceUsdPerHour: number | null;
   notebook: string | null;
@@ -79,7 +81,11 @@ export interface IAttempt {
   durationS: number | null;
   cause: string;
   lostS: number | null;
+  lostIsEstimate: boolean;
   resumedStep: number | null;
+  /** Empty where all attempts ran on the same machine. */
+  instanceType: string;
+  spot: boolean;
 }
 
 export interface IJobDetails {

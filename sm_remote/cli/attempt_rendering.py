@@ -20,6 +20,7 @@ def render_attempts(attempts: Sequence[Attempt]) -> str:
     """One line an attempt; nothing where there was one alone."""
     if len(attempts) < 2:
         return ""
+    moved = len({(each.job_name, each.instance_type) for each in attempts}) > 1
     rows = [
         (
             str(each.number),
@@ -27,10 +28,16 @@ def render_attempts(attempts: Sequence[Attempt]) -> str:
             "" if each.duration_s is None else render_duration(each.duration_s),
             make_inert(each.cause or "runs"),
             _render_loss(each),
+            *((_render_place(each),) if moved else ()),
         )
         for each in attempts
     ]
     return "attempts\n" + render_table((), rows, indent="  ")
+
+
+def _render_place(attempt: Attempt) -> str:
+    """Where it ran, or was to run: the jobs of a call may be on different machines."""
+    return make_inert(f"{attempt.instance_type}{' (spot)' if attempt.spot else ''}  {attempt.job_name}")
 
 
 def _render_loss(attempt: Attempt) -> str:
@@ -40,7 +47,9 @@ def _render_loss(attempt: Attempt) -> str:
     if attempt.lost_s is None:
         parts.append("lost work not known")
     elif attempt.lost_s or attempt.cause == "Interrupted":
-        parts.append(f"lost {render_duration(attempt.lost_s)}")
+        about = "about " if attempt.is_estimate else ""
+        estimated = " (an estimate until the next one has saved)" if attempt.is_estimate else ""
+        parts.append(f"lost {about}{render_duration(attempt.lost_s)}{estimated}")
     return ", ".join(parts)
 
 
@@ -53,7 +62,11 @@ def list_attempt_facts(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
             "end": None if each.end is None else each.end.isoformat(),
             "cause": each.cause or None,
             "lost_s": each.lost_s,
+            "lost_is_estimate": each.is_estimate,
             "resumed_step": each.resumed_step,
+            "job_name": each.job_name,
+            "instance_type": each.instance_type,
+            "spot": each.spot,
         }
         for each in attempts
     ]

@@ -104,17 +104,17 @@ def logs(world: World, name: str, follow: bool, target: str | None) -> None:
 @target_option
 @click.pass_obj
 def stop(world: World, name: str, target: str | None) -> None:
-    """Stop a training job; returns at once."""
+    """Stop a training job, or the one that goes on with its work; returns at once. No other follows."""
     from sm_remote.jobs.attach import resolve_name
+    from sm_remote.jobs.chain import list_chain, stop_for_good
 
     connection = world.connect(target)
-    full = resolve_name(connection, name, live=True)
-    status = connection.training_jobs.describe(full).status
-    if status.is_terminal:
-        sys.stdout.write(f"{make_inert(full)} has ended already: {status}.\n")
+    newest = list_chain(connection, connection.training_jobs.describe(resolve_name(connection, name, live=True)))[-1]
+    if newest.status.is_terminal:
+        sys.stdout.write(f"{make_inert(newest.name)} has ended already: {newest.status}.\n")
         return
-    connection.training_jobs.stop(full)
-    sys.stdout.write(f"{make_inert(full)} is being stopped.\n")
+    stop_for_good(connection, newest)
+    sys.stdout.write(f"{make_inert(newest.name)} is being stopped.\n")
 
 
 @click.command()

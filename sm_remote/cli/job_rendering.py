@@ -119,8 +119,23 @@ def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tu
         ("billable", "" if job.billable_s is None else render_duration(job.billable_s)),
         ("savings", render_savings(job)),
         ("checkpoints", render_checkpoints(job, details.stored, now)),
+        ("goes on as", _find_after(details)),
+        ("goes on with", _find_before(details)),
     ]
     return [(name, value if name == "status" else make_inert(value)) for name, value in facts if value]
+
+
+def _find_after(details: JobDetails) -> str:
+    """The job that goes on with this one's work, if one does."""
+    later = list(details.chain)[list(details.chain).index(details.description.name) + 1 :] if details.chain else []
+    return later[0] if later else ""
+
+
+def _find_before(details: JobDetails) -> str:
+    """The job whose work this one goes on with, if it does."""
+    chain = list(details.chain)
+    position = chain.index(details.description.name) if chain else 0
+    return f"the work of {chain[position - 1]}" if position else ""
 
 
 def _render_phases(details: JobDetails) -> str:
@@ -203,6 +218,7 @@ def render_job_json(details: JobDetails, *, now: datetime) -> str:
                 for phase in details.phases
             ],
             "attempts": list_attempt_facts(details.attempts),
+            "chain": list(details.chain),
             "last_durable_checkpoint": describe_newest(job, details.stored),
             "tags": details.tags,
             "model_uri": job.model_uri,

@@ -8,9 +8,10 @@ from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.jobs.attach import resolve_name
-from sm_remote.jobs.attempts import Attempt, list_attempts
+from sm_remote.jobs.attempts import Attempt
+from sm_remote.jobs.chain import list_chain
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.history import Phase
+from sm_remote.jobs.history import Phase, list_history
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.stored_checkpoints import StoredGeneration
 
@@ -32,7 +33,17 @@ class JobList:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDetails:
-    """One training job with all that is known of it."""
+    """One training job with all that is known of it.
+
+    Attributes:
+        target: Where it is.
+        description: The job.
+        phases: Its own.
+        tags: Its own.
+        attempts: Of all the jobs of its call.
+        stored: Its checkpoints in S3.
+        chain: The names of the jobs of its call, where it is one of several.
+    """
 
     target: str
     description: TrainingJobDescription
@@ -40,6 +51,7 @@ class JobDetails:
     tags: dict[str, str]
     attempts: Sequence[Attempt] = ()
     stored: Sequence[StoredGeneration] = ()
+    chain: Sequence[str] = ()
 
 
 def fetch_jobs(
@@ -63,12 +75,14 @@ def fetch_details(connection: Connection, name: str) -> JobDetails:
     description = connection.training_jobs.describe(full)
     job: Job[object] = Job(full, connection)
     stored = job._list_checkpoints(description)
+    chain = list_chain(connection, description)
     return JobDetails(
         target=connection.target,
         # The API names a model's place whether there is one or not; a person is told of a model.
         description=replace(description, model_uri=job.model_uri if description.status.is_terminal else None),
         phases=job.timeline(),
         tags=connection.training_jobs.list_tags(description.arn),
-        attempts=list_attempts(description, [each.manifest for each in stored]),
+        attempts=list_history(chain, lambda _: [each.manifest for each in stored]),
+        chain=[each.name for each in chain],
         stored=stored,
     )

@@ -32,6 +32,9 @@ class Attempt:
         job_name: The training job that it was an attempt of.
         instance_type: What it ran on, or was to run on.
         spot: Whether that was spot capacity.
+        has_run: Whether its function was started; else it came to nothing for want of capacity or quota.
+        is_estimate: Whether ``lost_s`` is taken from the moments of the checkpoints: what the next attempt went on from
+            is known once that has saved one itself.
     """
 
     number: int
@@ -43,6 +46,8 @@ class Attempt:
     job_name: str = ""
     instance_type: str = ""
     spot: bool = False
+    has_run: bool = True
+    is_estimate: bool = False
 
     @property
     def duration_s(self) -> float | None:
@@ -61,31 +66,39 @@ def list_attempts(
         description: The job.
         checkpoints: What it has in S3: from which work each attempt went on.
     """
-    attempts = _split(description)
     own = [each for each in checkpoints if each.job == find_run_name(description)]
-    taken_up = _sort_openings((opening for manifest in own for opening in manifest.openings), attempts)
+    return measure_losses(split_attempts(description), own, keeps="CheckpointConfig" in description.raw)
+
+
+def measure_losses(
+    attempts: Sequence[Attempt], own: Sequence[GenerationManifest], *, keeps: bool
+) -> tuple[Attempt, ...]:
+    """Says of each attempt how much work it lost to the next one, and numbers them.
+
+    Args:
+        attempts: In order.
+        own: The checkpoints that they saved.
+        keeps: Whether there is a place for checkpoints at all.
+    """
+    numbered = [replace(each, number=number) for number, each in enumerate(attempts, 1)]
+    ran = [each for each in numbered if each.has_run]
+    taken_up = _sort_openings((opening for manifest in own for opening in manifest.openings), ran)
     saved_at = sorted(each.saved_at for each in own)
-    keeps = "CheckpointConfig" in description.raw
-    measured = []
-    for attempt, successor in zip_longest(attempts, attempts[1:]):
-        lost_s: float | None = 0.0
-        if successor is not None:
-            lost_s = _measure_loss(attempt, taken_up[successor.number], saved_at, keeps=keeps)
+    found = {}
+    for attempt, successor in zip_longest(ran, ran[1:]):
+        opened = taken_up[successor.number] if successor is not None else []
         steps = [each.step for each in taken_up[attempt.number] if each.step is not None]
-        measured.append(
-            replace(
-                attempt,
-                lost_s=lost_s,
-                resumed_step=max(steps, default=None),
-                job_name=description.name,
-                instance_type=description.instance_type or "",
-                spot=bool(description.raw.get("EnableManagedSpotTraining")),
-            )
+        found[attempt.number] = replace(
+            attempt,
+            lost_s=0.0 if successor is None else _measure_loss(attempt, opened, saved_at, keeps=keeps),
+            is_estimate=successor is not None and keeps and not opened,
+            resumed_step=max(steps, default=None),
         )
-    return tuple(measured)
+    return tuple(found.get(each.number, each) for each in numbered)
 
 
-def _split(description: TrainingJobDescription) -> list[Attempt]:
+def split_attempts(description: TrainingJobDescription) -> list[Attempt]:
+    """A job's attempts, of which it is not known yet what they lost."""
     attempts: list[Attempt] = []
     start: datetime | None = None
     for transition in description.transitions:
@@ -106,7 +119,12 @@ def _split(description: TrainingJobDescription) -> list[Attempt]:
                 cause=str(description.secondary_status) if over else "",
             )
         )
-    return attempts
+    place = {
+        "job_name": description.name,
+        "instance_type": description.instance_type or "",
+        "spot": bool(description.raw.get("EnableManagedSpotTraining")),
+    }
+    return [replace(each, **place) for each in attempts]
 
 
 def _find_end(transitions: Sequence[Transition], start: datetime) -> datetime:

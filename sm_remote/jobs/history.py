@@ -9,8 +9,8 @@ from itertools import chain
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.checkpoints.manifest import GenerationManifest
-from sm_remote.jobs.attempts import Attempt, list_attempts
-from sm_remote.jobs.succession import Plan, find_plan
+from sm_remote.jobs.attempts import Attempt, measure_losses, split_attempts
+from sm_remote.jobs.succession import Plan, find_plan, find_run_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -56,44 +56,48 @@ def list_history(
 
     Args:
         jobs: In order.
-        find_checkpoints: What a job has in S3.
+        find_checkpoints: What a job has in S3; the jobs of a call have the same.
     """
-    found: list[Attempt] = []
+    attempts: list[Attempt] = []
     for position, job in enumerate(jobs):
         plan = find_plan(job)
         following = find_plan(jobs[position + 1]) if position + 1 < len(jobs) else None
-        attempts = [*_list_refused(job, plan), *list_attempts(job, find_checkpoints(job))]
-        if following is not None and following.cause:
-            attempts = _end_with(attempts, job, following.cause)
-        found += [replace(each, job_name=job.name) for each in attempts]
-    return tuple(replace(each, number=number) for number, each in enumerate(found, 1))
+        attempts += _list_refused(job, plan)
+        attempts += _end_with(split_attempts(job), job, following.cause if following is not None else "")
+    newest = jobs[-1]
+    own = [each for each in find_checkpoints(newest) if each.job == find_run_name(newest)]
+    return measure_losses(attempts, own, keeps="CheckpointConfig" in newest.raw)
 
 
 def _list_refused(job: TrainingJobDescription, plan: Plan | None) -> list[Attempt]:
     """What was refused when the job was created: it took no time."""
-    at = job.creation_time
     return [
-        Attempt(number=0, start=at, end=at, cause=f"no {cause}", lost_s=0.0, instance_type=name)
+        _build_vain(job, instance_type=name, cause=f"no {cause}", end=job.creation_time)
         for name, cause in (plan.refused if plan is not None else ())
     ]
 
 
 def _end_with(attempts: list[Attempt], job: TrainingJobDescription, cause: str) -> list[Attempt]:
     """Says why another job followed: of the attempt that ended so, or of the wait in which none began."""
-    if attempts and attempts[-1].cause == str(job.secondary_status):
-        return [*attempts[:-1], replace(attempts[-1], cause=cause)]
-    if any(each.instance_type == (job.instance_type or "") for each in attempts):
-        return attempts  # it was interrupted, and waited in vain for the next attempt
-    end = job.end_time or job.creation_time
-    return [
-        *attempts,
-        Attempt(
-            number=0,
-            start=job.creation_time,
-            end=end,
-            cause=cause,
-            lost_s=0.0,
-            instance_type=job.instance_type or "",
-            spot=bool(job.raw.get("EnableManagedSpotTraining")),
-        ),
-    ]
+    if not cause:
+        return attempts
+    if not attempts:
+        end = job.end_time or job.creation_time
+        return [_build_vain(job, instance_type=job.instance_type or "", cause=cause, end=end)]
+    if attempts[-1].cause in ("Interrupted", "Restarting"):
+        return attempts  # and waited in vain for the next one
+    return [*attempts[:-1], replace(attempts[-1], cause=cause)]
+
+
+def _build_vain(job: TrainingJobDescription, *, instance_type: str, cause: str, end: datetime) -> Attempt:
+    return Attempt(
+        number=0,
+        start=job.creation_time,
+        end=end,
+        cause=cause,
+        lost_s=0.0,
+        job_name=job.name,
+        instance_type=instance_type,
+        spot=bool(job.raw.get("EnableManagedSpotTraining")),
+        has_run=False,
+    )

@@ -11,8 +11,9 @@ from typing import Any
 
 from sm_remote.aws.channels import describe_source
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.jobs.attempts import list_attempts
+from sm_remote.jobs.history import list_history
 from sm_remote.jobs.stored_checkpoints import StoredGeneration, describe_durable, find_durable
+from sm_remote.jobs.succession import find_run_name
 from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import detail_row, to_ms
 
@@ -22,6 +23,7 @@ def build_details(
     tags: Mapping[str, str],
     target: str,
     *,
+    chain: Sequence[TrainingJobDescription] = (),
     checkpoints: Sequence[StoredGeneration] = (),
     now_s: float = 0.0,
 ) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def build_details(
         description: What the API says of it.
         tags: Its tags.
         target: Where it runs.
+        chain: The jobs of its call; only itself by default.
         checkpoints: What has arrived at its place for checkpoints.
         now_s: Seconds since 1970.
     """
@@ -44,7 +47,7 @@ def build_details(
         "output_uri": f"{description.output_uri}/{description.name}/output/",
         "checkpoint_uri": (raw.get("CheckpointConfig") or {}).get("S3Uri"),
         "checkpoint_note": _describe_checkpoints(description, checkpoints, now_s),
-        "attempts": _list_attempts(description, checkpoints),
+        "attempts": _list_attempts(chain or (description,), checkpoints),
         "metrics": _list_metrics(raw),
         "hyperparameters": dict(raw.get("HyperParameters") or {}),
         "environment_names": sorted(raw.get("Environment") or {}),
@@ -60,26 +63,30 @@ def _describe_checkpoints(
     runs = str(description.secondary_status) == "Training"
     if not runs or not description.raw.get("CheckpointConfig"):
         return ""
-    durable = find_durable(checkpoints, description.name)
+    durable = find_durable(checkpoints, find_run_name(description))
     if durable is None and not description.raw.get("EnableManagedSpotTraining"):
         return ""
     return describe_durable(durable, now=now_s)
 
 
 def _list_attempts(
-    description: TrainingJobDescription, checkpoints: Sequence[StoredGeneration]
+    chain: Sequence[TrainingJobDescription], checkpoints: Sequence[StoredGeneration]
 ) -> list[dict[str, Any]]:
-    """The attempts of a job that was interrupted; nothing for one that had a single one."""
-    attempts = list_attempts(description, [each.manifest for each in checkpoints])
+    """The attempts of a job that was interrupted or followed; nothing for one that had a single one."""
+    attempts = list_history(chain, lambda _: [each.manifest for each in checkpoints])
     if len(attempts) < 2:
         return []
+    several = len({(each.job_name, each.instance_type) for each in attempts}) > 1
     return [
         {
             "number": each.number,
             "duration_s": each.duration_s,
             "cause": each.cause,
             "lost_s": each.lost_s,
+            "lost_is_estimate": each.is_estimate,
             "resumed_step": each.resumed_step,
+            "instance_type": each.instance_type if several else "",
+            "spot": each.spot,
         }
         for each in attempts
     ]

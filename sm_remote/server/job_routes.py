@@ -13,6 +13,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from sm_remote.errors import RemoteError
+from sm_remote.jobs.chain import list_chain, stop_for_good
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.replay import replay_through
 from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored
@@ -68,7 +69,8 @@ def _fetch_details(handler: JobHandler, target: str, name: str) -> dict[str, Any
     description = connection.training_jobs.describe(name)
     tags = connection.training_jobs.list_tags(description.arn)
     checkpoints = _list_checkpoints(connection, description.raw.get("CheckpointConfig"))
-    return build_details(description, tags, target, checkpoints=checkpoints, now_s=time.time())
+    chain = list_chain(connection, description)
+    return build_details(description, tags, target, chain=chain, checkpoints=checkpoints, now_s=time.time())
 
 
 def _list_checkpoints(connection: Connection, config: Mapping[str, str] | None) -> list[StoredGeneration]:
@@ -98,11 +100,11 @@ class StopHandler(PanelHandler):
         self.finish(json.dumps({"name": name, "status": "Stopping"}))
 
     def _stop(self, target: str, name: str) -> str | None:
-        api = self.panel.connect(target).training_jobs
-        status = api.describe(name).status
-        if status.is_terminal:
-            return str(status)
-        api.stop(name)
+        connection = self.panel.connect(target)
+        description = connection.training_jobs.describe(name)
+        if description.status.is_terminal:
+            return str(description.status)
+        stop_for_good(connection, description)
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.catalogue import PRICE_REGION, find_instance_type
+from sm_remote.jobs.succession import find_plan
 from sm_remote.server.failure import explain_failure
 from sm_remote.spec import TrainingJobStatus
 
@@ -25,6 +26,7 @@ class JobRow:
         ours: Whether sm_remote made it; None while its tags are not known.
         price_usd_per_hour: On demand, for all its instances.
         interruptions: How often spot capacity was taken away.
+        number: Which of its call's jobs it is: above 1 it goes on for one that could not be had or has failed.
         detailed: Whether the job was described, or only listed.
     """
 
@@ -39,6 +41,7 @@ class JobRow:
     instance_count: int = 1
     spot: bool = False
     interruptions: int = 0
+    number: int = 1
     billable_s: int | None = None
     price_usd_per_hour: float | None = None
     notebook: str | None = None
@@ -84,6 +87,7 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
     resources = raw.get("ResourceConfig") or {}
     count = int(resources.get("InstanceCount") or 1)
     price = find_price(description.instance_type)
+    plan = find_plan(description)
     return JobRow(
         name=description.name,
         target=target,
@@ -96,6 +100,7 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
         instance_count=count,
         spot=bool(raw.get("EnableManagedSpotTraining")),
         interruptions=sum(transition.status == "Interrupted" for transition in description.transitions),
+        number=plan.number if plan is not None else 1,
         billable_s=description.billable_s,
         price_usd_per_hour=None if price is None else price * count,
         notebook=tags.get("sm_remote:notebook"),

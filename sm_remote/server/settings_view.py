@@ -20,7 +20,10 @@ from sm_remote.settings.trust import list_guarded, list_unconfirmed
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("where", ("target", "region", "role")),
     ("machine", ("instance_type", "instance_count", "volume_size", "max_runtime_in_seconds")),
-    ("spot", ("use_spot_instances", "max_wait_time_in_seconds", "checkpoint_s3_uri", "checkpoint_local_path")),
+    (
+        "spot",
+        ("use_spot_instances", "max_wait_time_in_seconds", "fallback", "checkpoint_s3_uri", "checkpoint_local_path"),
+    ),
     ("warm_pool", ("keep_alive_period_in_seconds",)),
     ("environment", ("image_uri", "dependencies", "environment_variables", "pre_execution_commands")),
     ("network", ("enable_network_isolation", "subnets", "security_group_ids", "inputs")),

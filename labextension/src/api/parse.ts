@@ -74,6 +74,7 @@ export function parseRow(value: unknown): IJobRow {
     instanceCount: number(row.instance_count) || 1,
     spot: row.spot === true,
     interruptions: number(row.interruptions),
+    number: number(row.number),
     billableS: numberOrNull(row.billable_s),
     priceUsdPerHour: numberOrNull(row.price_usd_per_hour),
     notebook: textOrNull(row.notebook),
@@ -135,7 +136,10 @@ export function parseDetails(value: unknown): IJobDetails {
         durationS: numberOrNull(attempt.duration_s),
         cause: text(attempt.cause),
         lostS: numberOrNull(attempt.lost_s),
-        resumedStep: numberOrNull(attempt.resumed_step)
+        lostIsEstimate: attempt.lost_is_estimate === true,
+        resumedStep: numberOrNull(attempt.resumed_step),
+        instanceType: text(attempt.instance_type),
+        spot: attempt.spot === true
       };
     }),
     metrics: list(found.metrics, item => {

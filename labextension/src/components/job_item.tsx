@@ -69,6 +69,9 @@ function Facts({ row, trans }: { row: IJobRow; trans: TranslationBundle }): JSX.
   if (row.interruptions > 0) {
     parts.push(trans._n('%1 interruption', '%1 interruptions', row.interruptions));
   }
+  if (row.number > 1) {
+    parts.push(trans.__('job %1 of its call', row.number));
+  }
   if (row.notebook) {
     parts.push(row.cell ? trans.__('%1, cell %2', row.notebook, row.cell) : row.notebook);
   }

@@ -135,7 +135,11 @@ function describeAttempt(attempt: IAttempt, trans: TranslationBundle): [string, 
   if (attempt.lostS === null) {
     parts.push(trans.__('lost work not known'));
   } else if (attempt.lostS > 0) {
-    parts.push(trans.__('%1 of work lost', formatDuration(attempt.lostS)));
+    const lost = formatDuration(attempt.lostS);
+    parts.push(attempt.lostIsEstimate ? trans.__('about %1 of work lost', lost) : trans.__('%1 of work lost', lost));
+  }
+  if (attempt.instanceType) {
+    parts.unshift(attempt.spot ? trans.__('%1 (spot)', attempt.instanceType) : attempt.instanceType);
   }
   return [trans.__('Attempt %1', attempt.number), parts.filter(Boolean).join(', ')];
 }

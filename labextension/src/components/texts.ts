@@ -71,6 +71,7 @@ export function nameSetting(name: string, trans: TranslationBundle): string {
     max_runtime_in_seconds: trans.__('Max runtime (s)'),
     use_spot_instances: trans.__('Spot capacity'),
     max_wait_time_in_seconds: trans.__('Max wait (s)'),
+    fallback: trans.__('Without spot capacity'),
     checkpoint_s3_uri: trans.__('Checkpoint location'),
     checkpoint_local_path: trans.__('Checkpoint directory'),
     keep_alive_period_in_seconds: trans.__('Keep alive (s)'),
