@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sm_remote.checkpoints.layout import MANIFEST, read_generation_number
 from sm_remote.checkpoints.manifest import GenerationManifest
 from sm_remote.errors import ConfigError, StorageError
-from sm_remote.storage.store import ObjectInfo, Store
+from sm_remote.storage.store import NO_CREDENTIALS, ObjectInfo, Store
+
+logger = logging.getLogger("sm_remote")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +83,36 @@ def tear_newest(store: Store, chance: random.Random) -> bool:
     if cut_off:
         store.put_if_absent(gone[0], content[: chance.randrange(len(content))])
     return True
+
+
+def check_place(uri: str, function_name: str | None, *, open_store: Callable[[str], Store], is_local: bool) -> None:
+    """Looks at the place for a job's checkpoints before the job is sent.
+
+    Args:
+        uri: The place.
+        function_name: Whose checkpoints the job would take up; None for a job that begins anew.
+        open_store: Opens the store below a URI.
+        is_local: Whether the job runs here: then this machine's credentials have to do, not those of a role.
+
+    Raises:
+        ConfigError: The checkpoints are another function's, or cannot be kept there.
+    """
+    try:
+        stored = list_stored(open_store(uri))
+    except StorageError as error:
+        if is_local and error.facts.get("code") == NO_CREDENTIALS:
+            raise ConfigError(
+                f"Checkpoints cannot be kept at {uri}: this machine has no AWS credentials; nothing was sent.",
+                why="The checkpoints of a local job are kept in step with S3 from here.",
+                fix="Run `aws configure` or `aws sso login`, or set AWS_PROFILE. Without checkpoint_s3_uri "
+                "the checkpoints of local jobs are kept on this machine.",
+                uri=uri,
+            ) from error
+        if function_name is not None:  # the job's role may read what this process may not
+            logger.warning("Whether %s holds another function's checkpoints cannot be seen from here: %s", uri, error)
+        return
+    if function_name is not None:
+        refuse_foreign(stored, function_name, uri)
 
 
 def refuse_foreign(stored: Sequence[StoredGeneration], function_name: str, uri: str) -> None:

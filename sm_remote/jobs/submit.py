@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from sm_remote.capture.function import display_name
 from sm_remote.capture.inputs import gather_inputs
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
-from sm_remote.errors import ConfigError, StorageError
+from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
@@ -36,15 +35,13 @@ from sm_remote.jobs.spot import (
     find_location,
     warn_of_unused,
 )
-from sm_remote.jobs.stored_checkpoints import list_stored, refuse_foreign
+from sm_remote.jobs.stored_checkpoints import check_place
 from sm_remote.jobs.succession import LONGEST_SUFFIX, add_plan
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings, check_combinations
 from sm_remote.spec import MetricDefinition, TrainingJobSpec
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
-
-logger = logging.getLogger("sm_remote")
 
 DEFAULT_LOCAL_ROOT = f"s3://{LOCAL_BUCKET}/sm_remote"
 LOCAL_INSTANCE_TYPE = "ml.m5.large"
@@ -119,8 +116,9 @@ def _prepare(
     spec = dataclasses.replace(spec, channels=inputs.channels)
     check_file_systems(spec)
     _check(spec)
-    if place is not None and settings.resume:
-        _check_place(place, display_name(func), connection)
+    if place is not None:
+        owner = display_name(func) if settings.resume else None
+        check_place(place, owner, open_store=connection.open_store, is_local=connection.target == "local")
     captured = capture_call(
         func,
         args,
@@ -184,20 +182,6 @@ def complete_spec(spec: TrainingJobSpec, captured: CapturedCall) -> TrainingJobS
         arguments=tuple(captured.arguments),
         channels=(*captured.channels, *spec.channels),
     )
-
-
-def _check_place(uri: str, function_name: str, connection: Connection) -> None:
-    """Looks whether the checkpoints that a job would be given are its function's.
-
-    Raises:
-        ConfigError: They are another's.
-    """
-    try:
-        stored = list_stored(connection.open_store(uri))
-    except StorageError as error:  # the job's role may read what this process may not
-        logger.warning("Whether %s holds another function's checkpoints cannot be seen from here: %s", uri, error)
-    else:
-        refuse_foreign(stored, function_name, uri)
 
 
 def _check(spec: TrainingJobSpec) -> None:

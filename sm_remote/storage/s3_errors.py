@@ -13,6 +13,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sm_remote.errors import CorruptBlob, StorageError
+from sm_remote.storage.store import NO_CREDENTIALS
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 CONDITION_FAILED = frozenset({"412", "PreconditionFailed"})
@@ -139,6 +140,7 @@ def _explain_botocore_error(error: BotoCoreError | Boto3Error, done: str, uri: s
         why=f"{why.format(error=error)}.",
         fix=fix,
         uri=uri,
+        code=NO_CREDENTIALS if (why, fix) == _NO_CREDENTIALS else "",
         missing=False,
     )
 

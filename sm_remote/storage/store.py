@@ -21,6 +21,9 @@ MAX_KEY_BYTES = 1024
 
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
 
+NO_CREDENTIALS = "NoCredentials"
+"""The ``code`` of a `StorageError` where S3 was not asked at all."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectInfo:

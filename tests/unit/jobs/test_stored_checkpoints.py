@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sm_remote.checkpoints.checkpoint import Checkpoint
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.jobs.stored_checkpoints import (
+    check_place,
     describe_durable,
     find_durable,
     list_stored,
@@ -79,6 +82,22 @@ def test_another_functions_checkpoints_are_refused(home, store, tmp_path):
     with pytest.raises(ConfigError, match="another function, evaluate; this is train") as caught:
         refuse_foreign(list_stored(store), "train", URI)
     assert "resume=False" in caught.value.fix
+
+
+def test_a_local_job_without_credentials_for_its_place_is_refused_before_it_is_sent(home, monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def open_place(uri):
+        return open_store(uri, home=home, s3_client_factory=lambda: boto3.session.Session().client("s3", "us-east-1"))
+
+    for owner in ("train", None):
+        with pytest.raises(ConfigError, match="this machine has no AWS credentials; nothing was sent"):
+            check_place("s3://bucket/ckpt", owner, open_store=open_place, is_local=True)
+    check_place("s3://bucket/ckpt", "train", open_store=open_place, is_local=False)  # the role may have what it takes
 
 
 def test_what_would_be_lost_is_said(home, store, tmp_path):
