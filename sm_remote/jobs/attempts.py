@@ -119,12 +119,8 @@ def split_attempts(description: TrainingJobDescription) -> list[Attempt]:
                 cause=str(description.secondary_status) if over else "",
             )
         )
-    place = {
-        "job_name": description.name,
-        "instance_type": description.instance_type or "",
-        "spot": bool(description.raw.get("EnableManagedSpotTraining")),
-    }
-    return [replace(each, **place) for each in attempts]
+    kind, spot = description.instance_type or "", bool(description.raw.get("EnableManagedSpotTraining"))
+    return [replace(each, job_name=description.name, instance_type=kind, spot=spot) for each in attempts]
 
 
 def _find_end(transitions: Sequence[Transition], start: datetime) -> datetime:
