@@ -197,5 +197,7 @@ EXECUTION: tuple[Permission, ...] = (
         part=KMS,
         why="SageMaker encrypts outputs and volumes, and decrypts channels",
     ),
+    # The job's own code, which reads the secrets that its call refers to; of a local job, its caller does.
+    _row("secretsmanager.get_secret_value", "secretsmanager:GetSecretValue", on=SECRET, part=SECRETS),
 )
 """What a job's execution role needs."""

@@ -6,12 +6,14 @@ started again and the call repeated: jobs outlive it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from sm_remote.aws.local_service import call_service
 from sm_remote.aws.metrics import MetricCourse, build_queries, choose_period_s, parse_courses
 from sm_remote.aws.responses import (
     TrainingJobDescription,
@@ -21,10 +23,13 @@ from sm_remote.aws.responses import (
     read_header,
     read_version,
 )
+from sm_remote.aws.secrets import read_request_values
 from sm_remote.aws.session import Session
 from sm_remote.errors import JobNameInUse, JobNotFound, ServiceUnavailable, SubmitError
 
 T = TypeVar("T")
+
+logger = logging.getLogger("sm_remote")
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -90,10 +95,35 @@ class TrainingJobs:
 
         A repeated request whose first answer was lost is recognised by its arguments and is not an error.
 
+        The values of a local job's secrets follow it in a request of their own, which nothing writes down.
+
         Raises:
+            ConfigError: A secret cannot be read; nothing was sent.
             JobNameInUse: Another job has the name.
             SubmitError: The API refused.
         """
+        values = read_request_values(request) if self.session.target == "local" else {}
+        arn = self._create(request)
+        if values:
+            self._give_secrets(request["TrainingJobName"], values)
+        return arn
+
+    def _give_secrets(self, job_name: str, values: Mapping[str, str]) -> None:
+        body = {"TrainingJobName": job_name, "Values": values}
+        for _ in range(2):
+            anchor, discovery = self.session.client("sagemaker"), self.session.discovery
+            if discovery is None:
+                break
+            try:
+                call_service(discovery, "GiveSecrets", body)
+            except ServiceUnavailable as error:
+                logger.debug("The secrets of %s were not taken: %s", job_name, error)
+                self._reconnect(anchor)
+            else:
+                return
+        logger.warning("The local service did not take the secrets of %s, which will fail for it", job_name)
+
+    def _create(self, request: Mapping[str, Any]) -> str:
         try:
             arn: str = self._call("sagemaker", "create_training_job", **request)["TrainingJobArn"]
         except JobNameInUse:

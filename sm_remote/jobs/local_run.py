@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sm_remote.aws.secrets import read_values
 from sm_remote.capture.function import display_name
 from sm_remote.capture.inputs import place_files
 from sm_remote.home import find_home
@@ -39,6 +40,7 @@ def run_here(
     )
     variables = build_variables(tree, hyperparameters=settings.hyperparameters, channels=settings.inputs)
     variables |= build_checkpoint_variables(func, resume=settings.resume)
+    variables |= read_values(settings.secrets)
     for name, directory in variables.items():
         if name.startswith(("SM_MODEL_", "SM_OUTPUT_", "SM_CHANNEL_")):
             Path(directory).mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,29 @@
-"""What is refused of a call's settings so that no secret stands where others can read it."""
+"""What is refused of a call's settings so that no secret stands where others can read it, and so that a job can."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from packaging.requirements import Requirement
+
+from sm_remote.aws.secrets import check_variables
+from sm_remote.capture.call import TargetPython
+from sm_remote.capture.distributions import normalise
+from sm_remote.errors import ConfigError
 from sm_remote.settings import ResolvedSettings
-from sm_remote.settings.leaks import refuse_leaks
+from sm_remote.settings.leaks import advise, refuse_leaks
+from sm_remote.wire.secret import parse_reference
+
+logger = logging.getLogger("sm_remote")
 
 
 def check_secrets(settings: ResolvedSettings) -> None:
-    """Refuses what looks like a secret and would stand in the request.
+    """Refuses what looks like a secret and would stand in the request, and a secret that the job could not be given.
 
     Raises:
-        ConfigError: A value looks like one; it says what to write instead.
+        ConfigError: It says what to write instead.
     """
     texts = {
         "environment_variables": settings.environment_variables,
@@ -22,6 +32,66 @@ def check_secrets(settings: ResolvedSettings) -> None:
         "extra_request": settings.extra_request.get("HyperParameters") or {},
     }
     refuse_leaks(texts, target=settings.target, passed=settings.not_secret)
+    _check_references(settings)
+
+
+def _check_references(settings: ResolvedSettings) -> None:
+    doubled = sorted(set(settings.secrets) & set(settings.environment_variables))
+    if doubled:
+        raise ConfigError(
+            f"{doubled[0]} is both among secrets and environment_variables, and a job has one variable of a name.",
+            fix="Leave one of them out.",
+        )
+    if settings.target == "local":
+        check_variables(settings.secrets)
+        return
+    if settings.secrets and settings.enable_network_isolation:
+        raise ConfigError(
+            "secrets and enable_network_isolation are both set; nothing was sent.",
+            why="On SageMaker a job reads its secrets over the network, and this one would have none.",
+            fix="Leave one of them out.",
+        )
+    for name, text in settings.secrets.items():
+        variable = parse_reference(text).variable
+        if variable:
+            raise ConfigError(
+                f"secrets[{name!r}] is {text!r}, and a job on SageMaker cannot get this process's variables; nothing "
+                "was sent.",
+                why="What travels in a request stays in its record. The job reads it from Secrets Manager itself.",
+                fix=f"{advise(variable, settings.target)}.",
+                name=name,
+            )
+
+
+def check_reader(settings: ResolvedSettings, python: TargetPython, requirements: Iterable[str]) -> None:
+    """Makes sure that a job on SageMaker has boto3 to read its secrets with.
+
+    Args:
+        settings: Of the call.
+        python: Of the image, with what is known to be installed there.
+        requirements: The packages that travel.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if not settings.secrets or settings.target == "local":
+        return
+    names = {normalise(Requirement(line).name) for line in requirements}
+    if "boto3" in names or "boto3" in (python.installed or {}):
+        return
+    if python.installed is None or not python.knows_all:
+        logger.warning(
+            "Whether the image %s has boto3, which reads the job's secrets, cannot be seen from here. To be sure, have "
+            "it travel: `import boto3` in the function.",
+            python.image or "of the job",
+        )
+        return
+    raise ConfigError(
+        "The job could not read its secrets: its image has no boto3, and none travels; nothing was submitted.",
+        why="On SageMaker a job reads its secrets from Secrets Manager itself, so that nobody else has to know them.",
+        fix="Write `import boto3` in the function, which has it travel, or use an image that has it.",
+        image=python.image,
+    )
 
 
 def check_changes(changes: Mapping[str, Any], *, target: str) -> None:

@@ -26,7 +26,7 @@ from sm_remote.jobs.layers import mark_used
 from sm_remote.jobs.lock import JobLock, build_lock
 from sm_remote.jobs.members import add_members, choose_resources
 from sm_remote.jobs.name import LONGEST, build_job_name
-from sm_remote.jobs.secrets import check_secrets
+from sm_remote.jobs.secrets import check_reader, check_secrets
 from sm_remote.jobs.spot import (
     add_checkpoints,
     build_default_place,
@@ -42,6 +42,7 @@ from sm_remote.settings import ResolvedSettings, check_combinations
 from sm_remote.spec import MetricDefinition, TrainingJobSpec
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
+from sm_remote.wire.secret import name_references
 
 DEFAULT_LOCAL_ROOT = f"s3://{LOCAL_BUCKET}/sm_remote"
 LOCAL_INSTANCE_TYPE = "ml.m5.large"
@@ -98,7 +99,11 @@ def _prepare(
         resources=choose_resources(settings),
         max_runtime_s=settings.max_runtime_in_seconds,
         spot=choose_spot(settings),
-        environment={**settings.environment_variables, **_build_process_variables(settings)},
+        environment={
+            **settings.environment_variables,
+            **name_references(settings.secrets),
+            **_build_process_variables(settings),
+        },
         hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
         metric_definitions=tuple(
             MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
@@ -135,6 +140,7 @@ def _prepare(
         conda_env=find_conda_env(settings),
         hosts_key=_build_hosts_key(settings),
     )
+    check_reader(settings, python, captured.manifest.requirements)
     mark_used(captured.lock.layer_key, store, connection.home)
     default_place = build_default_place(
         root_uri, captured.function_name, find_origin().get("notebook", ""), captured.manifest.one(roles.ARGUMENTS)

@@ -12,7 +12,7 @@ from sm_remote.runtime.packages import provide_installed, provide_unpacked
 from sm_remote.runtime.workspace import enter_workspace
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.digest import BlobRef, digest_bytes, digest_file
-from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, ml_path
+from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, SECRET_PREFIX, ml_path
 from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.payload import load_value
 
@@ -30,13 +30,20 @@ def load_call(manifest: Manifest, workspace: str) -> Call:
 
     Raises:
         CorruptBlob: An object is not the one that the manifest names; nothing was unpacked or unpickled.
-        JobFailed: A command that was to run first has failed.
+        JobFailed: A command that was to run first has failed, or a secret cannot be read.
         Exception: Whatever unpickling raises, as where a module is missing.
     """
     for each in manifest.objects:
         verify_blob(each.ref)
+    has_secrets = any(name.startswith(SECRET_PREFIX) for name in os.environ)
+    if has_secrets:
+        from sm_remote.runtime.secrets import reveal_secrets, take_up  # only here: a job's start is short
+
+        take_up()
     workdir = enter_workspace(manifest, workspace)
     extend_path(manifest, workspace, workdir)
+    if has_secrets:
+        reveal_secrets()
     for ref in manifest.all(roles.SOURCE_TEXTS):
         _remember_sources(blob_path(ref.digest))
     known = {ref.digest for ref in manifest.all(roles.BUFFER)}

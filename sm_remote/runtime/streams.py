@@ -17,6 +17,9 @@ _BAR = re.compile(rb"\r[^\r\n]*(?:\d%\||\d[^\r\n\[]{0,30} \[[\d:]{5,10}, )[^\r\n
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 
 
+_covering: Callable[[bytes], bytes] = bytes
+
+
 class WatchedOutput(io.FileIO):
     """The lowest layer of ``sys.stdout`` or ``sys.stderr``.
 
@@ -42,6 +45,11 @@ class WatchedOutput(io.FileIO):
     def write(self, data: Any, /) -> int:
         """Called once a line."""
         content = bytes(data)
+        covered = _covering(content)
+        if covered != content:
+            self._write_all(covered)
+            self._bar_ended, self.unfinished = False, not covered.endswith(b"\n")
+            return len(content)
         # The bar's own newline, at its end, after ours.
         skipped = 1 if self._bar_ended and content.startswith(b"\n") else 0
         written = super().write(content[skipped:]) if len(content) > skipped else skipped
@@ -56,6 +64,11 @@ class WatchedOutput(io.FileIO):
             self.unfinished = False
         return written
 
+    def _write_all(self, content: bytes) -> None:
+        """Writes another text in the place of what the caller counts."""
+        while content:
+            content = content[super().write(content) or 0 :]
+
     def _is_due(self, content: bytes) -> bool:
         """Whether the line is to be ended after a piece: a bar's, after a pause of a hundredth of its time."""
         if _BAR.search(content) is None:
@@ -67,6 +80,12 @@ class WatchedOutput(io.FileIO):
             return False
         self._next_s = now_s + min(_LONGEST_PAUSE_S, max(_SHORTEST_PAUSE_S, (now_s - self._began_s) / 100))
         return True
+
+
+def cover_output(covering: Callable[[bytes], bytes]) -> None:
+    """Has everything that is written from now on pass through a function that takes secrets out of it."""
+    global _covering
+    _covering = covering
 
 
 def watch_output() -> WatchedOutput | None:

@@ -20,7 +20,7 @@ from sm_remote.runtime.load import read_manifest
 from sm_remote.runtime.memory import ControlGroup
 from sm_remote.runtime.ranks import Rank, list_local_ranks
 from sm_remote.runtime.run import Job
-from sm_remote.wire.layout import LAUNCHER_VARIABLE, MPIRUN, OUTCOME, UNPUBLISHED_OUTCOME, ml_path
+from sm_remote.wire.layout import LAUNCHER_VARIABLE, MPIRUN, OUTCOME, SECRET_PREFIX, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.marker import format_marker
 
 REFUSED_EXIT_CODE = 13
@@ -51,12 +51,15 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
         _refuse(f"sm_remote: The manifest was refused, so nothing was run: {error}")
         return REFUSED_EXIT_CODE
     set_environment()
+    may_have_secrets = any(name.startswith(SECRET_PREFIX) for name in os.environ)
     group = ControlGroup()
     kills_before = group.count_oom_kills()
     os.makedirs(os.path.dirname(_published()), exist_ok=True)
     _discard_outcome()
     _flush()
     try:
+        if may_have_secrets:
+            _take_secrets()
         ending = _run_ranks(Job(manifest, manifest_digest, workspace))
     except JobFailed as refusal:
         _refuse(str(refusal))
@@ -76,6 +79,14 @@ def _supervise(manifest_digest: str, workspace: str) -> int:
         os.replace(_unpublished(), _published())
         _say(("\n" if report.unfinished_line else "") + format_marker(report.outcome, manifest_digest) + "\n")
     return report.exit_code
+
+
+def _take_secrets() -> None:
+    from sm_remote.runtime.secrets import pass_on, take_secrets  # only here: a job's start is short
+
+    take_secrets()
+    if os.environ.get(LAUNCHER_VARIABLE) == MPIRUN:
+        pass_on()
 
 
 def _run_ranks(job: Job) -> Ending:

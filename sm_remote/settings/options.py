@@ -33,6 +33,7 @@ class RemoteOptions(TypedDict, total=False):
     local_workdir_limit_bytes: int
     job_conda_env: str | None
     environment_variables: Mapping[str, str]
+    secrets: Mapping[str, str]
     not_secret: Sequence[str]
     hyperparameters: Mapping[str, object]
     metric_definitions: Sequence[Mapping[str, str]]

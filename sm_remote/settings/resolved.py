@@ -45,6 +45,7 @@ class ResolvedSettings:
     local_workdir_limit_bytes: int
     job_conda_env: str | None
     environment_variables: Mapping[str, str]
+    secrets: Mapping[str, str]
     not_secret: tuple[str, ...]
     hyperparameters: Mapping[str, str]
     metric_definitions: tuple[Mapping[str, str], ...]

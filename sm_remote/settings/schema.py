@@ -34,6 +34,7 @@ from sm_remote.settings.refused import REFUSED, refuse_parameter
 from sm_remote.settings.request_kinds import InstanceGroups, TextList
 from sm_remote.settings.succession_kinds import ErrorNames, InstanceTypes
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
+from sm_remote.wire.secret import REFERENCE_PATTERN
 
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
 
@@ -118,6 +119,13 @@ class Settings(CloudSettings):
     )
     environment_variables = TextMap(
         "a table of texts by name", name_pattern=r"[A-Za-z_][A-Za-z0-9_]*", help="Environment variables of the job."
+    )
+    secrets = TextMap(
+        "a table of 'env:NAME' or 'secretsmanager:NAME[#key]' by the name of an environment variable",
+        name_pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+        value_pattern=REFERENCE_PATTERN,
+        help="Secrets that the function finds as environment variables: from a variable of this process (local jobs "
+        "alone), or from AWS Secrets Manager. Only these references are written down.",
     )
     not_secret = TextList(
         "a list of names",

@@ -14,6 +14,7 @@ from sm_remote.service.engines.engine import EngineError, ImageMissing
 from sm_remote.service.hosts.companions import Companion
 from sm_remote.service.hosts.container_access import CredentialsError
 from sm_remote.service.hosts.host import Host, list_hosts
+from sm_remote.service.hosts.secrets import SecretsError, build_secrets
 from sm_remote.service.hosts.working_tree import WorkingTree
 from sm_remote.service.jobs.config_files import write_config
 from sm_remote.service.jobs.containers import build_container, find_cache, find_host_share
@@ -45,7 +46,8 @@ def build_companions(
     pipes = build_pipes(record.request, host, tree, shop.home, lambda: shop.engine.stop(container, 0.0))
     views = build_views(record.request, host, tree, shop.home, shop.buckets, say)
     access = shop.access.build_companions(record.request, tree.scratch)
-    return (*checkpoints, *pipes, *views, *access, _build_usage(record, host, tree, shop))
+    secrets = build_secrets(record.request, tree, shop.secrets)
+    return (*checkpoints, *pipes, *views, *access, *secrets, _build_usage(record, host, tree, shop))
 
 
 def _build_usage(record: JobRecord, host: Host, tree: WorkingTree, shop: Workshop) -> Companion:
@@ -97,6 +99,8 @@ def stage_inputs(
             companion.prepare(go_on)
     except CredentialsError as error:
         raise JobFailedError(failures.render_credentials_failure(str(error))) from error
+    except SecretsError as error:
+        raise JobFailedError(failures.render_secrets_failure(str(error))) from error
     except (ObjectError, OSError) as error:
         raise JobFailedError(failures.render_download_failure(str(error))) from error
 

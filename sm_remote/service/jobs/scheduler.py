@@ -292,6 +292,8 @@ class Scheduler:
                     return
                 attempt = self._running[name].attempt = make_attempt()
             containers = None
+        if done:
+            self._shop.secrets.forget(name)
         # Nothing after this may touch the store: who joins closes it once nobody is left.
         with self._changed:
             self._running.pop(name, None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sm_remote.home import Home
 from sm_remote.service.engines.engine import Engine
 from sm_remote.service.hosts.capacity import Capacity
 from sm_remote.service.hosts.container_access import ContainerAccess
+from sm_remote.service.hosts.secrets import SecretVault
 from sm_remote.service.jobs.notifier import Notifier
 from sm_remote.service.metrics.usage import UsageSampler
 from sm_remote.service.records.store import JobStore
@@ -34,6 +35,7 @@ class Workshop:
         interruption_grace_s: The same for an interruption of spot capacity. Source: EC2 User Guide, "Spot Instance
             interruption notices", two minutes; what SageMaker does with them is not documented.
         reach: Told the name of each point at which a crash must do no harm; tests crash there.
+        secrets: The values that live jobs were given.
     """
 
     home: Home
@@ -49,3 +51,4 @@ class Workshop:
     sampler: UsageSampler
     interruption_grace_s: float
     reach: Callable[[str], None]
+    secrets: SecretVault = field(default_factory=SecretVault)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sm_remote.service.api.errors import invalid
+from sm_remote.service.api.errors import invalid, not_found
 from sm_remote.service.api.replies import Reply
 from sm_remote.service.engines.engine import EngineError
+from sm_remote.service.hosts.secrets import check_values
 from sm_remote.service.jobs.scheduler import Scheduler
 from sm_remote.service.jobs.workshop import Workshop
+from sm_remote.service.records.store import NoSuchJobError
 
 _CONDA_ENV = re.compile(r"[a-zA-Z0-9_-]{1,100}")
 
@@ -66,6 +68,22 @@ class OwnOperations:
     def stop_service(self, _: Mapping[str, Any]) -> Reply:
         """SmRemote.Shutdown: the service ends; containers run on until its successor adopts them."""
         self.shut_down()
+        return Reply(body={})
+
+    def give_secrets(self, request: Mapping[str, Any]) -> Reply:
+        """SmRemote.GiveSecrets {TrainingJobName, Values}: the values of a live job's secrets, kept in memory alone."""
+        try:
+            record = self.workshop.store.find(str(request.get("TrainingJobName")))
+        except NoSuchJobError:
+            raise not_found() from None
+        try:
+            values = check_values(request, record.request)
+        except ValueError as error:
+            raise invalid(str(error)) from None
+        if not record.is_terminal:
+            self.workshop.secrets.give(record.name, values)
+            if self.workshop.store.find(record.name).is_terminal:
+                self.workshop.secrets.forget(record.name)
         return Reply(body={})
 
     def inspect_image(self, request: Mapping[str, Any]) -> Reply:

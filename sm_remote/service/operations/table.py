@@ -113,6 +113,7 @@ def list_operations(
         "SmRemote.Status": own.status,
         "SmRemote.Shutdown": own.stop_service,
         "SmRemote.InspectImage": own.inspect_image,
+        "SmRemote.GiveSecrets": own.give_secrets,
         "SmRemote.BuildImage": images.build,
         "SmRemote.PushImage": images.push,
         "SmRemote.DescribeImageWork": images.describe,

@@ -49,6 +49,11 @@ def render_credentials_failure(why: str) -> str:
     return _fit("ClientError: No credentials for the training container: ", why, "")
 
 
+def render_secrets_failure(why: str) -> str:
+    """The values of the job's secrets are not to be had."""
+    return _fit("ClientError: No secrets for the training container: ", why, "")
+
+
 def render_image_failure(why: str) -> str:
     """The image cannot be had."""
     return _fit("ClientError: Unable to download training image: ", why, "")

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sm_remote.capture.interpreter import TargetPython
 from sm_remote.errors import ConfigError
-from sm_remote.jobs.secrets import check_changes, check_secrets
+from sm_remote.jobs.secrets import check_changes, check_reader, check_secrets
 from sm_remote.jobs.submit import prepare_function
 from sm_remote.settings import resolve_settings
 
@@ -42,3 +43,67 @@ def test_what_a_replay_changes_is_looked_at_too() -> None:
     with pytest.raises(ConfigError, match="looks like an AWS access key"):
         check_changes({"hyperparameters": {"key": KEY}}, target="local")
     check_changes({"hyperparameters": {"key": KEY}, "not_secret": ("key",)}, target="local")
+
+
+def test_on_sagemaker_a_variable_of_this_process_is_refused_with_the_line_to_write() -> None:
+    with pytest.raises(ConfigError, match="cannot get this process's variables") as caught:
+        check_secrets(resolve(target="sagemaker", secrets={"HF_TOKEN": "env:HF_TOKEN"}))
+    assert "secrets={'HF_TOKEN': 'secretsmanager:HF_TOKEN'}" in caught.value.fix
+    check_secrets(resolve(target="sagemaker", secrets={"HF_TOKEN": "secretsmanager:hf"}))
+
+
+def test_a_local_call_is_refused_where_the_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINE", raising=False)
+    with pytest.raises(ConfigError, match="MINE is not set"):
+        check_secrets(resolve(secrets={"HF_TOKEN": "env:MINE"}))
+    monkeypatch.setenv("MINE", "x")
+    check_secrets(resolve(secrets={"HF_TOKEN": "env:MINE"}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"environment_variables": {"HF_TOKEN": "a"}, "secrets": {"HF_TOKEN": "secretsmanager:a"}},
+        {"target": "sagemaker", "enable_network_isolation": True, "secrets": {"HF_TOKEN": "secretsmanager:a"}},
+    ],
+)
+def test_settings_that_do_not_go_with_secrets_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="both"):
+        check_secrets(resolve(**settings))
+
+
+ON_SAGEMAKER = {"target": "sagemaker", "secrets": {"HF_TOKEN": "secretsmanager:hf"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "installed", "requirements"),
+    [
+        (ON_SAGEMAKER, {"boto3": "1.40.0"}, ()),
+        (ON_SAGEMAKER, {}, ("numpy==2.0", "boto3==1.40.0")),
+        ({"secrets": {"HF_TOKEN": "secretsmanager:hf"}}, {}, ()),
+        ({"target": "sagemaker"}, {}, ()),
+    ],
+)
+def test_a_job_that_has_boto3_or_needs_none_is_sent(
+    settings: dict[str, Any], installed: dict[str, str], requirements: tuple[str, ...]
+) -> None:
+    python = TargetPython(version="3.11", same_as_host=False, installed=installed)
+    check_reader(resolve(**settings), python, requirements)
+
+
+def test_a_job_without_boto3_is_refused_before_it_is_submitted() -> None:
+    python = TargetPython(version="3.11", same_as_host=False, installed={"numpy": "2.0"}, image="an/image:1")
+    with pytest.raises(ConfigError, match="has no boto3") as caught:
+        check_reader(resolve(**ON_SAGEMAKER), python, ["numpy==2.0"])
+    assert "import boto3" in caught.value.fix
+
+
+@pytest.mark.parametrize(("installed", "knows_all"), [(None, True), ({}, False)])
+def test_an_image_whose_packages_are_not_known_is_said(
+    installed: dict[str, str] | None, knows_all: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    python = TargetPython(
+        version="3.11", same_as_host=False, installed=installed, knows_all=knows_all, image="an/image"
+    )
+    check_reader(resolve(**ON_SAGEMAKER), python, [])
+    assert "an/image has boto3" in caplog.text

@@ -22,6 +22,7 @@ DANGEROUS = {
     "environment_variables": {"PIP_INDEX_URL": "https://example.org"},
     "inputs": {"train": "s3://somebody/data"},
     "not_secret": ("HF_TOKEN",),
+    "secrets": {"HF_TOKEN": "env:AWS_SECRET_ACCESS_KEY"},
     "max_runtime_in_seconds": 86401,
     "retry_on": ("OutOfMemory",),
     "checkpoint_s3_uri": "s3://somebody/checkpoints",
