@@ -12,6 +12,8 @@
     ├── ImageBuildFailed              an `Image` cannot be built or pushed: no job was sent
     ├── EngineUnavailable             no container engine answers
     ├── ServiceUnavailable            the training-job API cannot be reached
+    │   └── Throttled                 it asked to slow down, and did so after every retry
+    ├── CredentialsExpired            the AWS credentials are no longer good: sign in again, jobs go on
     ├── SubmitError                   the API refused the job
     │   └── JobNameInUse
     ├── JobNotFound (LookupError)
@@ -116,6 +118,14 @@ class EngineUnavailable(RemoteError):
 
 class ServiceUnavailable(RemoteError):
     """The training-job API could not be reached, or is of another version."""
+
+
+class Throttled(ServiceUnavailable):
+    """The API asked to slow down, and did so after every retry. Waiting for jobs never ends with it."""
+
+
+class CredentialsExpired(RemoteError):
+    """The AWS credentials are no longer good. Jobs go on: after a new sign-in, `result` goes on, too."""
 
 
 class SubmitError(RemoteError):

@@ -84,6 +84,11 @@ class Home:
         return self.data / "leftovers"
 
     @property
+    def limits(self) -> Path:
+        """When this user's processes may send their next requests to AWS."""
+        return self.data / "limits"
+
+    @property
     def logs(self) -> Path:
         """Log lines of jobs: ``<job>/<stream>``."""
         return self.data / "logs"

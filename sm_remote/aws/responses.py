@@ -43,6 +43,7 @@ class TrainingJobDescription:
     instance_type: str | None
     arguments: tuple[str, ...]
     creation_time: datetime
+    modified_time: datetime | None
     start_time: datetime | None
     end_time: datetime | None
     billable_s: int | None
@@ -61,6 +62,7 @@ class TrainingJobSummary:
     status: TrainingJobStatus
     creation_time: datetime
     end_time: datetime | None
+    modified_time: datetime | None = None
 
     def __repr__(self) -> str:
         return f"<TrainingJobSummary {self.name}: {self.status}, created {self.creation_time:%Y-%m-%d %H:%M:%S}>"
@@ -86,6 +88,7 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
         instance_type=(answer.get("ResourceConfig") or {}).get("InstanceType"),
         arguments=tuple(algorithm.get("ContainerArguments") or ()),
         creation_time=answer["CreationTime"],
+        modified_time=answer.get("LastModifiedTime"),
         start_time=answer.get("TrainingStartTime"),
         end_time=answer.get("TrainingEndTime"),
         billable_s=answer.get("BillableTimeInSeconds"),
@@ -113,6 +116,7 @@ def parse_summary(row: Mapping[str, Any]) -> TrainingJobSummary:
         status=TrainingJobStatus(row["TrainingJobStatus"]),
         creation_time=row["CreationTime"],
         end_time=row.get("TrainingEndTime"),
+        modified_time=row.get("LastModifiedTime"),
     )
 
 

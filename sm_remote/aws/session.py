@@ -5,15 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
+from sm_remote.aws.pacing import Pacer
+from sm_remote.aws.refusals import explain_expired, is_expired
 from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms, impose_terms
 from sm_remote.errors import ConfigError, ServiceUnavailable
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Discovery, Home
 
 READ_LIMIT_S = 75
 POOL_SIZE = 64
+ATTEMPTS = 6
+"""A quarter of a minute with botocore's pauses."""
+S3_ATTEMPTS = 10
 
 
 class Session:
@@ -22,9 +28,8 @@ class Session:
     Attributes:
         target: ``"local"`` or ``"sagemaker"``.
         region: AWS region; a fixed one locally.
-        holds_requests: Whether the API can hold a request until something changes.
-        can_reconnect: Whether a lost connection is mended by connecting anew.
-        repeats_requests: Whether a lost answer may make the same CreateTrainingJob arrive twice.
+        holds_requests: Whether the API can hold a request until something changes. It is the local service then, and a
+            lost connection is mended by connecting anew, which starts it again.
         advice: What to do when the API cannot be reached.
     """
 
@@ -34,22 +39,23 @@ class Session:
         target: str,
         region: str,
         account: Callable[[], str | None],
+        holds_requests: bool,
         make_client: Callable[[str], Any],
+        make_patient_client: Callable[[str], Any] | None = None,
         make_s3_client: Callable[[], Any],
-        reconnect: Callable[[], Session] | None,
+        reconnect: Callable[[], Session],
         advice: str,
         discovery: Discovery | None = None,
         terms: S3Terms = USUAL_TERMS,
     ) -> None:
         self.target = target
         self.region = region
-        self.holds_requests = reconnect is not None
-        self.can_reconnect = reconnect is not None
-        self.repeats_requests = True
+        self.holds_requests = holds_requests
         self.advice = advice
         self.discovery = discovery
         self._account = account
         self._make_client = make_client
+        self._make_patient_client = make_patient_client or make_client
         self._make_s3_client = make_s3_client
         self._reconnect = reconnect
         self._terms = terms
@@ -57,13 +63,20 @@ class Session:
         self._lock = threading.Lock()
 
     def client(self, service: str) -> Any:
-        """The boto3 client of a service, made once."""
-        with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._open_s3() if service == "s3" else self._make_client(service)
-            return self._clients[service]
+        """The boto3 client of a service, made once, which tries again by itself as often as is good."""
+        return self._find_client(service, self._open_s3 if service == "s3" else self._make_patient_client)
 
-    def _open_s3(self) -> Any:
+    def single_try_client(self, service: str) -> Any:
+        """The same for requests that must not be sent again unseen."""
+        return self._find_client(f"{service}, once", self._make_client)
+
+    def _find_client(self, name: str, make: Callable[[str], Any]) -> Any:
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = make(name.partition(",")[0])
+            return self._clients[name]
+
+    def _open_s3(self, _: str) -> Any:
         # The local service's own account owns no bucket.
         return impose_terms(
             self._make_s3_client(),
@@ -77,9 +90,7 @@ class Session:
         return self._account()
 
     def reconnect(self) -> Session:
-        """A session to the same API at its present address."""
-        if self._reconnect is None:
-            return self
+        """A session to the same API at its present address, with the credentials that there are now."""
         return self._reconnect()
 
 
@@ -112,6 +123,7 @@ def connect_local(home: Home, options: ServiceOptions, terms: S3Terms = USUAL_TE
         target="local",
         region=LOCAL_REGION,
         account=lambda: LOCAL_ACCOUNT,
+        holds_requests=True,
         make_client=lambda service: session.client(service, endpoint_url=discovery.endpoint_url, config=config),  # type: ignore[call-overload]
         make_s3_client=lambda: boto3.session.Session().client("s3"),
         reconnect=lambda: connect_local(home, options, terms),
@@ -121,13 +133,16 @@ def connect_local(home: Home, options: ServiceOptions, terms: S3Terms = USUAL_TE
     )
 
 
-def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS, *, boto_session: Any = None) -> Session:
+def connect_aws(
+    region: str | None, terms: S3Terms = USUAL_TERMS, *, boto_session: Any = None, limits: Path | None = None
+) -> Session:
     """Connects to Amazon SageMaker through the standard AWS credential chain.
 
     Args:
         region: The AWS region; by default that of the session.
         terms: What every request to S3 says of buckets.
         boto_session: A boto3 session whose credentials are used instead of those that the chain finds.
+        limits: The directory through which processes share the account's quotas; None counts this process alone.
 
     Raises:
         ConfigError: No region is known, or the AWS configuration is broken.
@@ -151,28 +166,36 @@ def connect_aws(region: str | None, terms: S3Terms = USUAL_TERMS, *, boto_sessio
             why="target is 'sagemaker', and neither the setting `region` nor the AWS configuration names one.",
             fix="Set AWS_DEFAULT_REGION, or pass region='us-east-1' (or the one you use).",
         )
-    config = Config(
-        read_timeout=READ_LIMIT_S,
-        max_pool_connections=POOL_SIZE,
-        retries={"mode": "adaptive", "total_max_attempts": 10},
-    )
-
     advice = "Check the AWS credentials (`aws sts get-caller-identity`) and the network."
 
     def find_account() -> str | None:
         try:
             account: str = session.client("sts", region_name=region_name).get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
+            if is_expired(error):
+                raise explain_expired(error) from error
             raise ServiceUnavailable("AWS does not say which account this is.", why=str(error), fix=advice) from error
         return account
+
+    pacer = Pacer(None if limits is None else limits / region_name)
+
+    def open_client(service: str, mode: str, attempts: int) -> Any:
+        retries = {"mode": mode, "total_max_attempts": attempts}
+        config = Config(read_timeout=READ_LIMIT_S, max_pool_connections=POOL_SIZE, retries=retries)  # type: ignore[arg-type]
+        client = session.client(service, region_name=region_name, config=config)  # type: ignore[call-overload]
+        pacer.register(client)
+        return client
 
     return Session(
         target="sagemaker",
         region=region_name,
         account=find_account,
-        make_client=lambda service: session.client(service, region_name=region_name, config=config),  # type: ignore[call-overload]
-        make_s3_client=lambda: session.client("s3", region_name=region_name, config=config),
-        reconnect=None,
+        holds_requests=False,
+        make_client=lambda service: open_client(service, "standard", 1),
+        # Not adaptive: its one rate for a whole client would hold up all operations where one is throttled.
+        make_patient_client=lambda service: open_client(service, "standard", ATTEMPTS),
+        make_s3_client=lambda: open_client("s3", "adaptive", S3_ATTEMPTS),
+        reconnect=lambda: connect_aws(region, terms, boto_session=boto_session, limits=limits),
         advice=advice,
         terms=terms,
     )

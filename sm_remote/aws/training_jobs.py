@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from sm_remote.aws.creation import create_once
 from sm_remote.aws.local_service import call_service
 from sm_remote.aws.metrics import MetricCourse, build_queries, choose_period_s, parse_courses
+from sm_remote.aws.refusals import is_expired, is_unreachable, may_have_arrived, translate_error
 from sm_remote.aws.responses import (
     TrainingJobDescription,
     TrainingJobSummary,
@@ -25,13 +28,20 @@ from sm_remote.aws.responses import (
 )
 from sm_remote.aws.secrets import read_request_values
 from sm_remote.aws.session import Session
-from sm_remote.errors import JobNameInUse, JobNotFound, ServiceUnavailable, SubmitError
+from sm_remote.aws.sightings import Sightings
+from sm_remote.errors import JobNotFound, ServiceUnavailable, SubmitError
 
 T = TypeVar("T")
 
 logger = logging.getLogger("sm_remote")
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+_ENDED_FIRST = {
+    # There is no order by time of modification. Source: API_ListTrainingJobs, SortBy.
+    True: {"SortBy": "Status", "SortOrder": "Ascending"},
+    False: {"SortBy": "CreationTime", "SortOrder": "Descending"},
+}
 
 _wait: ContextVar[tuple[float, int] | None] = ContextVar("sm_remote_wait", default=None)
 
@@ -42,10 +52,16 @@ class TrainingJobs:
     Args:
         session: Where the API is. ``session.holds_requests`` tells whether it can hold a request until something
             happens (the local service can; AWS cannot, and callers poll).
+        sleep: Between tries to create a job; for tests.
+
+    Attributes:
+        sightings: What the lists have told lately.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.session = session
+        self.sightings = Sightings()
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._prepare_clients()
 
@@ -54,13 +70,24 @@ class TrainingJobs:
             self.session.client(service).meta.events.register(f"before-call.{service}", _add_wait_headers)
 
     def _reconnect(self, used: Any) -> None:
+        """Connects anew, unless another thread has done so since a request was sent with a client."""
         with self._lock:
             if self.session.client("sagemaker") is used:
                 self.session = self.session.reconnect()
                 self._prepare_clients()
 
+    def renew_credentials(self) -> None:
+        """Takes the credentials that there are now, for all that is sent from here on."""
+        self._reconnect(self.session.client("sagemaker"))
+
     def _call(
-        self, service: str, operation: str, *, wait: tuple[float, int] | None = None, **members: Any
+        self,
+        service: str,
+        operation: str,
+        *,
+        wait: tuple[float, int] | None = None,
+        once: bool = False,
+        **members: Any,
     ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
         from botocore.exceptions import ConnectionError as NoConnectionError
@@ -69,31 +96,31 @@ class TrainingJobs:
         token = _wait.set(wait if self.session.holds_requests else None)
         try:
             try:
-                return self._send(service, operation, members)
+                return self._send(service, operation, members, once=once)
             except (HTTPClientError, NoConnectionError):
-                if not self.session.can_reconnect:
+                if not self.session.holds_requests:
                     raise
                 self._reconnect(anchor)
-                return self._send(service, operation, members)
-        except ClientError as error:
-            raise translate_error(error, operation, members) from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(
-                f"The training-job API could not be reached for {operation}.",
-                why=str(error),
-                fix=self.session.advice,
-            ) from error
+                return self._send(service, operation, members, once=once)
+            except (BotoCoreError, ClientError) as error:
+                if not is_expired(error):
+                    raise
+                self._reconnect(anchor)  # they may have been renewed since this process read them
+                return self._send(service, operation, members, once=once)
+        except (BotoCoreError, ClientError) as error:
+            translated = translate_error(error, operation, members, advice=self.session.advice)
+            translated.facts |= {"may_have_arrived": may_have_arrived(error), "unreachable": is_unreachable(error)}
+            raise translated from error
         finally:
             _wait.reset(token)
 
-    def _send(self, service: str, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = getattr(self.session.client(service), operation)(**members)
+    def _send(self, service: str, operation: str, members: Mapping[str, Any], *, once: bool) -> dict[str, Any]:
+        client = self.session.single_try_client(service) if once else self.session.client(service)
+        answer: dict[str, Any] = getattr(client, operation)(**members)
         return answer
 
     def create(self, request: Mapping[str, Any]) -> str:
-        """Creates a training job and returns its ARN.
-
-        A repeated request whose first answer was lost is recognised by its arguments and is not an error.
+        """Creates a training job and returns its ARN, exactly one whatever becomes of the answers.
 
         The values of a local job's secrets follow it in a request of their own, which nothing writes down.
 
@@ -101,9 +128,10 @@ class TrainingJobs:
             ConfigError: A secret cannot be read; nothing was sent.
             JobNameInUse: Another job has the name.
             SubmitError: The API refused.
+            ServiceUnavailable: It cannot be reached; ``facts["may_exist"]`` tells whether there may be a job.
         """
         values = read_request_values(request) if self.session.target == "local" else {}
-        arn = self._create(request)
+        arn = create_once(self, request, sleep=self._sleep)
         if values:
             self._give_secrets(request["TrainingJobName"], values)
         return arn
@@ -123,15 +151,9 @@ class TrainingJobs:
                 return
         logger.warning("The local service did not take the secrets of %s, which will fail for it", job_name)
 
-    def _create(self, request: Mapping[str, Any]) -> str:
-        try:
-            arn: str = self._call("sagemaker", "create_training_job", **request)["TrainingJobArn"]
-        except JobNameInUse:
-            existing = self.describe(request["TrainingJobName"])
-            asked = request["AlgorithmSpecification"].get("ContainerArguments") or ()
-            if existing.arguments == tuple(asked) and self.session.repeats_requests:
-                return existing.arn
-            raise
+    def send_creation(self, request: Mapping[str, Any]) -> str:
+        """Sends CreateTrainingJob, one time; see `create`."""
+        arn: str = self._call("sagemaker", "create_training_job", once=True, **request)["TrainingJobArn"]
         return arn
 
     def describe(self, name: str, *, wait_s: float = 0.0, seen: int = 0) -> TrainingJobDescription:
@@ -147,19 +169,24 @@ class TrainingJobs:
         self,
         *,
         created_after: datetime | None = None,
+        modified_after: datetime | None = None,
         name_contains: str | None = None,
         status: str | None = None,
         page: str | None = None,
         size: int = 100,
+        ended_first: bool = False,
         wait_s: float = 0.0,
         seen: int = 0,
     ) -> tuple[list[TrainingJobSummary], str | None, int]:
-        """One page of jobs, newest first: (rows, the next page's token, the change counter)."""
+        """One page of jobs: (rows, the next page's token, the change counter).
+
+        They are the newest first, or those first that have completed or failed.
+        """
         members: dict[str, Any] = {
-            "SortBy": "CreationTime",
-            "SortOrder": "Descending",
+            **_ENDED_FIRST[ended_first],
             "MaxResults": size,
             "CreationTimeAfter": created_after,
+            "LastModifiedTimeAfter": modified_after,
             "NameContains": name_contains,
             "StatusEquals": status,
             "NextToken": page,
@@ -168,6 +195,7 @@ class TrainingJobs:
         wait = (wait_s, seen) if wait_s else None
         answer = self._call("sagemaker", "list_training_jobs", wait=wait, **given)
         rows = [parse_summary(row) for row in answer["TrainingJobSummaries"]]
+        self.sightings.note(rows)
         return rows, answer.get("NextToken"), read_version(answer)
 
     def list_all(
@@ -299,39 +327,3 @@ def _add_wait_headers(params: dict[str, Any], **_: Any) -> None:
     if wait is not None:
         params["headers"]["X-Sm-Remote-Wait-S"] = f"{wait[0]:g}"
         params["headers"]["X-Sm-Remote-Seen"] = str(wait[1])
-
-
-def translate_error(error: Any, operation: str, members: Mapping[str, Any]) -> Exception:
-    """Turns a botocore ClientError into the error that a person can act on."""
-    code: str = error.response["Error"].get("Code", "")
-    text: str = error.response["Error"].get("Message", "")
-    name = members.get("TrainingJobName", members.get("logStreamNamePrefix", ""))
-    if "Requested resource not found" in text or code in ("ResourceNotFound", "ResourceNotFoundException"):
-        return JobNotFound(f"There is no training job {name!r}.", why=text, job_name=name)
-    if code == "ResourceInUse":
-        return JobNameInUse(
-            f"A training job named {name!r} exists already.",
-            why=text,
-            fix="Names are unique for ever in an account and region: choose another job_name_prefix, "
-            "or attach to the existing job.",
-            job_name=name,
-        )
-    return SubmitError(
-        f"The API refused {_spell(operation)}: {code}.", why=text, fix=_advise(code), code=code, job_name=name
-    )
-
-
-_ADVICE: Mapping[str, str] = {
-    "AccessDeniedException": "The caller's identity lacks this permission; the message names action and resource.",
-    "ExpiredTokenException": "The AWS credentials have expired: refresh them and call again.",
-    "ResourceLimitExceeded": "Ask for a quota increase in Service Quotas, or use another instance type.",
-    "UnrecognizedClientException": "The AWS credentials are not valid for this endpoint.",
-}
-
-
-def _advise(code: str) -> str:
-    return _ADVICE.get(code, "")
-
-
-def _spell(operation: str) -> str:
-    return "".join(part.capitalize() for part in operation.split("_"))

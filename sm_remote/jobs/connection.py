@@ -48,12 +48,15 @@ class Connection:
         self.training_jobs = TrainingJobs(session)
         self.watcher = Watcher(self.training_jobs, holds_requests=session.holds_requests)
         self.alarm = Alarm()
+        self._session_of_stores = session
         self._stores: dict[str, Store] = {}
 
     def open_store(self, root_uri: str) -> Store:
         """The store below an S3 URI; one object for each URI, so that what it knows of its objects is kept."""
+        session = self.training_jobs.session
+        if self.target == "sagemaker" and session is not self._session_of_stores:  # it has other credentials
+            self._session_of_stores, self._stores = session, {}
         if root_uri not in self._stores:
-            session = self.training_jobs.session
             self._stores[root_uri] = open_store(
                 root_uri, home=self.home, s3_client_factory=lambda: session.client("s3")
             )
@@ -93,6 +96,6 @@ def connect(
             if target == "local":
                 session = connect_local(home, chosen, terms)
             else:
-                session = connect_aws(region, terms, boto_session=boto_session)
+                session = connect_aws(region, terms, boto_session=boto_session, limits=home.limits)
             found = _connections[key] = Connection(home=home, session=session)
         return found

@@ -40,7 +40,8 @@ class Wire:
             account=lambda: account,
             make_client=lambda service: pytest.fail(f"nothing needs {service}"),
             make_s3_client=lambda: self.client,
-            reconnect=None,
+            holds_requests=False,
+            reconnect=lambda: self.session,
             advice="",
             terms=terms,
         )

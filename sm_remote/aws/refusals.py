@@ -1,0 +1,131 @@
+"""What the API's refusals and botocore's own failures mean, as errors that a person can act on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sm_remote.errors import (
+    CredentialsExpired,
+    JobNameInUse,
+    JobNotFound,
+    RemoteError,
+    ServiceUnavailable,
+    SubmitError,
+    Throttled,
+)
+
+THROTTLED = frozenset(
+    (
+        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+        *("TooManyRequestsException", "RequestLimitExceeded", "SlowDown"),
+    )
+)
+"""Source: botocore.retries.standard, of the codes those that SageMaker, CloudWatch Logs and STS may answer."""
+EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"))
+_NOT_RENEWED = frozenset(
+    (
+        *("CredentialRetrievalError", "TokenRetrievalError", "RefreshWithMFAUnsupportedError", "LoginRefreshRequired"),
+        *("SSOError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "PendingAuthorizationExpiredError"),
+    )
+)
+"""Names of botocore's exceptions for credentials that it could not renew."""
+_UNSENT = frozenset(("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"))
+_UNANSWERED = frozenset(("ConnectionClosedError", "ReadTimeoutError", "HTTPClientError", "ResponseStreamingError"))
+
+SIGN_IN = "Sign in again (`aws sso login`, or new session credentials)"
+
+
+def translate_error(error: Any, operation: str, members: Mapping[str, Any], *, advice: str = "") -> RemoteError:
+    """Turns what boto3 raised into the error that a person can act on.
+
+    Args:
+        error: A ClientError or a BotoCoreError.
+        operation: In boto3's spelling.
+        members: Of the request.
+        advice: What to do when the API cannot be reached.
+    """
+    name = str(members.get("TrainingJobName", members.get("logStreamNamePrefix", "")))
+    if is_expired(error):
+        return explain_expired(error, name)
+    if not hasattr(error, "response"):
+        return ServiceUnavailable(
+            f"The training-job API could not be reached for {operation}.", why=str(error), fix=advice
+        )
+    code: str = error.response["Error"].get("Code", "")
+    text: str = error.response["Error"].get("Message", "")
+    if code in THROTTLED:
+        return Throttled(
+            f"The API asked to slow down at {_spell(operation)}, and did so after every retry.",
+            why=f"{code}: {text}",
+            fix="The account's other programs use up its quota: call again in a minute.",
+            code=code,
+        )
+    if _status_of(error) >= 500:
+        return ServiceUnavailable(
+            f"The API failed at {_spell(operation)}: {code}.", why=text, fix="Call again in a minute.", code=code
+        )
+    if "Requested resource not found" in text or code in ("ResourceNotFound", "ResourceNotFoundException"):
+        return JobNotFound(f"There is no training job {name!r}.", why=text, job_name=name)
+    if code == "ResourceInUse":
+        return explain_name_in_use(name, text)
+    return SubmitError(
+        f"The API refused {_spell(operation)}: {code}.", why=text, fix=_ADVICE.get(code, ""), code=code, job_name=name
+    )
+
+
+def explain_name_in_use(name: str, text: str) -> JobNameInUse:
+    """The error for a name that another job has."""
+    return JobNameInUse(
+        f"A training job named {name!r} exists already.",
+        why=text,
+        fix="Names are unique for ever in an account and region: choose another job_name_prefix, "
+        "or attach to the existing job.",
+        job_name=name,
+    )
+
+
+def explain_expired(error: BaseException, name: str = "") -> CredentialsExpired:
+    """The error for credentials that are no longer good: what runs goes on, and how to come back to it."""
+    back = f", then call result() again, or sm_remote.attach({name!r})" if name else ", then call again"
+    return CredentialsExpired(
+        "The AWS credentials have expired; training jobs go on.",
+        why=str(error),
+        fix=f"{SIGN_IN}{back}.",
+        job_name=name,
+    )
+
+
+def is_expired(error: Any) -> bool:
+    """Whether credentials that were good are so no longer."""
+    if hasattr(error, "response"):
+        return error.response["Error"].get("Code", "") in EXPIRED
+    return not _NOT_RENEWED.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+
+
+def may_have_arrived(error: BaseException) -> bool:
+    """Whether a request may have been carried out although it failed: its answer was lost, or is an error of theirs."""
+    if hasattr(error, "response"):
+        return _status_of(error) >= 500
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return _UNSENT.isdisjoint(names) and not _UNANSWERED.isdisjoint(names)
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether a request was not sent because nobody took it."""
+    return not _UNSENT.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+
+
+def _status_of(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+_ADVICE: Mapping[str, str] = {
+    "AccessDeniedException": "The caller's identity lacks this permission; the message names action and resource.",
+    "ResourceLimitExceeded": "Ask for a quota increase in Service Quotas, or use another instance type.",
+    "UnrecognizedClientException": "The AWS credentials are not valid for this endpoint.",
+}
+
+
+def _spell(operation: str) -> str:
+    return "".join(part.capitalize() for part in operation.split("_"))

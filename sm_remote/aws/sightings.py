@@ -1,0 +1,60 @@
+"""What lists have told of jobs lately, so that DescribeTrainingJob is called only where something has changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
+
+FRESH_S = 5.0
+"""How old the last look may be for silence to mean that nothing has changed."""
+KEPT = 5000
+
+
+class Sightings:
+    """When each job was last modified, as far as somebody looks at the list again and again.
+
+    Args:
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._modified: dict[str, datetime] = {}
+        self._since = self._last = float("-inf")
+
+    def note(self, rows: Iterable[TrainingJobSummary]) -> None:
+        """Takes up rows, of any list."""
+        with self._lock:
+            for row in rows:
+                if row.modified_time is not None:
+                    self._modified.pop(row.name, None)
+                    self._modified[row.name] = row.modified_time
+            while len(self._modified) > KEPT:
+                del self._modified[next(iter(self._modified))]
+
+    def note_look(self) -> None:
+        """Notes that all changes up to a moment ago have been taken up."""
+        with self._lock:
+            now = self._clock()
+            if now - self._last > FRESH_S:
+                self._since = now
+            self._last = now
+
+    def is_current(self, description: TrainingJobDescription, described_at: float) -> bool:
+        """Whether nothing can have changed since a job was described.
+
+        Args:
+            description: Of then.
+            described_at: By this object's clock.
+        """
+        with self._lock:
+            now = self._clock()
+            if description.modified_time is None or now - self._last > FRESH_S or described_at < self._since:
+                return False
+            modified = self._modified.get(description.name)
+            return modified is None or modified <= description.modified_time

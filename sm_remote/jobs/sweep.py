@@ -1,0 +1,170 @@
+"""Which page of ListTrainingJobs to ask for next, so that few tell all. Pure: time is passed in.
+
+SageMaker cannot be asked for certain jobs, nor for changes in their order; but it lists only what was modified after a
+moment. So a *recent* look asks for what has changed since the last one, with a margin, because lists lag behind; with
+those first that have completed or failed, where there are several pages. Between recent looks, every minute, a *whole*
+look goes through all jobs since the oldest that is watched, a page at a time, for what no recent look has shown: a job
+that was deleted, or a change that came into the list late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sm_remote.aws.responses import TrainingJobSummary
+
+LOOK_S = 1.25
+"""Between two recent looks."""
+WHOLE_S = 60.0
+"""Between two whole ones."""
+MARGIN_S = 10.0
+"""How late a change may come into a list and still be seen at once."""
+SKEW_S = 300.0
+"""How wrong this machine's clock may be. Source: SigV4, which refuses requests beyond it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListRequest:
+    """One page to ask for.
+
+    Attributes:
+        is_recent: Of which look it is.
+        modified_after: Of a recent one.
+        created_after: Of a whole one.
+        page: The token of the page before; None for the first.
+    """
+
+    is_recent: bool
+    modified_after: datetime | None = None
+    created_after: datetime | None = None
+    page: str | None = None
+
+    def to_members(self) -> dict[str, Any]:
+        """As `TrainingJobs.list_page` takes it."""
+        return {
+            "modified_after": self.modified_after,
+            "created_after": self.created_after,
+            "page": self.page,
+            "ended_first": self.is_recent,
+        }
+
+
+@dataclass(kw_only=True, slots=True)
+class Found:
+    """What a page has shown.
+
+    Attributes:
+        ended: Jobs that have ended.
+        missing: After the last page of a whole look: jobs that none of its pages had.
+        is_complete: Whether it was the last page of its look.
+    """
+
+    ended: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    is_complete: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class _Look:
+    """A look that is under way, or the next one."""
+
+    due_at: float
+    request: ListRequest | None = None
+    names: frozenset[str] = frozenset()
+    seen: set[str] = field(default_factory=set)
+
+
+class Sweep:
+    """Goes over the list again and again.
+
+    Args:
+        now_s: Seconds that only grow.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._recent = _Look(due_at=now_s)
+        self._whole = _Look(due_at=now_s + WHOLE_S)
+        self._newest: datetime | None = None
+        self._newest_seen: datetime | None = None
+        self._was_recent = False
+
+    def choose(self, names: Collection[str], oldest: datetime, now_s: float, moment: datetime) -> ListRequest | None:
+        """The page to ask for now; None where there is none yet.
+
+        Args:
+            names: The jobs that are watched.
+            oldest: When the oldest of them was created.
+            now_s: Seconds that only grow.
+            moment: The time of this machine.
+        """
+        recent_waits = self._recent.request is not None or now_s >= self._recent.due_at
+        whole_waits = self._whole.request is not None or now_s >= self._whole.due_at
+        if whole_waits and (self._was_recent or not recent_waits):
+            if self._whole.request is None:
+                self._whole.names, self._whole.seen = frozenset(names), set()
+                self._whole.request = ListRequest(is_recent=False, created_after=oldest - timedelta(seconds=2))
+            return self._whole.request
+        if not recent_waits:
+            return None
+        if self._recent.request is None:
+            self._recent.due_at = now_s + LOOK_S
+            known = self._newest or moment - timedelta(seconds=SKEW_S)
+            self._recent.request = ListRequest(is_recent=True, modified_after=known - timedelta(seconds=MARGIN_S))
+        return self._recent.request
+
+    def take(
+        self,
+        request: ListRequest,
+        rows: Sequence[TrainingJobSummary],
+        page: str | None,
+        names: Collection[str],
+        now_s: float,
+    ) -> Found:
+        """Takes up what a page has shown.
+
+        Args:
+            request: As `choose` gave it.
+            rows: Of the page.
+            page: The token of the next one; None after the last.
+            names: The jobs that are watched.
+            now_s: Seconds that only grow.
+        """
+        look = self._recent if request.is_recent else self._whole
+        self._was_recent = request.is_recent
+        look.request = None if page is None else _next_page(request, page)
+        found = Found(
+            ended={row.name for row in rows if row.name in names and row.status.is_terminal}, is_complete=page is None
+        )
+        if request.is_recent:
+            modified = [row.modified_time for row in rows if row.modified_time is not None]
+            self._newest_seen = max([*modified, *([self._newest_seen] if self._newest_seen else [])], default=None)
+            if page is None:  # until then a later page may hold what is older than this
+                self._newest = self._newest_seen
+        else:
+            look.seen.update(row.name for row in rows)
+            if page is None:
+                found.missing = set(look.names).intersection(names) - look.seen
+                look.due_at = now_s + WHOLE_S
+        return found
+
+    def find_pause_s(self, now_s: float) -> float:
+        """How long there is nothing to ask for."""
+        if self._recent.request is not None or self._whole.request is not None:
+            return 0.0
+        return max(0.0, min(self._recent.due_at, self._whole.due_at) - now_s)
+
+    def hurry(self, now_s: float) -> None:
+        """Makes the next recent look due."""
+        self._recent.due_at = min(self._recent.due_at, now_s)
+
+
+def _next_page(request: ListRequest, page: str) -> ListRequest:
+    return ListRequest(
+        is_recent=request.is_recent,
+        modified_after=request.modified_after,
+        created_after=request.created_after,
+        page=page,
+    )
