@@ -62,8 +62,11 @@ def list_history(
     for position, job in enumerate(jobs):
         plan = find_plan(job)
         following = find_plan(jobs[position + 1]) if position + 1 < len(jobs) else None
+        cause = following.cause if following is not None else ""
+        if len(jobs) > 1 and job.status.is_terminal:
+            cause = cause or str(job.secondary_status)
         attempts += _list_refused(job, plan)
-        attempts += _end_with(split_attempts(job), job, following.cause if following is not None else "")
+        attempts += _end_with(split_attempts(job), job, cause)
     newest = jobs[-1]
     own = [each for each in find_checkpoints(newest) if each.job == find_run_name(newest)]
     return measure_losses(attempts, own, keeps="CheckpointConfig" in newest.raw)

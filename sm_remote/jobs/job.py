@@ -150,6 +150,9 @@ class Job(Future[T], ObservedJob):
             if isinstance(error, CorruptBlob) and isinstance(end, TrainingJobDescription):
                 with suppress(StorageError):
                     discard_corrupt(error, self._connection.open_store(end.output_uri.removesuffix(f"/{JOBS}")))
+            if self.earlier_names:
+                names = ", ".join(self.earlier_names)
+                add_note(error, f"It is what became of {names} in the end: `sm-remote show {self.name}` has them all.")
             self.set_exception(error.with_traceback(_find_remote_frames(error)))
         else:
             self.set_result(value)

@@ -175,7 +175,7 @@ def shortage() -> Iterator[Callable[[str], None]]:
     set_capacity("available")
 
 
-@pytest.mark.parametrize("state", ["error", "pending"])
+@pytest.mark.parametrize("state", ["error", "pending", pytest.param("error", marks=pytest.mark.docker, id="docker")])
 def test_without_spot_capacity_the_job_goes_on_on_demand(
     shortage: Callable[[str], None], state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from sm_remote.catalogue import (
     InstanceType,
     close_matches,
     find_instance_type,
+    find_larger,
     largest_cpu_type,
     largest_gpu_type,
     list_choices,
@@ -141,3 +142,30 @@ def test_a_known_type_is_found_without_botocore():
         assert not {"botocore", "boto3", "pandas"} & set(sys.modules)
         """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu", "larger"),
+    [
+        ("ml.m5.large", False, "ml.m5.xlarge"),
+        ("ml.g5.xlarge", False, "ml.g5.2xlarge"),
+        ("ml.m5.24xlarge", False, None),
+        ("ml.g4dn.xlarge", True, "ml.g5.xlarge"),
+        ("ml.g4dn.2xlarge", True, "ml.g5.2xlarge"),
+        ("ml.m5.large", True, None),
+        ("ml.nope.large", False, None),
+    ],
+)
+def test_the_next_larger_type_has_more_memory_or_more_on_each_gpu(name, gpu, larger):
+    assert find_larger(name, gpu=gpu) == larger
+
+
+def test_a_larger_gpu_has_no_less_of_anything_else():
+    for found in list_instance_types():
+        larger = find_larger(found.name, gpu=True)
+        if larger is not None:
+            other = find_instance_type(larger)
+            assert (other.gpu_memory_gib or 0) > (found.gpu_memory_gib or 0)
+            assert other.gpu_count >= found.gpu_count
+            assert (other.memory_gib or 0) >= (found.memory_gib or 0)
+            assert other.architecture == found.architecture

@@ -17,6 +17,7 @@ from sm_remote.jobs.spot import (
     choose_spot,
     describe_spot,
     find_location,
+    warn_of_unused,
 )
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Checkpoints, Resources, Spot
@@ -107,3 +108,26 @@ def test_the_request_is_valid_and_spelled_as_the_api_spells_it(tmp_path):
     assert check_request("CreateTrainingJob", request) == []
     plain = build_create_training_job(BARE)
     assert not {"EnableManagedSpotTraining", "CheckpointConfig"} & set(plain)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"fallback": "on_demand"}, {"max_wait_time_in_seconds": 9, "max_runtime_in_seconds": 9}, {"max_attempts": 2}],
+)
+def test_a_call_that_sets_what_has_no_effect_is_refused(tmp_path, arguments, caplog):
+    with pytest.raises(ConfigError, match="has no effect without"):
+        warn_of_unused(resolve(tmp_path, **arguments))
+    assert caplog.text == ""
+
+
+def test_where_a_file_or_the_panel_sets_it_it_is_said_and_where_spot_is_turned_off_too(tmp_path, caplog):
+    notebook = {"fallback": "on_demand"}
+    warn_of_unused(resolve_settings({}, environ={"HOME": str(tmp_path)}, cwd=tmp_path, notebook=notebook))
+    warn_of_unused(resolve(tmp_path, max_wait_time_in_seconds=90000, use_spot_instances=False))
+    first, second = caplog.messages
+    assert first == "fallback (from notebook) has no effect: use_spot_instances is not set, or off"
+    assert second.startswith("max_wait_time_in_seconds (from argument) has no effect")
+    caplog.clear()
+    warn_of_unused(resolve(tmp_path, use_spot_instances=True, fallback="on_demand"))
+    warn_of_unused(resolve(tmp_path, fallback="none", retry_on="OutOfMemory", max_attempts=2))
+    assert caplog.messages == []
