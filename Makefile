@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine panel browser demo lab test test-unit test-panel screenshots check bench clean
+.PHONY: help setup engine panel browser demo lab test test-unit test-aws test-panel screenshots check bench clean
 
 # Another Python than python3, or than the one that .venv has: make setup PYTHON=python3.12
 PYTHON ?=
@@ -40,6 +40,9 @@ screenshots: setup engine panel browser ## Take the pictures in docs/img
 
 test-unit: setup ## Run the tests that need neither containers nor servers, in seconds
 	$(BIN)/python -m pytest -q -p no:anyio tests/unit -m "not docker and not s3 and not service and not slow"
+
+test-aws: setup ## Have AWS confirm what only it can (costs: set SM_REMOTE_TEST_AWS_MAX_USD)
+	$(BIN)/python -m pytest -m aws scripts/aws/verify.py
 
 check: setup ## Lint, formatting, types, and that imports point down
 	$(BIN)/ruff check .

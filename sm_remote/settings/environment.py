@@ -11,6 +11,9 @@ PREFIX = "SM_REMOTE_"
 RESERVED = frozenset({"SM_REMOTE_HOME", "SM_REMOTE_REQUIRE_ENGINE", "SM_REMOTE_ML_ROOT", "SM_REMOTE_STOP_GRACE_S"})
 """Variables that are no settings: they place state, or speak to the tests and to the service alone."""
 
+TESTS = "SM_REMOTE_TEST_"
+"""What variables begin with that tests read."""
+
 _VARIABLES = {environment_variable(name): name for name in NAMES}
 
 
@@ -22,7 +25,7 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     found = {}
     for variable in environ:
-        if not variable.startswith(PREFIX) or variable in RESERVED:
+        if not variable.startswith(PREFIX) or variable.startswith(TESTS) or variable in RESERVED:
             continue
         name = _VARIABLES.get(variable)
         if name is None:

@@ -7,6 +7,10 @@ stores everything in S3 and reads the log as CloudWatch's.
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +30,7 @@ pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
 
 OWNER = "111122223333"
 
+ROOT = Path(__file__).parents[2]
 CELL = """
 @remote(instance_type="ml.m5.large")
 def divide(x, y):
@@ -129,6 +134,36 @@ def test_data_of_this_machine_is_stored_once_and_read_by_the_job(divide: Any, s3
     where = {"Bucket": s3_server.bucket, "Prefix": f"{root}/inputs/", "ExpectedBucketOwner": OWNER}
     listed = s3_server.client().list_objects_v2(**where)["Contents"]
     assert sorted(each["Key"].split("/", 3)[3] for each in listed) == ["data.npy", "sub/x.txt"]
+
+
+def verify(*, ceiling: str | None) -> subprocess.CompletedProcess[str]:
+    """Runs what a person with an account runs, in an environment that leads to the stand-in."""
+    environment = {**os.environ, **({} if ceiling is None else {"SM_REMOTE_TEST_AWS_MAX_USD": ceiling})}
+    command = [sys.executable, "-m", "pytest", "-m", "aws", "-p", "no:cacheprovider", "scripts/aws/verify.py"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_verification_on_aws_works_and_leaves_nothing(
+    divide: Any, s3_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = divide._arguments
+    for name in ("role", "image_uri", "s3_root_uri"):
+        monkeypatch.setenv(f"SM_REMOTE_{name.upper()}", arguments[name])
+    done = verify(ceiling="2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped|failed|error)", done.stdout)}
+    assert counts == {"passed": 13, "skipped": 7}, done.stdout
+    assert re.search(r"jobs: \d+; at list price \$\d\.\d+ of at most \$2\.00", done.stdout)
+    root = arguments["s3_root_uri"].removeprefix(f"s3://{s3_server.bucket}/")
+    where = {"Bucket": s3_server.bucket, "ExpectedBucketOwner": OWNER}
+    listed = s3_server.client().list_objects_v2(**where, Prefix=f"{root}/sm_remote-verify")
+    assert listed["KeyCount"] == 0
+
+
+def test_the_verification_on_aws_refuses_to_start_without_a_ceiling() -> None:
+    done = verify(ceiling=None)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "This costs money" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("missing", ["role", "instance_type"])

@@ -103,6 +103,7 @@ def test_every_kind_can_be_written_in_the_environment(place):
             "SM_REMOTE_REQUIRE_ENGINE": "1",
             "SM_REMOTE_ML_ROOT": "/somewhere",
             "SM_REMOTE_STOP_GRACE_S": "1",
+            "SM_REMOTE_TEST_AWS_MAX_USD": "1",
             "HTTP_PROXY": "x",
         }
     )
