@@ -77,8 +77,12 @@ class ChainedJobs:
         self, name: str, status: str = "Failed", reason: str | None = None, **members: Any
     ) -> TrainingJobDescription:
         """Ends a job, and tells who watches it."""
+        now = datetime.now(timezone.utc)
+        if status == "Completed":
+            ran = {"Status": "Training", "StartTime": now, "EndTime": now, "StatusMessage": ""}
+            members = {"SecondaryStatusTransitions": [ran], **members}
         ended = {"TrainingJobStatus": status, "SecondaryStatus": status, "FailureReason": reason}
-        end = self.change(name, **{**ended, "TrainingEndTime": datetime.now(timezone.utc), **members})
+        end = self.change(name, **{**ended, "TrainingEndTime": now, **members})
         watching = self.watched.pop(name, None)
         if watching is not None:
             watching(end)

@@ -60,7 +60,8 @@ def test_without_capacity_the_next_type_gives_the_value_under_the_same_job(api: 
     api.end("train-1-2", "Completed")
     assert job.result(0) == "value of train-1-2"
     assert [(each.job_name, each.instance_type, each.cause) for each in job.attempts] == [
-        ("train-1", "ml.g6.xlarge", "CapacityError")
+        ("train-1", "ml.g6.xlarge", "CapacityError"),
+        ("train-1-2", "ml.g5.xlarge", "Completed"),
     ]
 
 
