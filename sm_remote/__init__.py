@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         JobNameInUse,
         JobNotFound,
         JobStopped,
+        MaxCostExceeded,
+        MaxCostReached,
         ModuleMissing,
         OutcomeMissing,
         OutOfMemory,
@@ -75,6 +77,7 @@ __all__ = [
     # errors, as their tree is drawn in sm_remote.errors
     "RemoteError",
     "ConfigError",
+    "MaxCostExceeded",
     "CaptureError",
     "PreflightFailed",
     "UndefinedName",
@@ -96,6 +99,7 @@ __all__ = [
     "ModuleMissing",
     "DependencyInstallFailed",
     "TimedOut",
+    "MaxCostReached",
     "JobStopped",
     "OutcomeMissing",
 ]

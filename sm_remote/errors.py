@@ -2,6 +2,7 @@
 
     RemoteError
     ├── ConfigError (ValueError)      a setting or an argument of ours is wrong: nothing was sent
+    │   └── MaxCostExceeded           a job may cost more than max_cost or max_cost_per_day
     ├── CaptureError (TypeError)      the function or an argument cannot travel: nothing was sent
     │   ├── PreflightFailed           a module that it needs would not be there in the job
     │   └── UndefinedName (NameError)  a cell reads a name that neither it nor the notebook has
@@ -23,6 +24,7 @@
         │   ├── ModuleMissing (ModuleNotFoundError)
         │   ├── DependencyInstallFailed
         │   └── TimedOut              the job's own limit, not a waiting caller's
+        │       └── MaxCostReached    that limit came from max_cost
         ├── JobStopped
         └── OutcomeMissing            it ended well, but its value cannot be had
 
@@ -72,6 +74,10 @@ def render_parts(what: str, why: str, fix: str) -> str:
 
 class ConfigError(RemoteError, ValueError):
     """A setting, an argument of ours or a configuration file is wrong."""
+
+
+class MaxCostExceeded(ConfigError):
+    """A job may cost more than ``max_cost`` or ``max_cost_per_day`` allow, or nobody knows what it costs."""
 
 
 class CaptureError(RemoteError, TypeError):
@@ -165,6 +171,10 @@ class DependencyInstallFailed(JobFailed):
 
 class TimedOut(JobFailed):
     """The job ran longer than ``max_runtime_in_seconds``. Not a builtin ``TimeoutError``: that is the caller's."""
+
+
+class MaxCostReached(TimedOut):
+    """SageMaker stopped the job when it had run for as long as ``max_cost`` pays for."""
 
 
 class JobStopped(JobError):

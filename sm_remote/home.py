@@ -94,6 +94,16 @@ class Home:
         return self.data / "logs"
 
     @property
+    def costs(self) -> Path:
+        """The ledger of what jobs have cost."""
+        return self.data / "costs"
+
+    @property
+    def prices(self) -> Path:
+        """One JSON file for each region whose prices AWS was asked for."""
+        return self.cache / "prices"
+
+    @property
     def interpreters(self) -> Path:
         """One JSON file for each Python interpreter that a local image was asked to be made from."""
         return self.data / "interpreters"

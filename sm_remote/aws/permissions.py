@@ -138,6 +138,8 @@ CALLER: tuple[Permission, ...] = (
         part=KMS,
         why="CreateTrainingJob grants the instance's volume the use of volume_kms_key",
     ),
+    # List prices.
+    _row("pricing.get_products", "pricing:GetProducts", on=ANYTHING, part=COSTS),
     # Images.
     _row("ecr.describe_images", "ecr:DescribeImages", on=IMAGE, part=(RUN, IMAGES)),
     _row("ecr.batch_get_image", "ecr:BatchGetImage", on=IMAGE, part=(IMAGES, DOCTOR)),

@@ -10,6 +10,7 @@ from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
 from sm_remote.aws.pacing import Pacer
+from sm_remote.aws.pricing import choose_endpoint_region
 from sm_remote.aws.refusals import explain_expired, is_expired
 from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms, impose_terms
 from sm_remote.errors import ConfigError, ServiceUnavailable
@@ -186,14 +187,21 @@ def connect_aws(
         pacer.register(client)
         return client
 
+    def make_patient_client(service: str) -> Any:
+        if service != "pricing":
+            # Not adaptive: its one rate for a whole client would hold up all operations where one is throttled.
+            return open_client(service, "standard", ATTEMPTS)
+        # It has endpoints of its own, and a limit on costs waits for its answer.
+        brief = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+        return session.client("pricing", region_name=choose_endpoint_region(region_name), config=brief)
+
     return Session(
         target="sagemaker",
         region=region_name,
         account=find_account,
         holds_requests=False,
         make_client=lambda service: open_client(service, "standard", 1),
-        # Not adaptive: its one rate for a whole client would hold up all operations where one is throttled.
-        make_patient_client=lambda service: open_client(service, "standard", ATTEMPTS),
+        make_patient_client=make_patient_client,
         make_s3_client=lambda: open_client("s3", "adaptive", S3_ATTEMPTS),
         reconnect=lambda: connect_aws(region, terms, boto_session=boto_session, limits=limits),
         advice=advice,

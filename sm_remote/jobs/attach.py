@@ -15,6 +15,7 @@ from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
 from sm_remote.jobs.chain import find_chain
 from sm_remote.jobs.connection import Connection, connect
+from sm_remote.jobs.creation import find_charges
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import conclude
@@ -75,7 +76,13 @@ def attach_through(connection: Connection, name: str, *, conclude: Callable[...,
     except JobNotFound as error:
         raise _explain_not_found(connection, name) from error
     *earlier, newest = find_chain(connection, description)
-    job: Job[Any] = Job(newest.name, connection, conclude=conclude, earlier_names=[each.name for each in earlier])
+    job: Job[Any] = Job(
+        newest.name,
+        connection,
+        conclude=conclude,
+        earlier_names=[each.name for each in earlier],
+        charges=find_charges(connection),
+    )
     job._attach(newest)
     return job
 

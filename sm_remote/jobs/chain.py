@@ -16,9 +16,11 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.aws.successors import change_request, rebuild_request
+from sm_remote.costs import Charges
 from sm_remote.errors import JobNameInUse, JobNotFound, RemoteError, StorageError, SubmitError
 from sm_remote.jobs.cell import CellEnding
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.creation import create_training_job
 from sm_remote.jobs.results import add_note
 from sm_remote.jobs.succession import (
     CONTINUES_TAG,
@@ -107,6 +109,10 @@ class Successor:
 class Chain:
     """Follows one call's jobs up.
 
+    Args:
+        connection: Where its jobs are.
+        charges: What its jobs may cost; None where nobody counts.
+
     Attributes:
         is_over: Whether nothing is to follow any more.
         lock: Held while a job is followed by another, and while one is stopped.
@@ -114,8 +120,9 @@ class Chain:
         heard: Where what happens is noted for somebody who tells it; None to have it logged.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, charges: Charges | None = None) -> None:
         self._connection = connection
+        self._charges = charges
         self.is_over = False
         self.lock = threading.RLock()
         self.heard: list[str] | None = None
@@ -133,7 +140,7 @@ class Chain:
     def _create(self, request: Mapping[str, Any], plan: Plan | None) -> str:
         while True:
             try:
-                arn = self._connection.training_jobs.create(request)
+                arn = create_training_job(request, self._connection, self._charges)
                 self.placed_on = request["ResourceConfig"].get("InstanceType", "")
                 return arn
             except SubmitError as error:

@@ -101,6 +101,8 @@ def _see_through(
         if settings.target == "sagemaker":
             machine = job._chain.placed_on or settings.instance_type
             take(f"sm_remote: training job {job.name} on Amazon SageMaker as {machine}")
+        for line in job._charges.said if job._charges is not None else ():
+            take(f"sm_remote: {line}")
         stream_output(job, given_up, take)
     error = super(Job, job).exception()
     if settings.stream_logs and settings.use_spot_instances:

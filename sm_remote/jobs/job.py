@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.costs import Charges
 from sm_remote.errors import CorruptBlob, RemoteError, StorageError
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.chain import Chain, choose_margin_s, find_error, stop_for_good
@@ -57,12 +58,14 @@ class Job(Future[T], ObservedJob):
         pauses_s: Sequence[float] = LOOK_AGAIN_AFTER_S,
         conclude: Callable[..., Any] = conclude,
         earlier_names: Sequence[str] = (),
+        charges: Charges | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         self.earlier_names = tuple(earlier_names)
         self._connection = connection
-        self._chain = Chain(connection)
+        self._charges = charges
+        self._chain = Chain(connection, charges)
         self._spec = spec
         self._lock = lock
         self._submitted = spec is None
@@ -132,6 +135,8 @@ class Job(Future[T], ObservedJob):
         try:
             if isinstance(end, RemoteError):
                 raise end
+            if self._charges is not None:
+                self._charges.settle(end)
             with reaching():
                 if self._go_on(end, None):
                     return

@@ -10,9 +10,11 @@ from typing import Any
 
 from sm_remote.aws.channels import read_channel
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.costs import read_mark
 from sm_remote.errors import ConfigError, JobError
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.creation import open_charges
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.lock import JobLock, read_lock
 from sm_remote.jobs.name import build_job_name
@@ -20,7 +22,7 @@ from sm_remote.jobs.secrets import check_changes
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
-from sm_remote.wire.layout import DRILL_VARIABLE, RUN_VARIABLE, SUCCESSION_VARIABLE
+from sm_remote.wire.layout import COST_LIMIT_VARIABLE, DRILL_VARIABLE, RUN_VARIABLE, SUCCESSION_VARIABLE
 
 REPLAY_TAG = "sm_remote:replay_of"
 _FUNCTION_TAG = "sm_remote:function"
@@ -36,7 +38,7 @@ _MEMBERS = {
     "enable_network_isolation": "network_isolation",
     "role": "role_arn",
 }
-_OF_ONE_RUN = (RUN_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE)
+_OF_ONE_RUN = (COST_LIMIT_VARIABLE, RUN_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE)
 CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags", "not_secret")
 _WHERE = (
     *("target", "region", "bucket_owner", "s3_kms_key"),
@@ -106,7 +108,9 @@ def replay_through(
     spec = change_spec(rebuild_spec(description, tags), new_name, name, changes)
     _require_objects(spec, name, connection)
     lock = read_lock(name, description.output_uri, connection)
-    return Job(new_name, connection, spec=spec, lock=_renew_lock(lock, spec, name))
+    renewed = _renew_lock(lock, spec, name)
+    charges = open_charges(given or resolve_settings({}), connection, renewed or {})
+    return Job(new_name, connection, spec=spec, lock=renewed, charges=charges)
 
 
 def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -> TrainingJobSpec:
@@ -116,7 +120,7 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
     """
     raw = description.raw
     algorithm, resources = raw["AlgorithmSpecification"], raw["ResourceConfig"]
-    stopping = raw.get("StoppingCondition", {})
+    stopping, mark = raw.get("StoppingCondition", {}), read_mark(raw.get("Environment"))
     return TrainingJobSpec(
         name=description.name,
         role_arn=raw["RoleArn"],
@@ -132,7 +136,7 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         arguments=tuple(algorithm.get("ContainerArguments") or ()),
         channels=tuple(read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
         compress_output=description.compressed,
-        max_runtime_s=stopping.get("MaxRuntimeInSeconds", 86400),
+        max_runtime_s=mark.runtime_s if mark is not None else stopping.get("MaxRuntimeInSeconds", 86400),
         spot=Spot(max_wait_s=stopping["MaxWaitTimeInSeconds"]) if raw.get("EnableManagedSpotTraining") else None,
         checkpoints=_read_checkpoints(raw.get("CheckpointConfig")),
         environment={name: text for name, text in (raw.get("Environment") or {}).items() if name not in _OF_ONE_RUN},

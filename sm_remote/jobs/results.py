@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.costs import read_mark, render_usd
 from sm_remote.errors import (
     CorruptBlob,
     JobError,
     JobFailed,
     JobStopped,
+    MaxCostReached,
     ModuleMissing,
     OutcomeMissing,
     OutOfMemory,
@@ -200,6 +202,17 @@ def _explain_stop(description: TrainingJobDescription) -> JobError:
     name = description.name
     if description.secondary_status is SecondaryStatus.MAX_RUNTIME_EXCEEDED:
         limit_s = description.raw.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
+        mark = read_mark(description.raw.get("Environment"))
+        if mark is not None and mark.limits.max_cost is not None and limit_s is not None and limit_s < mark.runtime_s:
+            return MaxCostReached(
+                f"Training job {name} reached max_cost ({render_usd(mark.limits.max_cost)}) after {limit_s} s and was "
+                "stopped.",
+                why="SageMaker stops it after the time that max_cost pays for at on-demand prices.",
+                fix="Raise max_cost, use a cheaper instance_type, or save checkpoints and call again.",
+                job_name=name,
+                limit_s=limit_s,
+                max_cost=mark.limits.max_cost,
+            )
         return TimedOut(
             f"Training job {name} ran into its limit of {limit_s} s and was stopped.",
             why="max_runtime_in_seconds was reached.",

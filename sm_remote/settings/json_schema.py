@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sm_remote.settings.input_kinds import Inputs
-from sm_remote.settings.kinds import Choice, Dependencies, Flag, Kind, MetricDefinitions, Seconds, Text, TextMap, Whole
+from sm_remote.settings.kinds import Amount, Choice, Dependencies, Flag, Kind, MetricDefinitions, Text, TextMap, Whole
 from sm_remote.settings.request_kinds import InstanceGroups, Structure, TextList
 from sm_remote.settings.schema import SettingDescription, describe_settings, find_kind
 from sm_remote.settings.succession_kinds import ErrorNames
@@ -27,8 +27,8 @@ def _shape(kind: Kind) -> dict[str, Any]:
     if isinstance(kind, Whole):
         bounds = {"minimum": kind.least, "maximum": kind.most}
         return {"type": "integer", **{name: bound for name, bound in bounds.items() if bound is not None}}
-    if isinstance(kind, Seconds):
-        return {"type": "number", "exclusiveMinimum": 0}
+    if isinstance(kind, Amount):
+        return {"type": ["number", "null"] if kind.allow_none else "number", "exclusiveMinimum": 0}
     if isinstance(kind, Flag):
         return {"type": "boolean"}
     if isinstance(kind, (TextMap, Inputs)):

@@ -124,13 +124,11 @@ class Whole(Kind):
         return int(text)
 
 
-class Seconds(Kind):
-    """A time in seconds, more than nothing."""
+class Amount(Kind):
+    """A finite number above 0."""
 
-    accepts = "a number of seconds above 0"
-
-    def __init__(self, *, default: float, help: str) -> None:
-        super().__init__(default, help=help)
+    def __init__(self, *, default: float | None, help: str, allow_none: bool = False) -> None:
+        super().__init__(default, allow_none=allow_none, help=help)
 
     def _check(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -141,6 +139,18 @@ class Seconds(Kind):
 
     def _read_text(self, text: str) -> float:
         return float(text)
+
+
+class Seconds(Amount):
+    """A time in seconds, more than nothing."""
+
+    accepts = "a number of seconds above 0"
+
+
+class Usd(Amount):
+    """An amount of dollars, more than nothing."""
+
+    accepts = "a number of US dollars above 0"
 
 
 class Flag(Kind):

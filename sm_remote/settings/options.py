@@ -42,6 +42,8 @@ class RemoteOptions(TypedDict, total=False):
     job_name_prefix: str | None
     max_runtime_in_seconds: int
     max_retry_attempts: int
+    max_cost: float | None
+    max_cost_per_day: float | None
     use_spot_instances: bool
     max_wait_time_in_seconds: int | None
     fallback: Literal["none", "on_demand"]

@@ -28,6 +28,7 @@ from sm_remote.settings.kinds import (
     Tags,
     Text,
     TextMap,
+    Usd,
     Whole,
 )
 from sm_remote.settings.refused import REFUSED, refuse_parameter
@@ -155,6 +156,18 @@ class Settings(CloudSettings):
         default=0,
         help="How often a job is started again that failed by an internal error of SageMaker's. Other failures are "
         "not repeated.",
+    )
+    max_cost = Usd(
+        default=None,
+        allow_none=True,
+        help="The most that a call may cost on SageMaker, in US dollars, at on-demand prices. A job that would cost "
+        "more is refused, or stopped by SageMaker when it has. Jobs on this machine cost nothing. Default: no limit.",
+    )
+    max_cost_per_day = Usd(
+        default=None,
+        allow_none=True,
+        help="The most that all calls of a day (UTC) may cost on SageMaker, in US dollars, as this machine's ledger "
+        "counts them. Default: no limit.",
     )
     use_spot_instances = Flag(
         default=False, help="Whether a job runs on spot capacity: cheaper, and interrupted when Amazon needs it."

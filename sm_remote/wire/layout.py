@@ -38,6 +38,8 @@ SECRETS_FILE = "sm_remote_secrets"
 """Below /opt/ml/input/config: the pipe by which the local service gives secrets. SageMaker has none."""
 RUN_VARIABLE = "SM_REMOTE_RUN"
 """Set where a job goes on with the work of another, whose name this is: its checkpoints are its own."""
+COST_LIMIT_VARIABLE = "SM_REMOTE_COST_LIMIT"
+"""What a job's call may cost; read by clients, and nothing to the job itself."""
 SUCCESSION_VARIABLE = "SM_REMOTE_SUCCESSION"
 """What may follow a job that could not be had or has failed; read by clients, and nothing to the job itself."""
 

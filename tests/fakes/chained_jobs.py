@@ -8,6 +8,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.errors import JobNameInUse, JobNotFound, SubmitError
+from sm_remote.home import find_home
 
 
 class ChainedJobs:
@@ -21,6 +22,7 @@ class ChainedJobs:
     """
 
     target = "local"
+    home = find_home({"SM_REMOTE_HOME": "/nowhere"})
 
     def __init__(self) -> None:
         self.training_jobs = self.watcher = self.alarm = self

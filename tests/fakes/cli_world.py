@@ -105,8 +105,9 @@ class FakeConnection:
 
     target = "local"
 
-    def __init__(self, training_jobs: FakeTrainingJobs) -> None:
+    def __init__(self, training_jobs: FakeTrainingJobs, home: Home) -> None:
         self.training_jobs = training_jobs
+        self.home = home
 
     def open_store(self, root_uri: str) -> FakeStore:
         return FakeStore(root_uri)
@@ -155,9 +156,10 @@ def build_world(
     training_jobs: FakeTrainingJobs | None = None,
 ) -> World:
     """A world with these jobs, newest first, on a screen 80 columns wide or on a pipe."""
-    connection: Any = FakeConnection(training_jobs or FakeTrainingJobs(answers))
+    home = Home(data=tmp_path, cache=tmp_path / "cache")
+    connection: Any = FakeConnection(training_jobs or FakeTrainingJobs(answers), home)
     return World(
-        home=Home(data=tmp_path, cache=tmp_path / "cache"),
+        home=home,
         environ={},
         terminal=Terminal(width=80, colours=False) if terminal else None,
         connect=lambda target: connection,

@@ -13,11 +13,14 @@ import pytest
 from sm_remote import Job, get_future, list_futures
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.errors import ConfigError
+from sm_remote.home import find_home
 from sm_remote.jobs.futures import list_futures_through
 
 
 class FakeJobs:
     """The API of a few running jobs, and the connection to it; knows which were looked at and are watched."""
+
+    home, target = find_home({"SM_REMOTE_HOME": "/nowhere"}), "local"
 
     def __init__(self, *names: str) -> None:
         self.training_jobs = self.watcher = self

@@ -25,6 +25,8 @@ DANGEROUS = {
     "secrets": {"HF_TOKEN": "env:AWS_SECRET_ACCESS_KEY"},
     "max_runtime_in_seconds": 86401,
     "retry_on": ("OutOfMemory",),
+    "max_cost": 1000.0,
+    "max_cost_per_day": 1000.0,
     "checkpoint_s3_uri": "s3://somebody/checkpoints",
     "role": "arn:aws:iam::111122223333:role/Admin",
     "s3_root_uri": "s3://somebody",
