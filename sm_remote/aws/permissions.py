@@ -113,6 +113,26 @@ CALLER: tuple[Permission, ...] = (
     _row("logs.describe_log_streams", "logs:DescribeLogStreams", on=LOGS, part=(RUN, DOCTOR)),
     _row("logs.get_log_events", "logs:GetLogEvents", on=LOGS, part=RUN),
     _row("cloudwatch.get_metric_data", "cloudwatch:GetMetricData", on=ANYTHING, part=RUN),
+    # The account: role, bucket, quotas.
+    _row("iam.get_role", "iam:GetRole", on=ROLE, part=(RUN, DOCTOR)),
+    _row("iam.simulate_principal_policy", "iam:SimulatePrincipalPolicy", on=ANYTHING, part=DOCTOR),
+    _row("iam.list_roles", "iam:ListRoles", on=ANYTHING, part=DOCTOR),
+    _row("sagemaker.describe_notebook_instance", "sagemaker:DescribeNotebookInstance", on=ANYTHING, part=DOCTOR),
+    _row("sagemaker.describe_user_profile", "sagemaker:DescribeUserProfile", on=ANYTHING, part=DOCTOR),
+    _row("sagemaker.describe_domain", "sagemaker:DescribeDomain", on=ANYTHING, part=DOCTOR),
+    _row("s3.head_bucket", "s3:ListBucket", on=THE_BUCKET, part=RUN),
+    _row("s3.list_buckets", "s3:ListAllMyBuckets", on=ANYTHING, part=DOCTOR),
+    _row("s3.create_bucket", "s3:CreateBucket", on=THE_BUCKET, part=BUCKET),
+    _row("s3.put_public_access_block", "s3:PutBucketPublicAccessBlock", on=THE_BUCKET, part=BUCKET),
+    _row("s3.put_bucket_ownership_controls", "s3:PutBucketOwnershipControls", on=THE_BUCKET, part=BUCKET),
+    _row("s3.put_bucket_encryption", "s3:PutEncryptionConfiguration", on=THE_BUCKET, part=BUCKET),
+    _row("service-quotas.list_service_quotas", "servicequotas:ListServiceQuotas", on=ANYTHING, part=DOCTOR),
+    _row(
+        "service-quotas.list_aws_default_service_quotas",
+        "servicequotas:ListAWSDefaultServiceQuotas",
+        on=ANYTHING,
+        part=DOCTOR,
+    ),
     # Who we are. It takes no permission, and no policy can take it away.
     _row("sts.get_caller_identity", "sts:GetCallerIdentity", on=ANYTHING, part=(RUN, DOCTOR)),
     # Objects. Whoever may not list the bucket is answered 403 instead of 404 for an object that is not there.

@@ -207,3 +207,17 @@ def connect_aws(
         advice=advice,
         terms=terms,
     )
+
+
+def connect_briefly(region: str | None) -> tuple[str | None, Callable[[str], Any]]:
+    """The region, and clients that give up after seconds: who only looks does not wait as a job would.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: The AWS configuration is broken.
+    """
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.session.Session(region_name=region)
+    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    return session.region_name, lambda service: session.client(service, config=config)

@@ -119,6 +119,11 @@ def find_python(uri: str) -> str | None:
     return f"3.{tagged[1]}" if tagged else None
 
 
+def list_accounts(region: str) -> list[str]:
+    """AWS's accounts that have images in a region."""
+    return sorted({places[region][0] for places in _read_registries().values() if region in places})
+
+
 def _parse_aws_uri(uri: str) -> re.Match[str] | None:
     match = _URI.fullmatch(uri)
     if match is None:

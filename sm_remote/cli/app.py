@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from sm_remote import __version__
+from sm_remote.cli.account_commands import create_bucket, iam
 from sm_remote.cli.capacity_commands import capacity, interrupt
 from sm_remote.cli.config_command import config
 from sm_remote.cli.doctor_command import doctor
@@ -90,6 +91,8 @@ for _command in (
     service,
     config,
     doctor,
+    iam,
+    create_bucket,
 ):
     app.add_command(_command)
 service.add_command(capacity)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import platform
 import shutil
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,11 +41,13 @@ from sm_remote.cli.sagemaker_checks import (
     check_credentials,
     check_profile,
     check_region,
-    check_role,
-    connect_briefly,
 )
 from sm_remote.cli.world import World
-from sm_remote.errors import EngineUnavailable
+from sm_remote.errors import ConfigError, EngineUnavailable
+
+if TYPE_CHECKING:
+    from sm_remote.aws.simulation import Identity
+    from sm_remote.settings import ResolvedSettings
 
 
 @click.command()
@@ -75,7 +79,7 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
     context = ssl.create_default_context()
     yield check_certificates(len(context.get_ca_certs()), ssl.get_default_verify_paths().cafile)
     if chosen == "sagemaker":
-        yield from _examine_sagemaker(settings.region if settings else None, settings.role if settings else None)
+        yield from _examine_sagemaker(world, settings)
 
 
 def _examine_local(world: World, wanted: str) -> Iterator[Check]:
@@ -109,21 +113,79 @@ def _examine_local(world: World, wanted: str) -> Iterator[Check]:
         yield check_service(found, version=__version__, docker_answers=docker_answers, wanted=wanted)
 
 
-def _examine_sagemaker(region: str | None, role: str | None) -> Iterator[Check]:
+def _examine_sagemaker(world: World, settings: ResolvedSettings | None) -> Iterator[Check]:
     from botocore.exceptions import BotoCoreError
 
     try:
-        found, make_client = connect_briefly(region)
+        region, make_client = world.connect_briefly(settings.region if settings else None)
     except BotoCoreError as error:
         yield check_profile(error)
         return
-    yield check_region(found)
-    if found is not None:
-        credentials = check_credentials(make_client)
-        yield credentials
-        if credentials.state is State.OK:
-            yield check_api(make_client)
-    yield check_role(role)
+    yield check_region(region)
+    if region is None:
+        return
+    credentials, identity = check_credentials(make_client)
+    yield credentials
+    if identity is not None:
+        yield check_api(make_client)
+        if settings is not None:
+            yield from _examine_account(make_client, settings, region, identity)
+
+
+def _examine_account(
+    make_client: Callable[[str], Any], settings: ResolvedSettings, region: str, identity: Identity
+) -> Iterator[Check]:
+    from sm_remote.aws.policies import LOG_GROUP, build_caller_policy, build_execution_policy
+    from sm_remote.cli.account_checks import check_caller, check_job, check_logs, check_role
+    from sm_remote.cli.policy_scope import build_scope
+    from sm_remote.cli.resource_checks import check_bucket, check_quotas
+
+    yield check_logs(make_client, LOG_GROUP)
+    told, role = check_role(make_client, settings.role, identity)
+    yield told
+    try:
+        scope = build_scope(
+            settings, region=region, account=identity.account, role=role.arn if role is not None else None
+        )
+    except ConfigError as error:
+        yield Check(name="settings", state=State.FAILURE, detail=error.what, fix=error.fix)
+        return
+    yield from check_caller(make_client, identity, build_caller_policy(scope, ()))
+    if role is not None:
+        yield check_job(make_client, role, build_execution_policy(scope, vpc=bool(settings.subnets)))
+    yield check_bucket(make_client, scope.bucket, region=region, owner=settings.bucket_owner or identity.account)
+    yield _examine_image(make_client, settings, region)
+    yield from check_quotas(
+        make_client,
+        [name for name in (settings.chosen_instance_type, *settings.further_instance_types) if name],
+        region=region,
+        count=settings.instance_count,
+        spot=settings.use_spot_instances,
+        warm_pool=bool(settings.keep_alive_period_in_seconds),
+    )
+
+
+def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings, region: str) -> Check:
+    from sm_remote.capture.interpreter import describe_interpreter
+    from sm_remote.catalogue import list_choices
+    from sm_remote.cli.resource_checks import check_image
+    from sm_remote.image.definition import Image
+    from sm_remote.jobs.aws_image_choice import choose_default_image, name_image
+
+    here = ".".join(describe_interpreter().version.split(".")[:2])
+    if settings.chosen_instance_type is None:  # functions name their own; most images differ only for GPUs
+        settings = dataclasses.replace(settings, chosen_instance_type=list_choices()[0])
+    image = settings.image_uri
+    try:
+        if image is None:
+            image = choose_default_image(settings, region, here)
+        elif isinstance(image, Image):
+            image = name_image(image, settings, region, here)
+    except ConfigError as error:
+        return Check(name="image", state=State.FAILURE, detail=error.what, fix=error.fix)
+    if isinstance(image, Image):
+        return Check(name="image", state=State.OK, detail=f"{image} is built here and pushed when a job needs it")
+    return check_image(make_client, image, region=region)
 
 
 def _is_installed(package: str) -> bool:

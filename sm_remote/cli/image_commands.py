@@ -56,13 +56,13 @@ def _name_base(wanted: Image, world: World) -> Image:
     """An image that can be built: where it starts from one of AWS's, which one that is."""
     from sm_remote.capture.interpreter import describe_interpreter
     from sm_remote.image.definition import AwsBase, Image
-    from sm_remote.jobs.aws_image_choice import name_image
+    from sm_remote.jobs.aws_image_choice import find_region, name_image
 
     if not isinstance(wanted.base, AwsBase):
         return wanted
     settings = world.resolve()
     minor = ".".join(describe_interpreter().version.split(".")[:2])
-    named = name_image(wanted, settings, world.connect(settings.target), minor)
+    named = name_image(wanted, settings, find_region(settings, world.connect(settings.target)), minor)
     return named if isinstance(named, Image) else Image.from_uri(named)
 
 

@@ -83,6 +83,7 @@ class World:
         resolve: The settings as they are outside of any decorator.
         service: The local training service.
         now: The time, with its zone.
+        connect_briefly: AWS's region, and clients that give up after seconds, for commands that only look.
     """
 
     home: Home
@@ -92,6 +93,7 @@ class World:
     resolve: Callable[[], ResolvedSettings]
     service: ServiceControl
     now: Callable[[], datetime]
+    connect_briefly: Callable[[str | None], tuple[str | None, Callable[[str], Any]]]
 
     @property
     def width(self) -> int:
@@ -172,6 +174,7 @@ def build_world() -> World:
         resolve=_resolve,
         service=LocalServiceControl(home),
         now=lambda: datetime.now(timezone.utc),
+        connect_briefly=_connect_briefly,
     )
 
 
@@ -187,6 +190,12 @@ def _resolve() -> ResolvedSettings:
     from sm_remote.settings import resolve_settings
 
     return resolve_settings({})
+
+
+def _connect_briefly(region: str | None) -> tuple[str | None, Callable[[str], Any]]:
+    from sm_remote.aws.session import connect_briefly
+
+    return connect_briefly(region)
 
 
 def _connect(target: str | None) -> Connection:

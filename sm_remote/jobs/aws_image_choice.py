@@ -53,13 +53,13 @@ def find_processor(settings: ResolvedSettings) -> str:
     return "cpu" if found.accelerator is None else found.accelerator
 
 
-def name_image(image: Image, settings: ResolvedSettings, connection: Connection, here: str) -> str | Image:
+def name_image(image: Image, settings: ResolvedSettings, region: str, here: str) -> str | Image:
     """An image whose base AWS keeps, with that base as a URI; a URI alone where nothing is added to it.
 
     Args:
         image: As its author wrote it.
         settings: Of the call.
-        connection: To where the job runs.
+        region: Whose images are meant.
         here: This process's minor version of Python.
 
     Raises:
@@ -68,7 +68,6 @@ def name_image(image: Image, settings: ResolvedSettings, connection: Connection,
     base = image.base
     if not isinstance(base, AwsBase):
         return image
-    region = find_region(settings, connection)
     found = catalogue.resolve_image(
         base.framework, base.version, base.python, region=region, processor=find_processor(settings), here=here
     )
@@ -76,13 +75,13 @@ def name_image(image: Image, settings: ResolvedSettings, connection: Connection,
     return Image(base=UriBase(uri=uri), steps=image.steps) if image.steps else uri
 
 
-def choose_default_image(settings: ResolvedSettings, connection: Connection, here: str) -> str:
+def choose_default_image(settings: ResolvedSettings, region: str, here: str) -> str:
     """The URI of the image for a job on SageMaker when none is named.
 
     Raises:
         ConfigError: AWS keeps none that fits; the text proposes one, and how to build one.
     """
-    region, processor = find_region(settings, connection), find_processor(settings)
+    processor = find_processor(settings)
     found = catalogue.choose_default(python=here, region=region, processor=processor, installed=_list_frameworks())
     if found is None:
         raise ConfigError(

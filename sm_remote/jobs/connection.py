@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import cached_property
 from typing import Any
 
 from sm_remote.aws.local_service import ServiceOptions
@@ -12,6 +13,7 @@ from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms
 from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.home import Home, check_platform
+from sm_remote.jobs.account import Account
 from sm_remote.jobs.alarm import Alarm
 from sm_remote.jobs.watch import Watcher
 from sm_remote.storage import Store, open_store
@@ -50,6 +52,11 @@ class Connection:
         self.alarm = Alarm()
         self._session_of_stores = session
         self._stores: dict[str, Store] = {}
+
+    @cached_property
+    def account(self) -> Account:
+        """The account's role and bucket, each looked for when it is first needed."""
+        return Account(self.training_jobs.session)
 
     def open_store(self, root_uri: str) -> Store:
         """The store below an S3 URI; one object for each URI, so that what it knows of its objects is kept."""

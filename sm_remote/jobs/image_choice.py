@@ -79,7 +79,7 @@ def _choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[s
         )
     image = settings.image_uri
     if isinstance(image, Image):
-        image = name_image(image, settings, connection, _minor(here.version))
+        image = name_image(image, settings, find_region(settings, connection), _minor(here.version))
     if isinstance(image, Image):
         return provide_image(image, settings, connection, here)
     if settings.target == "sagemaker":
@@ -95,7 +95,7 @@ def _take_remote(
 ) -> tuple[str, TargetPython]:
     """An image that only SageMaker pulls, judged by what is known of it."""
     if image is None:
-        chosen = choose_default_image(settings, connection, _minor(here.version))
+        chosen = choose_default_image(settings, find_region(settings, connection), _minor(here.version))
         return chosen, _name_python(chosen, here)
     named = _name_python(image, here)
     if find_conda_env(settings) is not None:

@@ -18,7 +18,8 @@ from sm_remote.capture.inputs import gather_inputs
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.errors import ConfigError
-from sm_remote.home import LOCAL_BUCKET, LOCAL_ROLE_ARN
+from sm_remote.home import LOCAL_BUCKET
+from sm_remote.jobs.account import choose_local_role, default_bucket
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
 from sm_remote.jobs.inputs import check_file_systems, describe_inputs
@@ -40,6 +41,7 @@ from sm_remote.jobs.succession import LONGEST_SUFFIX, add_plan
 from sm_remote.jobs.tags import build_tags, find_origin
 from sm_remote.settings import ResolvedSettings, check_combinations
 from sm_remote.spec import MetricDefinition, TrainingJobSpec
+from sm_remote.storage.store import parse_s3_uri
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, JOBS, LAUNCHER_VARIABLE, MPIRUN, PROCESSES_VARIABLE
 from sm_remote.wire.secret import name_references
@@ -83,7 +85,7 @@ def _prepare(
 ) -> tuple[TrainingJobSpec, JobLock]:
     check_combinations(settings)
     image_uri, python = choose_image(settings, connection)
-    role_arn = _choose_role(settings)
+    role_arn = _choose_role(settings, connection)
     root_uri = choose_root(settings, connection)
     function_name = _name_of(func)
     spec = TrainingJobSpec(
@@ -116,6 +118,7 @@ def _prepare(
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)
+    _require_bucket(root_uri, settings, connection)
     store = connection.open_store(root_uri)
     inputs = stack.enter_context(gather_inputs(describe_inputs(settings), home=connection.home, store=store))
     spec = dataclasses.replace(spec, channels=inputs.channels)
@@ -207,19 +210,18 @@ def choose_root(settings: ResolvedSettings, connection: Connection) -> str:
     if settings.target == "local":
         return DEFAULT_LOCAL_ROOT
     session = connection.training_jobs.session
-    return f"s3://sagemaker-{session.region}-{session.account}/sm_remote"
+    return f"s3://{default_bucket(session.region, session.account)}/sm_remote"
 
 
-def _choose_role(settings: ResolvedSettings) -> str:
-    if settings.role:
-        return settings.role
+def _choose_role(settings: ResolvedSettings, connection: Connection) -> str:
     if settings.target == "local":
-        return LOCAL_ROLE_ARN
-    raise ConfigError(
-        "No execution role is set.",
-        why="On SageMaker a training job acts under an IAM role.",
-        fix="Pass role='arn:aws:iam::<account>:role/<name>', or set it in the configuration file.",
-    )
+        return choose_local_role(settings)
+    return connection.account.choose_role(settings.role)
+
+
+def _require_bucket(root_uri: str, settings: ResolvedSettings, connection: Connection) -> None:
+    if settings.target == "sagemaker":
+        connection.account.require_bucket(parse_s3_uri(root_uri)[0])
 
 
 def _name_of(func: Callable[..., Any]) -> str:

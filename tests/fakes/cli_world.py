@@ -19,6 +19,7 @@ from sm_remote.aws.training_jobs import LogPage
 from sm_remote.cli.world import Terminal, World
 from sm_remote.errors import JobNotFound, RemoteError
 from sm_remote.home import Discovery, Home, StandingOptions
+from tests.fakes.aws import FakeAws
 
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=timezone.utc)
 
@@ -154,6 +155,8 @@ def build_world(
     service: FakeService | None = None,
     resolve: Any = _refuse,
     training_jobs: FakeTrainingJobs | None = None,
+    aws: FakeAws | None = None,
+    region: str | None = "eu-west-1",
 ) -> World:
     """A world with these jobs, newest first, on a screen 80 columns wide or on a pipe."""
     home = Home(data=tmp_path, cache=tmp_path / "cache")
@@ -166,4 +169,5 @@ def build_world(
         resolve=resolve,
         service=service or FakeService(),
         now=lambda: NOW,
+        connect_briefly=lambda wanted: (wanted or region, (aws or FakeAws()).client),
     )

@@ -127,6 +127,10 @@ OTHER_NAMES = {
     "s3.list_objects_v2": "s3:ListBucket",
     "s3.create_multipart_upload": "s3:PutObject",
     "s3.upload_part": "s3:PutObject",
+    "s3.head_bucket": "s3:ListBucket",
+    "s3.list_buckets": "s3:ListAllMyBuckets",
+    "s3.put_public_access_block": "s3:PutBucketPublicAccessBlock",
+    "s3.put_bucket_encryption": "s3:PutEncryptionConfiguration",
     "s3.complete_multipart_upload": "s3:PutObject",
 }
 

@@ -42,7 +42,9 @@ def test_a_caller_may_run_jobs_with_one_role_below_one_prefix() -> None:
 def test_nothing_but_reading_is_allowed_on_everything() -> None:
     everything = statements(build_caller_policy(SCOPE, PARTS))["Anything"]
     assert everything["Resource"] == "*"
-    assert all(action.partition(":")[2].startswith(("Get", "List", "Simulate")) for action in everything["Action"])
+    assert all(
+        action.partition(":")[2].startswith(("Get", "List", "Describe", "Simulate")) for action in everything["Action"]
+    )
     assert not any(
         "*" in action for each in build_caller_policy(SCOPE, PARTS)["Statement"] for action in each["Action"]
     )
