@@ -15,7 +15,7 @@ from sm_remote.service.hosts.capacity import GIB, Capacity, describe_cap, plan_s
 from sm_remote.service.hosts.companions import Companion
 from sm_remote.service.hosts.host import Host, list_hosts
 from sm_remote.service.hosts.working_tree import WorkingTree
-from sm_remote.service.jobs.requests import list_notes
+from sm_remote.service.jobs.notes import list_notes
 from sm_remote.service.records.attempts import container_name
 from sm_remote.service.records.job import JobRecord
 from sm_remote.service.records.warm_pools import CACHE_TARGET, CACHE_VARIABLE

@@ -18,9 +18,6 @@ from sm_remote.service.jobs.interruptions import parse_plan
 from sm_remote.service.storage.buckets import Buckets
 from sm_remote.service.storage.objects import ObjectError, parse_uri
 
-DOCUMENTED_KEEP_ALIVE_S = 3600
-"""Source: SageMaker Developer Guide, "Train Using SageMaker AI Managed Warm Pools"; the model allows 21,600."""
-
 _Request = Mapping[str, Any]
 
 
@@ -36,28 +33,6 @@ def check_job_request(request: _Request, host: Capacity, buckets: Buckets) -> No
         raise violated(reasons)
     for channel in request.get("InputDataConfig", ()):
         _check_source(channel["DataSource"]["S3DataSource"], buckets, request["RoleArn"])
-
-
-SDK_VOLUME_SIZE_GB = 30
-"""What a request says whose author did not choose. Source: SageMaker SDK, Estimator and ``@remote``, volume_size."""
-
-
-def list_notes(request: _Request) -> list[str]:
-    """What is accepted here and would not go so on SageMaker, for the first lines of the job's log."""
-    resources = request["ResourceConfig"]
-    notes = []
-    keep_alive_s = resources.get("KeepAlivePeriodInSeconds", 0)
-    if keep_alive_s > DOCUMENTED_KEEP_ALIVE_S:
-        notes.append(
-            f"KeepAlivePeriodInSeconds is {keep_alive_s}; SageMaker documents at most {DOCUMENTED_KEEP_ALIVE_S}, "
-            "though its API allows 21600"
-        )
-    volume_size_gb = resources.get("VolumeSizeInGB", SDK_VOLUME_SIZE_GB)
-    if volume_size_gb != SDK_VOLUME_SIZE_GB:
-        notes.append(
-            f"VolumeSizeInGB is {volume_size_gb}; it is not enforced here: the job may fill this machine's disk"
-        )
-    return notes
 
 
 def _find_unserved(request: _Request) -> Iterator[str]:
@@ -92,10 +67,6 @@ _UNSERVED: tuple[tuple[Callable[[_Request], bool], str], ...] = (
     (
         _has("AlgorithmSpecification", "AlgorithmName"),
         "The local training service knows no AlgorithmName: give a TrainingImage.",
-    ),
-    (
-        _has("ResourceConfig", "TrainingPlanArn"),
-        "The local training service has no training plans: leave out ResourceConfig.TrainingPlanArn.",
     ),
     (
         _has("ResourceConfig", "InstancePlacementConfig"),

@@ -8,7 +8,7 @@ import pytest
 
 from sm_remote.service.api.errors import ApiError
 from sm_remote.service.hosts.capacity import Capacity
-from sm_remote.service.jobs.requests import check_job_request, list_notes
+from sm_remote.service.jobs.requests import check_job_request
 from tests.fakes.service import build_request
 
 MACHINE = Capacity(cpus=4, memory_bytes=16 << 30, gpus=0)
@@ -38,7 +38,6 @@ def channel(**source: Any) -> dict[str, Any]:
         ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "has no MLflow server: leave out MlflowConfig"),
         ({"ModelPackageConfig": {"ModelPackageGroupArn": "a"}}, "has no model registry: leave out ModelPackageConfig"),
         ({"AlgorithmSpecification": {"AlgorithmName": "a"}}, "knows no AlgorithmName: give a TrainingImage"),
-        ({"ResourceConfig": {"TrainingPlanArn": "a"}}, "has no training plans: leave out"),
         ({"ResourceConfig": {"InstancePlacementConfig": {"EnableMultipleJobs": True}}}, "has no UltraServers"),
         (channel(FileSystemDataSource={"FileSystemId": "fs-1"}), "give an S3DataSource instead"),
         (channel(DatasetSource={"DatasetArn": "a"}), "give an S3DataSource instead of a DatasetSource (channel train)"),
@@ -69,21 +68,6 @@ def test_an_accelerator_in_any_instance_group_must_be_here():
     request = {**build_request(), "ResourceConfig": resources}
     with pytest.raises(ApiError, match=r"ml\.trn1\.2xlarge has 1 x AWS Trainium"):
         check_job_request(request, MACHINE, NoBuckets())  # type: ignore[arg-type]
-
-
-def test_a_long_keep_alive_period_is_accepted_and_said():
-    request = build_request(ResourceConfig={"KeepAlivePeriodInSeconds": 7200})
-    check_job_request(request, MACHINE, NoBuckets())  # type: ignore[arg-type]
-    (note,) = list_notes(request)
-    assert "7200" in note
-    assert "3600" in note
-    assert list_notes(build_request(ResourceConfig={"KeepAlivePeriodInSeconds": 3600})) == []
-    assert list_notes(build_request()) == []
-
-
-def test_a_disk_of_a_chosen_size_is_accepted_and_said_not_to_be_enforced():
-    (note,) = list_notes(build_request(ResourceConfig={"VolumeSizeInGB": 77}))
-    assert note.startswith("VolumeSizeInGB is 77; it is not enforced here")
 
 
 def test_one_of_the_preferred_types_that_is_here_is_enough():
