@@ -130,9 +130,7 @@ def capture_call(
         uploads.append(Upload(role="manifest", ref=manifest_ref, source=manifest_bytes))
         written = upload_all(store, uploads)
         channel, channel_bytes = _put_channel(store, [upload.ref.digest for upload in uploads])
-        entrypoint, arguments = build_launch(
-            manifest.one(roles.RUNTIME), manifest_ref, conda_env=conda_env, may_have_conda=bool(python.image)
-        )
+        entrypoint, arguments = build_launch(manifest.one(roles.RUNTIME), manifest_ref, conda_env=conda_env)
         return CapturedCall(
             function_name=plan.target.name,
             manifest=manifest,

@@ -94,7 +94,6 @@ def build_launch(
     *,
     python: tuple[int, int] = sys.version_info[:2],
     conda_env: str | None = None,
-    may_have_conda: bool = False,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Builds ContainerEntrypoint and ContainerArguments.
 
@@ -102,13 +101,13 @@ def build_launch(
         runtime: The zip of `capture.runtime_zip`; small enough for its digest to be a plain SHA-256.
         manifest: The manifest.
         python: The minor version that pickled the function; another one is refused before anything is loaded.
-        conda_env: The conda environment of the image whose Python runs the job, instead of its ``python3``.
-        may_have_conda: Whether the image may name one itself.
+        conda_env: The conda environment of the image whose Python runs the job, instead of its ``python3``. Where
+            none is named, an image may name one itself.
 
     Raises:
         ValueError: The environment's name is none.
     """
-    switch = f"{build_switch(conda_env)}\n" if conda_env is not None or may_have_conda else ""
+    switch = f"{build_switch(conda_env)}\n"
     program = _VERIFIER.replace("@VERSION@", f"({python[0]},{python[1]})").replace("@CONDA@\n", switch)
     lines = program.split("\n")
     return ("python3", "-c", LOADER), (str(len(lines)), *lines, runtime.digest, manifest.digest)

@@ -97,9 +97,7 @@ def ask_environment() -> tuple[object, ...]:
 
 
 def launch_in(tree: JobTree, launch, name: str | None, **environ: str):
-    _, arguments = build_launch(
-        launch.manifest.one("runtime"), _manifest_ref(tree, launch), conda_env=name, may_have_conda=True
-    )
+    _, arguments = build_launch(launch.manifest.one("runtime"), _manifest_ref(tree, launch), conda_env=name)
     changed = replace(launch, arguments=arguments)
     process = subprocess.Popen(
         changed.command,

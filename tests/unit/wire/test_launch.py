@@ -45,11 +45,9 @@ def test_a_launch_in_a_conda_environment_fits_into_the_api_and_parses():
     assert read_manifest_digest(arguments) == MANIFEST.digest
 
 
-def test_an_image_may_name_its_conda_environment_itself_and_ours_names_none():
-    _, arguments = build_launch(RUNTIME, MANIFEST, may_have_conda=True)
-    assert len(arguments) <= 100
+def test_an_image_may_name_its_conda_environment_itself():
+    _, arguments = build_launch(RUNTIME, MANIFEST)
     assert any("SAGEMAKER_JOB_CONDA_ENV" in line for line in arguments)
-    assert not any("SAGEMAKER_JOB_CONDA_ENV" in line for line in build_launch(RUNTIME, MANIFEST)[1])
 
 
 @pytest.mark.parametrize("name", ["", "a b", '"+x+"', "../base", "ä"])
