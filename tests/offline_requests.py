@@ -44,7 +44,7 @@ NOT_IN_THE_REQUEST: Mapping[str, str] = {
     **dict.fromkeys(("inputs_limit_bytes", "not_secret"), ABOUT_THE_CLIENT),
     **dict.fromkeys(("engine", "container_credentials"), ABOUT_THE_SERVICE),
     **dict.fromkeys(("service_idle_s", "service_max_parallel_jobs"), ABOUT_THE_SERVICE),
-    "fallback": "It says what follows a job that ended.",
+    **dict.fromkeys(("fallback", "retry_on", "max_attempts"), "It says what follows a job that ended."),
 }
 """Settings that no request tells of, each with the reason."""
 _OF_THE_MACHINE = ("sm_remote:user", "sm_remote:cell", "sm_remote:notebook")

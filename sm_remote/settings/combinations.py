@@ -95,6 +95,10 @@ def _encrypts_local_storage(values: Values) -> bool:
     return any(find_instance_type(name).has_instance_storage for name in named if name is not None)
 
 
+def _wants_larger_groups(values: Values) -> bool:
+    return "OutOfMemory" in values["retry_on"] and bool(values["instance_groups"])
+
+
 def _profiles_to_nowhere(values: Values) -> bool:
     profiler = values["profiler_config"]
     return bool(profiler) and not profiler.get("DisableProfiler") and not profiler.get("S3OutputPath")
@@ -194,6 +198,14 @@ RULES: tuple[Rule, ...] = (
         why="SageMaker encrypts such a disk by a key of the machine and takes no other. The type comes from "
         "{instance_type}, the key from {volume_kms_key}.",
         fix="Leave volume_kms_key out, or take a type without a disk of its own, such as ml.m5.large.",
+    ),
+    Rule(
+        settings=("retry_on", "instance_groups"),
+        is_broken=_wants_larger_groups,
+        what="retry_on names OutOfMemory, and the job has instance_groups; nothing was sent.",
+        why="It is tried again on the next larger instance type, and nothing says which group's. The one comes from "
+        "{retry_on}, the groups from {instance_groups}.",
+        fix="Leave OutOfMemory out of retry_on, or name one instance_type.",
     ),
     Rule(  # Source: API_ProfilerConfig.
         settings=("profiler_config",),

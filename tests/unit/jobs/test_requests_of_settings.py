@@ -40,7 +40,6 @@ SILENT = {
     "container_credentials": "s3",
     "service_idle_s": 1,
     "service_max_parallel_jobs": 1,
-    "fallback": "on_demand",
     "local_workdir_limit_bytes": 1,
 }
 UNREACHABLE = {"ServerlessJobConfig"}

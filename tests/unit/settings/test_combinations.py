@@ -27,6 +27,7 @@ BROKEN = [
     {"training_repository_access_mode": "Vpc"},
     {"training_repository_credentials_provider_arn": LAMBDA},
     {"volume_kms_key": "alias/disks", "instance_type": "ml.g4dn.xlarge"},
+    {"retry_on": ["OutOfMemory"], "instance_groups": GROUPS},
     {"profiler_config": {"ProfilingIntervalInMilliseconds": 500}},
 ]
 HOLDS = [
@@ -43,6 +44,7 @@ HOLDS = [
     {"volume_kms_key": "alias/disks", "target": "sagemaker"},
     {"profiler_config": {"DisableProfiler": True}},
     {"instance_groups": GROUPS},
+    {"volume_kms_key": "alias/disks", "instance_type": ["ml.m5.large", "ml.c5.xlarge"]},
 ]
 
 
