@@ -67,6 +67,10 @@ class Unanswered:
         raise AssertionError(f"{self._service}.{name} is asked")
 
 
+def _refuse_to_reconnect() -> Session:
+    raise AssertionError("nothing was connected")
+
+
 def connect_offline(settings: ResolvedSettings, home: Home, s3: MemoryS3) -> Connection:
     """A connection that stores in memory, and that nobody answers otherwise."""
     local = settings.target == "local"
@@ -76,7 +80,8 @@ def connect_offline(settings: ResolvedSettings, home: Home, s3: MemoryS3) -> Con
         account=lambda: LOCAL_ACCOUNT if local else ACCOUNT,
         make_client=Unanswered,
         make_s3_client=s3.make_client,
-        reconnect=None,
+        holds_requests=False,
+        reconnect=_refuse_to_reconnect,
         advice="",
     )
     return Connection(home=home, session=session)
