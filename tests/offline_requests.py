@@ -42,6 +42,7 @@ NOT_IN_THE_REQUEST: Mapping[str, str] = {
     **dict.fromkeys(("preflight", "stream_logs", "cell_limit_bytes", "on_interrupt"), ABOUT_THE_CLIENT),
     **dict.fromkeys(("max_parallel_jobs", "install_limit_s", "sagemaker_session", "bucket_owner"), ABOUT_THE_CLIENT),
     **dict.fromkeys(("inputs_limit_bytes", "not_secret"), ABOUT_THE_CLIENT),
+    **dict.fromkeys(("max_cost", "max_cost_per_day"), "The ledger shortens the run by it when the job is created."),
     **dict.fromkeys(("engine", "container_credentials"), ABOUT_THE_SERVICE),
     **dict.fromkeys(("service_idle_s", "service_max_parallel_jobs"), ABOUT_THE_SERVICE),
     **dict.fromkeys(("fallback", "retry_on", "max_attempts"), "It says what follows a job that ended."),
