@@ -16,7 +16,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.catalogue import find_instance_type, find_larger
-from sm_remote.errors import ConfigError, JobFailed, JobStopped, OutOfMemory, SubmitError
+from sm_remote.errors import ConfigError, JobError, JobFailed, JobStopped, OutOfMemory, RemoteError, SubmitError
 from sm_remote.settings import ResolvedSettings
 from sm_remote.settings.succession_kinds import name_class
 from sm_remote.spec import SecondaryStatus, TrainingJobSpec, TrainingJobStatus
@@ -264,8 +264,8 @@ def _has_pended_too_long(end: TrainingJobDescription) -> bool:
 
 
 def read_error(error: BaseException) -> Ending | None:
-    """How a job ended that raised this; None for one that somebody stopped."""
-    if isinstance(error, JobStopped):
+    """How a job ended that raised this; None for one that somebody stopped, and for what no job ends with."""
+    if isinstance(error, JobStopped) or (isinstance(error, RemoteError) and not isinstance(error, JobError)):
         return None
     names = [name_class(each) for each in type(error).__mro__]
     if isinstance(error, JobFailed) and error.facts.get("exception_type"):
