@@ -42,6 +42,8 @@ class MemoryS3:
         name = unquote(parts.path).lstrip("/")
         if "list-type" in parts.query:
             return _respond(request, 200, self._list(name, parts.query))
+        if "/" not in name.rstrip("/"):  # HeadBucket: whatever is asked for is there
+            return _respond(request, 200, b"")
         if request.method == "PUT":
             self.objects.setdefault(name, _read(request.body))
             return _respond(request, 200, b"", etag=self.objects[name])
