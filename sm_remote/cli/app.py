@@ -14,6 +14,7 @@ from sm_remote import __version__
 from sm_remote.cli.account_commands import create_bucket, iam
 from sm_remote.cli.capacity_commands import capacity, interrupt
 from sm_remote.cli.config_command import config
+from sm_remote.cli.cost_commands import costs
 from sm_remote.cli.doctor_command import doctor
 from sm_remote.cli.drill_command import drill
 from sm_remote.cli.image_commands import image
@@ -88,6 +89,7 @@ for _command in (
     drill,
     image,
     layers,
+    costs,
     service,
     config,
     doctor,

@@ -22,7 +22,7 @@ from sm_remote.errors import RemoteError
 from sm_remote.home import Home, make_private, write_private
 
 REFRESH_AFTER = timedelta(days=1)
-CATALOGUE_ORIGIN = "list price shipped with sm_remote, its date unknown"
+CATALOGUE_ORIGIN = "list price of unknown date"
 _FORMAT = 1
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 

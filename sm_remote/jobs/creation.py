@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sm_remote.costs import BACKGROUND, Charges, Limits, refresh
-from sm_remote.errors import JobNameInUse, RemoteError, SubmitError
+from sm_remote.errors import JobNameInUse, RemoteError, ServiceUnavailable
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.lock import JobLock
 from sm_remote.settings import ResolvedSettings
@@ -29,15 +29,21 @@ def create_training_job(request: Mapping[str, Any], connection: Connection, char
     allowed = charges.reserve(request)
     try:
         arn = connection.training_jobs.create(allowed)
-    except SubmitError as error:
-        # Of a name that is in use the job is one of the same call, where it goes on with another's work.
-        if not isinstance(error, JobNameInUse) or RUN_VARIABLE not in (request.get("Environment") or {}):
+    except RemoteError as error:
+        if not _may_exist(error, request):
             charges.withdraw(request["TrainingJobName"])
         raise
     if connection.target == "sagemaker":
         session = connection.training_jobs.session
         BACKGROUND.begin(connection.home, session.region, connection.training_jobs, lambda: session.client("pricing"))
     return arn
+
+
+def _may_exist(error: RemoteError, request: Mapping[str, Any]) -> bool:
+    """Whether there may be such a job of this call although creating it has failed."""
+    if isinstance(error, JobNameInUse):  # another process was faster to go on with its work
+        return RUN_VARIABLE in (request.get("Environment") or {})
+    return bool(error.facts.get("may_exist", isinstance(error, ServiceUnavailable)))
 
 
 def open_charges(settings: ResolvedSettings, connection: Connection, lock: JobLock) -> Charges:
