@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import read_mark, render_usd
@@ -43,6 +43,7 @@ from sm_remote.wire.marker import is_digest, parse_marker
 from sm_remote.wire.outcome import OutcomeHeader, RemoteException, load_object, read_header
 
 TAIL_LINES = 200
+_PIECE_BYTES = 1 << 20
 
 
 class OutOfReachError(Exception):
@@ -165,10 +166,15 @@ def _unpack_outcome(archive: Path, marker: BlobRef) -> Path:
             if member is None:
                 raise StorageError(f"{archive} holds no {layout.OUTCOME}.")
             with member, target.open("wb") as file:
-                shutil.copyfileobj(member, file)
+                _copy(member, file, marker.size_bytes + 1)  # whoever can write the bucket could fill the disk
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
         raise StorageError(f"{archive} is no archive with {layout.OUTCOME} in it.", why=str(error)) from error
     return target
+
+
+def _copy(source: IO[bytes], target: IO[bytes], most_bytes: int) -> None:
+    while most_bytes > 0 and (piece := source.read(min(most_bytes, _PIECE_BYTES))):
+        most_bytes -= target.write(piece)
 
 
 def discard_corrupt(error: CorruptBlob, store: Store) -> None:

@@ -20,10 +20,13 @@ import botocore.handlers
 import numpy as np
 import pytest
 
-from sm_remote import attach, get_future, list_futures, list_jobs, remote
+from sm_remote import attach, get_future, list_futures, list_jobs, remote, replay
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
-from sm_remote.errors import ConfigError, JobNotFound
+from sm_remote.errors import ConfigError, CorruptBlob, JobNotFound, OutcomeMissing
 from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
+from sm_remote.wire.launch import read_manifest_digest
+from sm_remote.wire.layout import blob_key, outcome_key
+from sm_remote.wire.manifest import Manifest
 from tests.cells import run_cell
 
 pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
@@ -121,6 +124,31 @@ def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None
     assert job.name in [future.name for future in list_futures("divide", target="sagemaker")]
     with pytest.raises(JobNotFound, match="sagemaker"):
         attach("no-such-job", target="sagemaker")
+
+
+def test_what_was_altered_in_s3_is_neither_loaded_nor_run(divide: Any, s3_server: Any) -> None:
+    s3 = s3_server.client()
+    root = divide._arguments["s3_root_uri"].removeprefix(f"s3://{s3_server.bucket}/")
+
+    def place(key: str) -> dict[str, str]:
+        return {"Bucket": s3_server.bucket, "Key": f"{root}/{key}", "ExpectedBucketOwner": OWNER}
+
+    first = divide.submit(9, 3)
+    assert first.result(timeout=120) == 3
+    again = replay(first)
+    assert again.result(timeout=120) == 3
+    earlier = s3.get_object(**place(f"jobs/{outcome_key(first.name)}"))["Body"].read()
+    s3.put_object(**place(f"jobs/{outcome_key(again.name)}"), Body=earlier)
+    error = attach(again.name, target="sagemaker").exception(timeout=60)
+    assert isinstance(error, OutcomeMissing)
+    assert isinstance(error.__cause__, CorruptBlob)
+
+    digest = read_manifest_digest(first.describe()["AlgorithmSpecification"]["ContainerArguments"])
+    assert digest is not None
+    manifest = Manifest.from_json(s3.get_object(**place(blob_key(digest)))["Body"].read())
+    other = s3.get_object(**place(blob_key(manifest.one("arguments").digest)))["Body"].read()
+    s3.put_object(**place(blob_key(manifest.one("function").digest)), Body=other)
+    assert isinstance(replay(first).exception(timeout=120), CorruptBlob)
 
 
 def test_data_of_this_machine_is_stored_once_and_read_by_the_job(divide: Any, s3_server: Any, tmp_path: Path) -> None:

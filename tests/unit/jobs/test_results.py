@@ -23,7 +23,7 @@ from sm_remote.jobs.results import (
 )
 from sm_remote.storage import Store, open_store
 from sm_remote.wire.digest import BlobRef, digest_bytes
-from sm_remote.wire.layout import blob_key
+from sm_remote.wire.layout import OUTCOME, blob_key
 from sm_remote.wire.outcome import Frame, OutcomeHeader, RemoteException
 
 MARKER = BlobRef(digest="0" * 64, size_bytes=1)
@@ -46,6 +46,15 @@ def test_an_archive_without_the_outcome_is_an_error_of_the_store(tmp_path: Path,
         archive.write_bytes(archive.read_bytes()[:40])
     with pytest.raises(StorageError):
         _unpack_outcome(archive, MARKER)
+
+
+def test_no_more_is_unpacked_than_the_job_wrote(tmp_path: Path) -> None:
+    archive = tmp_path / "output.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        info = tarfile.TarInfo(OUTCOME)
+        info.size = 50_000_000
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+    assert _unpack_outcome(archive, BlobRef(digest="0" * 64, size_bytes=1000)).stat().st_size == 1001
 
 
 @pytest.fixture
