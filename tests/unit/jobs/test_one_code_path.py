@@ -1,8 +1,8 @@
 """A job of this machine and the same job on SageMaker are one request, but for role, bucket, image and region.
 
 `pytest -s` shows the differences for every function and cell of the examples. Packages are left out here, since they
-would have to be installed. Where they lie the bucket decides, not the target (`capture.packages`): the embedded store is
-mounted, as a channel of its own, and of S3 an archive is one of the function's objects.
+would have to be installed. Where they lie the bucket decides, not the target (`capture.packages`): the embedded store
+is mounted, as a channel of its own, and of S3 an archive is one of the function's objects.
 """
 
 from __future__ import annotations
