@@ -45,7 +45,6 @@ NOT_IN_THE_REQUEST: Mapping[str, str] = {
     **dict.fromkeys(("max_cost", "max_cost_per_day"), "The ledger shortens the run by it when the job is created."),
     **dict.fromkeys(("engine", "container_credentials"), ABOUT_THE_SERVICE),
     **dict.fromkeys(("service_idle_s", "service_max_parallel_jobs"), ABOUT_THE_SERVICE),
-    **dict.fromkeys(("fallback", "retry_on", "max_attempts"), "It says what follows a job that ended."),
 }
 """Settings that no request tells of, each with the reason."""
 _OF_THE_MACHINE = ("sm_remote:user", "sm_remote:cell", "sm_remote:notebook")

@@ -12,6 +12,7 @@ from sm_remote.cli.job_rendering import render_jobs
 from sm_remote.cli.queries import fetch_jobs
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.attach import connect_with, resolve_name
+from sm_remote.jobs.chain import list_chain, stop_for_good
 from sm_remote.notebook.cell_run import attach_cell
 from sm_remote.notebook.flags import Flags, parse_flags, setting_of
 from sm_remote.settings import check_combinations, describe_settings, resolve_settings
@@ -77,8 +78,9 @@ def _attach(names: list[str], flags: Flags, shell: Any) -> Answer:
 def _stop(names: list[str], flags: Flags, shell: Any) -> Answer:
     connection = connect_with(resolve_settings(flags.settings))
     name = resolve_name(connection, _one(names, "stop"), live=True)
-    connection.training_jobs.stop(name)
-    _say(f"sm_remote: training job {name} is being stopped\n")
+    newest = list_chain(connection, connection.training_jobs.describe(name))[-1]
+    stop_for_good(connection, newest)
+    _say(f"sm_remote: training job {newest.name} is being stopped\n")
     return None, None
 
 
