@@ -147,9 +147,13 @@ class ObservedJob:
             yield from follow_log(self._connection.training_jobs, name, follow=follow)
             name = self._await_successor(name) if follow else None
 
+    def _may_go_on(self) -> bool:
+        """Whether another job may still go on with this one's work, as far as this process knows."""
+        return self._plan is not None and not self._is_concluded()
+
     def _await_successor(self, name: str) -> str | None:
         """The job that goes on after one whose log has ended; None where none does."""
-        while self.name == name and self._plan is not None and not self._is_concluded():
+        while self.name == name and self._may_go_on():
             time.sleep(0.05)  # its end is known to the log before it is known here
         return None if self.name == name else self.name
 

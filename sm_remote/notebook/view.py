@@ -20,7 +20,6 @@ from sm_remote.card.state import CARD_LINES, OUTPUT_MARK, MetricReader, build_ca
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.log_line import LogTail
-from sm_remote.jobs.logs import follow_log
 
 logger = logging.getLogger("sm_remote")
 
@@ -119,7 +118,7 @@ class JobView:
         pause_s = PAUSE_S if self._is_local else REMOTE_PAUSE_S
         while not self._ended.wait(pause_s):
             try:
-                if self._paint().is_live:
+                if self._paint().is_live or self._job._may_go_on():
                     continue
             except Exception:  # a view must not end a job's watching, whatever is wrong with it
                 logger.debug("The view of %s could not be updated.", self._job.name, exc_info=True)
@@ -140,7 +139,7 @@ class JobView:
 
     def _follow(self) -> None:
         try:
-            for line in follow_log(self._job._connection.training_jobs, self._job.name, follow=True):
+            for line in self._job.logs(follow=True):
                 if not self.read(line):
                     with self._lock:
                         self._tail.add(line)

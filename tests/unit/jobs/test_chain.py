@@ -12,6 +12,7 @@ import pytest
 from sm_remote.aws.constraints import check_request
 from sm_remote.errors import JobStopped, OutOfMemory, ServiceUnavailable, SubmitError
 from sm_remote.jobs.attach import attach_through
+from sm_remote.jobs.cell import CellEnding
 from sm_remote.jobs.chain import Chain, find_chain, stop_for_good
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.succession import Plan, find_plan, write_plan
@@ -126,6 +127,18 @@ def test_where_the_larger_type_cannot_be_had_the_error_is_the_first_one_and_says
     error = job.exception(0)
     assert isinstance(error, OutOfMemory)
     assert "It was not tried again on ml.m5.xlarge" in "".join(error.__notes__)
+
+
+def test_a_cell_that_raised_is_tried_again_like_a_function(api: ChainedJobs) -> None:
+    def conclude(end: Any, **_: Any) -> CellEnding:
+        return CellEnding(error=ConnectionResetError("gone") if end.name == "train-1" else None)
+
+    job = submit(api, Plan(types=("ml.m5.large",), retry_on=("ConnectionError",), tries=2), conclude)
+    api.end("train-1", "Completed")
+    assert job.name == "train-1-2"
+    api.end("train-1-2", "Completed")
+    assert job.result(0).error is None
+    assert [each.cause for each in job.attempts] == ["ConnectionResetError", "Completed"]
 
 
 def test_a_job_that_somebody_stops_is_the_last(api: ChainedJobs) -> None:
