@@ -25,11 +25,33 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("use_spot_instances", "max_wait_time_in_seconds", "fallback", "checkpoint_s3_uri", "checkpoint_local_path"),
     ),
     ("warm_pool", ("keep_alive_period_in_seconds",)),
-    ("environment", ("image_uri", "dependencies", "environment_variables", "pre_execution_commands")),
-    ("network", ("enable_network_isolation", "subnets", "security_group_ids", "inputs")),
+    (
+        "environment",
+        (
+            *("image_uri", "dependencies", "environment_variables", "include_local_workdir"),
+            *("pre_execution_commands", "pre_execution_script", "job_conda_env"),
+        ),
+    ),
     ("labels", ("job_name_prefix", "tags", "hyperparameters")),
+    ("data", ("inputs", "s3_root_uri", "disable_output_compression")),
+    ("attempts", ("retry_on", "max_attempts", "max_retry_attempts", "resume")),
+    ("processes", ("use_torchrun", "use_mpirun", "nproc_per_node")),
+    ("network", ("enable_network_isolation", "subnets", "security_group_ids", "encrypt_inter_container_traffic")),
+    ("keys", ("s3_kms_key", "volume_kms_key", "bucket_owner")),
+    ("calls", ("stream_logs", "on_interrupt", "preflight", "max_parallel_jobs", "cell_limit_bytes")),
+    ("local", ("engine", "container_credentials", "service_max_parallel_jobs", "service_idle_s")),
 )
-"""What the form shows, in its order; a name that is no setting of this version is left out."""
+"""What the form shows, in its order; a name that is no setting of this version is left out. What is named neither here
+nor below stands in a last group."""
+REST = "advanced"
+IN_CODE = frozenset(
+    {
+        *("instance_groups", "metric_definitions", "custom_file_filter", "not_secret", "extra_request"),
+        *("sagemaker_session", "experiment_config", "profiler_config", "debugger_hook_config"),
+        *("tensorboard_output_config",),
+    }
+)
+"""Tables and objects that a form is not good for: they are written in code or in a settings file."""
 _ORIGIN = "The notebook"
 
 
@@ -62,9 +84,11 @@ def list_settings(settings: ResolvedSettings) -> list[dict[str, Any]]:
 
 def list_groups() -> list[dict[str, Any]]:
     """The form's groups with the settings that there are."""
+    grouped = {name for _, names in GROUPS for name in names}
+    rest = tuple(name for name in NAMES if name not in grouped | IN_CODE)
     return [
         {"name": group, "settings": [name for name in names if name in NAMES]}
-        for group, names in GROUPS
+        for group, names in (*GROUPS, (REST, rest))
         if any(name in NAMES for name in names)
     ]
 

@@ -18,7 +18,16 @@ interface IProps {
 }
 
 /** What only jobs on SageMaker need. */
-const FOR_SAGEMAKER: ReadonlySet<string> = new Set(['region', 'role']);
+const FOR_SAGEMAKER: ReadonlySet<string> = new Set([
+  ...['region', 'role', 'subnets', 'security_group_ids', 'encrypt_inter_container_traffic', 'max_retry_attempts'],
+  ...['s3_kms_key', 'volume_kms_key', 'bucket_owner', 'training_plan_arn', 'max_pending_time_in_seconds'],
+  ...['training_repository_access_mode', 'training_repository_credentials_provider_arn', 'enable_remote_debug'],
+  ...['enable_infra_check', 'enable_session_tag_chaining', 'enable_sagemaker_metrics']
+]);
+/** What only jobs on this computer need. */
+const FOR_LOCAL: ReadonlySet<string> = new Set([
+  ...['engine', 'container_credentials', 'service_max_parallel_jobs', 'service_idle_s']
+]);
 const OPEN_AT_FIRST: ReadonlySet<string> = new Set(['where', 'machine', 'spot', 'warm_pool']);
 
 /** The settings of a notebook's training jobs. */
@@ -36,8 +45,8 @@ export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.El
     <form className="sm-Settings" onSubmit={event => event.preventDefault()}>
       <Notices settings={settings} judgement={judgement} trans={trans} />
       <Estimate estimate={judgement.estimate} trans={trans} />
-      {judgement.groups.map(group => (
-        <Section key={group.name} title={nameGroup(group.name, trans)} folded={!OPEN_AT_FIRST.has(group.name)}>
+      {chooseGroups(judgement, settings).map(group => (
+        <Section key={group.name} title={describeGroup(group, settings, trans)} folded={!OPEN_AT_FIRST.has(group.name)}>
           {excludes(group.name, settings, judgement) && (
             <p className="sm-Hint" role="note">
               {group.name === 'spot'
@@ -68,6 +77,27 @@ export function SettingsView({ settings, types, trans, onCopy }: IProps): JSX.El
   );
 }
 
+type Group = IJudgement['groups'][number];
+
+/** The groups with what matters where the jobs run, and with what the notebook sets anyhow. */
+function chooseGroups(judgement: IJudgement, settings: NotebookSettings): Group[] {
+  const isLocal = judgement.settings.find(setting => setting.name === 'target')?.value === 'local';
+  const passedOver = isLocal ? FOR_SAGEMAKER : FOR_LOCAL;
+  return judgement.groups
+    .map(group => ({
+      ...group,
+      settings: group.settings.filter(name => !passedOver.has(name) || name in settings.values)
+    }))
+    .filter(group => group.settings.length > 0);
+}
+
+/** A group's name, and how many of its settings the notebook sets: a closed one would not tell. */
+function describeGroup(group: Group, settings: NotebookSettings, trans: TranslationBundle): string {
+  const name = nameGroup(group.name, trans);
+  const count = group.settings.filter(each => each in settings.values).length;
+  return count === 0 || OPEN_AT_FIRST.has(group.name) ? name : trans.__('%1 (%2 set here)', name, count);
+}
+
 function describeUse(settings: NotebookSettings, trans: TranslationBundle): string {
   if (!settings.settled) {
     return trans.__('Looking at the settings …');
@@ -90,11 +120,9 @@ interface IFieldsProps {
 
 function Fields({ names, settings, judgement, types, trans }: IFieldsProps): JSX.Element {
   const known = new Map(judgement.settings.map(setting => [setting.name, setting]));
-  const isLocal = known.get('target')?.value === 'local';
-  const shown = names.filter(name => !isLocal || !FOR_SAGEMAKER.has(name) || name in settings.values);
   return (
     <>
-      {shown.map(name => {
+      {names.map(name => {
         const setting = known.get(name);
         return setting === undefined ? null : (
           <SettingField
