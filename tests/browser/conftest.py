@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,24 +63,41 @@ def live_jobs_are_stopped(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("lab").stop_jobs()
 
 
-@pytest.fixture
-def fresh_lab(tmp_path: Path, chromium: str) -> Iterator[LabServer]:
-    """A JupyterLab server that nobody has used."""
-    with serve_lab(tmp_path / "lab") as server:
-        yield server
+@pytest.fixture(scope="module")
+def kept_tabs(browser: Any) -> Iterator[list[LabPage]]:
+    """The tab of a file's own server: loading JupyterLab takes longer than most tests, so they use it in turn."""
+    tabs: list[LabPage] = []
+    yield tabs
+    for tab in tabs:
+        tab.page.context.close()
 
 
 @pytest.fixture
-def open_lab(browser: Any) -> Iterator[Callable[..., LabPage]]:
-    """Opens tabs, which are closed at the end."""
-    contexts = []
+def open_lab(
+    browser: Any, kept_tabs: list[LabPage], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., LabPage]]:
+    """Opens tabs. The one of the file's server is left to the next test, unless this one failed."""
+    opened: list[LabPage] = []
+    unusual: list[LabPage] = []
 
-    def open_page(server: LabServer, notebook: str = "", **options: Any) -> LabPage:
+    def open_page(server: LabServer, notebook: str = "", *, path: str = "lab/tree", clock: bool = False) -> LabPage:
+        if notebook and not clock and kept_tabs and kept_tabs[0].server is server:
+            opened.append(kept_tabs.pop().open_next(notebook))
+            return opened[-1]
         context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
-        contexts.append(context)
-        return LabPage(context.new_page(), server).open(notebook, **options)
+        page = context.new_page()
+        opened.append(LabPage(page, server))
+        if clock:
+            page.clock.install()
+            unusual.append(opened[-1])
+        return opened[-1].open(notebook, path=path)
 
+    before = request.session.testsfailed
     yield open_page
-    for context in contexts:
-        context.close()
+    shared = request.getfixturevalue("lab") if "lab" in request.fixturenames else None
+    for tab in opened:
+        if tab.server is shared and tab not in unusual and not kept_tabs and request.session.testsfailed == before:
+            kept_tabs.append(tab)
+        else:
+            tab.page.context.close()

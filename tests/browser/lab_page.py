@@ -15,6 +15,17 @@ from tests.lab_server import TOKEN, LabServer
 LIMIT_MS = 60_000
 expect.set_options(timeout=LIMIT_MS)
 
+CLEAR = """async () => {
+    const { shell, serviceManager } = window.jupyterapp;
+    for (const widget of [...shell.widgets('main')]) {
+        widget.dispose();
+    }
+    await serviceManager.sessions.shutdownAll();
+    document.querySelectorAll('.jp-Notification-Toast-Close').forEach(each => each.click());
+    const buttons = [...document.querySelectorAll('#sm-remote-panel button')];
+    buttons.find(each => each.textContent.endsWith('All jobs'))?.click();
+}"""
+
 
 class LabPage:
     """One tab with JupyterLab (or Notebook 7)."""
@@ -41,6 +52,15 @@ class LabPage:
         if notebook:
             expect(self.page.locator(".jp-NotebookPanel .jp-Cell").first).to_be_visible()
             self.wait_for_kernel()
+        return self
+
+    def open_next(self, notebook: str) -> LabPage:
+        """Opens a notebook in a tab that another test has used: what that left there is closed, its kernels ended."""
+        self.dialogs.clear()
+        self.page.evaluate(CLEAR)
+        self.execute("docmanager:open", {"path": notebook, "factory": "Notebook"})
+        expect(self.cell(0)).to_be_visible()
+        self.wait_for_kernel()
         return self
 
     def wait_for_kernel(self) -> None:

@@ -24,6 +24,12 @@ for step in tqdm(range(300), desc="training"):
     total += step
 total"""
 
+ENDLESS = """%%remote --detach
+import time
+for epoch in range(3000):
+    print(f"\\x1b[32mepoch {epoch}\\x1b[0m <img src=x onerror=alert(1)>", flush=True)
+    time.sleep(0.1)
+"""
 DETACHED = """%%remote --detach
 from tqdm import tqdm
 import os, time
@@ -103,3 +109,26 @@ def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(la
     expect(page.cell(2)).to_contain_text(f"%remote attach {name}")
     expect(page.run_cell(2)).to_contain_text(re.compile("training: 100%"))
     expect(page.run_cell(3)).to_contain_text("(4950, 4950)")
+
+
+def test_a_detached_job_is_stopped_by_its_button_and_its_card_stays_in_the_file(lab, open_lab):
+    """After a reload the card tells how the job ended, with its last lines; nothing that it printed has run."""
+    lab.write_notebook("view.ipynb", "%load_ext sm_remote", ENDLESS)
+    page = open_lab(lab, "view.ipynb")
+    page.start("notebook:run-all-cells")
+    cell = page.page.locator(".jp-NotebookPanel .jp-OutputArea").last
+    expect(cell.get_by_text("Running", exact=False).first).to_be_visible()
+    expect(cell.get_by_text("epoch 3").first).to_be_visible()
+    cell.get_by_role("button", name="Stop", exact=True).click()
+    expect(cell.get_by_text("■ Stopped")).to_be_visible()
+    expect(cell.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    assert cell.locator("span", has_text="epoch ").first.evaluate("each => getComputedStyle(each).color") == (
+        "rgb(0, 162, 80)"
+    )
+    page.execute("docmanager:save")
+    page.open("view.ipynb")
+    cell = page.page.locator(".jp-NotebookPanel .jp-OutputArea").last
+    expect(cell.get_by_text("■ Stopped")).to_be_visible()
+    expect(cell.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
+    assert page.page.locator("img[src=x]").count() == 0
+    assert not [each for each in page.dialogs if each.startswith("alert")]

@@ -32,10 +32,10 @@ def stop_first(page, name):
     page.page.locator(".jp-Dialog").get_by_role("button", name="Stop").click()
 
 
-def test_a_first_user_is_shown_how_to_make_a_job_and_then_the_job(fresh_lab, open_lab):
-    """The empty state teaches, and its example works."""
-    fresh_lab.write_notebook("first.ipynb", "pass")
-    page = open_lab(fresh_lab, "first.ipynb")
+def test_a_first_user_is_shown_how_to_make_a_job_and_then_the_job(lab, open_lab):
+    """The empty state teaches, and its example works; it is the first test, so nobody has used the server."""
+    lab.write_notebook("first.ipynb", "pass")
+    page = open_lab(lab, "first.ipynb")
     panel = page.open_panel()
     expect(panel.get_by_text("No training jobs yet")).to_be_visible()
     page.set_source(panel.locator(".sm-Empty pre").inner_text())
@@ -46,7 +46,7 @@ def test_a_first_user_is_shown_how_to_make_a_job_and_then_the_job(fresh_lab, ope
 
 def test_logs_stream_into_the_panel_while_the_job_runs(lab, open_lab):
     """Lines are there before the job has ended; afterwards all are, once."""
-    lab.write_notebook("stream.ipynb", COUNT, "job = count.submit(40)\njob.name")
+    lab.write_notebook("stream.ipynb", COUNT, "job = count.submit(25)\njob.name")
     page = open_lab(lab, "stream.ipynb")
     page.open_panel()
     page.run_cell(0)
@@ -57,10 +57,10 @@ def test_logs_stream_into_the_panel_while_the_job_runs(lab, open_lab):
     page.panel.get_by_role("button", name="Pause").click()
     expect(page.panel.get_by_role("button", name=re.compile(r"Follow \([1-9]"))).to_be_visible()
     page.panel.get_by_role("button", name=re.compile("Follow")).click()
-    expect(lines).to_contain_text("line 39")
+    expect(lines).to_contain_text("line 24")
     expect(page.panel.locator(".sm-Status").first).to_contain_text("Completed")
     shown = re.findall(r"line \d+", " ".join(lines.locator(".sm-LogLine").all_text_contents()))
-    assert shown == [f"line {number}" for number in range(40)]
+    assert shown == [f"line {number}" for number in range(25)]
     expect(page.panel.locator(".sm-Timeline")).to_contain_text("Training")
     page.panel.get_by_label("Search the log").fill("LINE 17")
     expect(lines.locator(".sm-LogLine")).to_have_count(1)
@@ -100,7 +100,7 @@ def test_a_job_outlives_its_kernel_and_is_stopped_when_that_is_dead(lab, open_la
 
 
 def test_a_reload_and_a_restart_of_the_kernel_lose_nothing(lab, open_lab):
-    lab.write_notebook("reload.ipynb", COUNT.replace("count", "survive"), "job = survive.submit(60)")
+    lab.write_notebook("reload.ipynb", COUNT.replace("count", "survive"), "job = survive.submit(30)")
     page = open_lab(lab, "reload.ipynb")
     page.open_panel()
     page.run_cell(0)
@@ -111,11 +111,11 @@ def test_a_reload_and_a_restart_of_the_kernel_lose_nothing(lab, open_lab):
     page.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
     page.open_panel()
     lines = open_job(page, "survive")
-    expect(lines).to_contain_text("line 59")
-    assert len(re.findall(r"line \d+", " ".join(lines.locator(".sm-LogLine").all_text_contents()))) == 60
+    expect(lines).to_contain_text("line 29")
+    assert len(re.findall(r"line \d+", " ".join(lines.locator(".sm-LogLine").all_text_contents()))) == 30
     page.panel.get_by_role("button", name="Insert attach code").click()
     expect(page.cell(1)).to_contain_text("attach(")  # below the active cell, which is the first after a reload
-    expect(page.run_cell(1)).to_contain_text("60")
+    expect(page.run_cell(1)).to_contain_text("30")
 
 
 def test_a_failure_is_said_in_words_first_and_the_job_runs_again(lab, open_lab):

@@ -10,6 +10,9 @@ from playwright.sync_api import expect
 from tests.browser.test_jobs import COUNT
 from tests.lab_server import serve_lab
 
+HEARTBEAT_MS = 28_000
+"""Longer than the panel waits between two requests."""
+
 
 @pytest.fixture
 def lab_with(tmp_path, browser):
@@ -68,11 +71,12 @@ def test_a_server_that_went_away_is_said_and_the_list_stays(lab_with, open_lab):
     expect(problem(page, "no_server")).to_have_count(0)
 
 
-def test_a_hidden_tab_asks_nothing(lab_with, open_lab):
+def test_a_hidden_tab_asks_nothing(lab, open_lab):
     """What asks is a heartbeat; it stands still while the page is hidden."""
-    page = open_lab(lab_with())
+    page = open_lab(lab, clock=True)
     page.open_panel()
-    expect(page.panel.get_by_text("No training jobs yet")).to_be_visible()
+    with page.page.expect_request("**/sm-remote/**"):
+        page.page.clock.fast_forward(HEARTBEAT_MS)
     page.page.evaluate(
         """() => {
             Object.defineProperty(document, 'hidden', { get: () => true });
@@ -83,7 +87,9 @@ def test_a_hidden_tab_asks_nothing(lab_with, open_lab):
     page.page.wait_for_timeout(1000)
     asked = []
     page.page.on("request", lambda request: asked.append(request.url) if "/sm-remote/" in request.url else None)
-    page.page.wait_for_timeout(28_000)  # longer than the heartbeat
+    for _ in range(3):
+        page.page.clock.fast_forward(HEARTBEAT_MS)
+        page.page.wait_for_timeout(300)
     assert asked == []
 
 
