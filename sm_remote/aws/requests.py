@@ -19,7 +19,7 @@ def build_create_training_job(spec: TrainingJobSpec) -> dict[str, Any]:
         "RoleArn": spec.role_arn,
         "AlgorithmSpecification": _build_algorithm(spec),
         "OutputDataConfig": _build_output(spec),
-        "ResourceConfig": _build_resources(spec.resources),
+        "ResourceConfig": build_resources(spec.resources),
         "StoppingCondition": _build_stopping(spec),
         "EnableNetworkIsolation": spec.network_isolation,
         **_build_switches(spec),
@@ -99,7 +99,8 @@ def _build_output(spec: TrainingJobSpec) -> dict[str, Any]:
     return output
 
 
-def _build_resources(resources: Resources) -> dict[str, Any]:
+def build_resources(resources: Resources) -> dict[str, Any]:
+    """Spells the machines of a job. Source: API_ResourceConfig."""
     built: dict[str, Any] = {
         "InstanceType": resources.instance_type,
         "InstanceCount": resources.instance_count,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sm_remote.aws.channels import read_channel
+from sm_remote.aws.described import read_spec
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import read_mark
 from sm_remote.errors import ConfigError, JobError
@@ -20,7 +20,7 @@ from sm_remote.jobs.lock import JobLock, read_lock
 from sm_remote.jobs.name import build_job_name
 from sm_remote.jobs.secrets import check_changes
 from sm_remote.settings import resolve_settings
-from sm_remote.spec import Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
+from sm_remote.spec import Resources, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
 from sm_remote.wire.layout import COST_LIMIT_VARIABLE, DRILL_VARIABLE, RUN_VARIABLE, SUCCESSION_VARIABLE
 
@@ -105,55 +105,28 @@ def replay_through(
     prefix = str(changes.get("job_name_prefix") or tags.get(_FUNCTION_TAG) or name)
     bits = secrets.randbits(64) if random_bits is None else random_bits
     new_name = build_job_name(prefix, moment or datetime.now(), bits)
-    spec = change_spec(rebuild_spec(description, tags), new_name, name, changes)
-    _require_objects(spec, name, connection)
     lock = read_lock(name, description.output_uri, connection)
+    spec = change_spec(_chain_tags(rebuild_spec(description, tags), lock), new_name, name, changes)
+    _require_objects(spec, name, connection)
     renewed = _renew_lock(lock, spec, name)
     charges = open_charges(given or resolve_settings({}), connection, renewed or {})
     return Job(new_name, connection, spec=spec, lock=renewed, charges=charges)
 
 
 def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -> TrainingJobSpec:
-    """What a job was asked to be, from what the API says of it. Pure.
-
-    Source: API_DescribeTrainingJob; it answers with the members of the request.
-    """
-    raw = description.raw
-    algorithm, resources = raw["AlgorithmSpecification"], raw["ResourceConfig"]
-    stopping, mark = raw.get("StoppingCondition", {}), read_mark(raw.get("Environment"))
-    return TrainingJobSpec(
-        name=description.name,
-        role_arn=raw["RoleArn"],
-        image_uri=algorithm["TrainingImage"],
-        output_uri=description.output_uri,
-        resources=Resources(
-            instance_type=resources["InstanceType"],
-            instance_count=resources.get("InstanceCount", 1),
-            volume_size_gb=resources.get("VolumeSizeInGB", 30),
-            keep_alive_period_s=resources.get("KeepAlivePeriodInSeconds"),
-        ),
-        entrypoint=tuple(algorithm.get("ContainerEntrypoint") or ()),
-        arguments=tuple(algorithm.get("ContainerArguments") or ()),
-        channels=tuple(read_channel(channel) for channel in raw.get("InputDataConfig") or ()),
-        compress_output=description.compressed,
-        max_runtime_s=mark.runtime_s if mark is not None else stopping.get("MaxRuntimeInSeconds", 86400),
-        spot=Spot(max_wait_s=stopping["MaxWaitTimeInSeconds"]) if raw.get("EnableManagedSpotTraining") else None,
-        checkpoints=_read_checkpoints(raw.get("CheckpointConfig")),
-        environment={name: text for name, text in (raw.get("Environment") or {}).items() if name not in _OF_ONE_RUN},
-        hyperparameters=dict(raw.get("HyperParameters") or {}),
-        metric_definitions=tuple(
-            MetricDefinition(name=metric["Name"], regex=metric["Regex"])
-            for metric in algorithm.get("MetricDefinitions") or ()
-        ),
-        tags=tuple(tags.items()),
-        network_isolation=raw.get("EnableNetworkIsolation", False),
+    """What a job was asked to be, without what was of that one run. Pure."""
+    spec, mark = read_spec(description.raw, tags), read_mark(description.raw.get("Environment"))
+    return dataclasses.replace(
+        spec,
+        max_runtime_s=mark.runtime_s if mark is not None else spec.max_runtime_s,
+        environment={name: text for name, text in spec.environment.items() if name not in _OF_ONE_RUN},
     )
 
 
-def _read_checkpoints(config: Mapping[str, Any] | None) -> Checkpoints | None:
-    if not config:
-        return None
-    return Checkpoints(s3_uri=config["S3Uri"], local_path=config.get("LocalPath") or "/opt/ml/checkpoints")
+def _chain_tags(spec: TrainingJobSpec, lock: JobLock | None) -> TrainingJobSpec:
+    """Has session tags chained where the first job had: the API does not say it, so the lock does."""
+    setting = ((lock or {}).get("settings") or {}).get("enable_session_tag_chaining") or {}
+    return dataclasses.replace(spec, session_tag_chaining=bool(setting.get("value")))
 
 
 def change_spec(spec: TrainingJobSpec, name: str, old_name: str, changes: Mapping[str, Any]) -> TrainingJobSpec:
@@ -164,10 +137,16 @@ def change_spec(spec: TrainingJobSpec, name: str, old_name: str, changes: Mappin
     return dataclasses.replace(
         spec,
         name=name,
-        resources=dataclasses.replace(spec.resources, **resources),
+        resources=_change_resources(spec.resources, resources),
         tags=tuple(tags.items()),
         **members,
     )
+
+
+def _change_resources(resources: Resources, changes: Mapping[str, Any]) -> Resources:
+    """One instance type, or a number, takes the place of groups."""
+    groups = () if {"instance_type", "instance_count"} & set(changes) else resources.groups
+    return dataclasses.replace(resources, groups=groups, **changes)
 
 
 def _require_objects(spec: TrainingJobSpec, name: str, connection: Connection) -> None:
