@@ -49,7 +49,7 @@ def create_job(
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
     spec, lock = prepare_function(func, args, kwargs, settings, connection)
-    charges = open_charges(settings, connection, lock)
+    charges = open_charges(settings, connection, lock, func)
     return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude, charges=charges)
 
 

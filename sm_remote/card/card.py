@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from sm_remote.catalogue import render_usd
+from sm_remote.costs import render_usd
 from sm_remote.jobs.log_line import Span
 
 _MARKS = {"Completed": "✓", "Failed": "✕", "Stopped": "■", "Stopping": "■"}

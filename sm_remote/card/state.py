@@ -9,7 +9,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.card.card import Card
-from sm_remote.catalogue import estimate_usd
+from sm_remote.costs import rate_job
 from sm_remote.jobs.log_line import Span
 from sm_remote.jobs.results import render_reason
 
@@ -101,8 +101,7 @@ def _estimate(description: TrainingJobDescription, now: datetime) -> float | Non
     seconds = float(description.billable_s) if description.billable_s is not None else 0.0
     if description.billable_s is None and description.start_time is not None:
         seconds = max(0.0, ((description.end_time or now) - description.start_time).total_seconds())
-    count = int((description.raw.get("ResourceConfig") or {}).get("InstanceCount") or 1)
-    return estimate_usd(description.instance_type, seconds, count=count)
+    return rate_job(description).cost_usd(seconds)
 
 
 class MetricReader:

@@ -20,7 +20,6 @@ from sm_remote.catalogue.choices import (
     list_choices,
     suggest_cpu_type,
 )
-from sm_remote.catalogue.cost import estimate_usd, render_usd
 from sm_remote.catalogue.instance_type import InstanceType, render_memory, render_price, render_vcpu
 from sm_remote.catalogue.reader import PRICE_REGION, find_instance_type, list_instance_types
 
@@ -30,7 +29,6 @@ __all__ = [
     "PRICE_REGION",
     "choose_default",
     "close_matches",
-    "estimate_usd",
     "find_instance_type",
     "find_larger",
     "find_nearest",
@@ -44,7 +42,6 @@ __all__ = [
     "list_instance_types",
     "render_memory",
     "render_price",
-    "render_usd",
     "render_vcpu",
     "resolve_image",
     "select_images",

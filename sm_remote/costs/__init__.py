@@ -1,13 +1,14 @@
 """What training jobs cost: prices, estimates, limits, and the ledger of what was spent."""
 
-from sm_remote.costs.charges import Charges, estimate_call
+from sm_remote.costs.charges import Charges
 from sm_remote.costs.demand import Demand, read_demand
 from sm_remote.costs.entry import Entry, EntryState
 from sm_remote.costs.estimate import Estimate
+from sm_remote.costs.foresight import Foresight, foresee
 from sm_remote.costs.ledger import Ledger
 from sm_remote.costs.limit import Limits, read_mark
 from sm_remote.costs.price import Price, Rate, render_hourly, render_usd
-from sm_remote.costs.price_book import PriceBook, choose_region, read_price_book, refresh
+from sm_remote.costs.price_book import PriceBook, choose_region, rate_job, read_price_book, refresh
 from sm_remote.costs.upkeep import BACKGROUND, Upkeep, settle_open
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Rate",
     "PriceBook",
     "choose_region",
+    "rate_job",
     "read_price_book",
     "refresh",
     "Estimate",
-    "estimate_call",
+    "Foresight",
+    "foresee",
     "Limits",
     "Demand",
     "read_demand",

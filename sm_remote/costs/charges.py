@@ -17,7 +17,7 @@ from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs.demand import Demand, read_demand
 from sm_remote.costs.entry import SAGEMAKER, Entry, settle, void
 from sm_remote.costs.estimate import Estimate, choose_runs
-from sm_remote.costs.ledger import Held, Ledger
+from sm_remote.costs.ledger import Held, Ledger, find_day_began
 from sm_remote.costs.limit import (
     Limits,
     Mark,
@@ -174,8 +174,7 @@ class Charges:
             code = entry.code or next((other.code for other in held.call), "")
             return replace(entry, code=code, limit_usd=find_most_usd(allowed[0], rate))
 
-        day_began = now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-        Ledger(self.home).reserve(self._build_entry(asked, rate, now), day_began.timestamp(), allow)
+        Ledger(self.home).reserve(self._build_entry(asked, rate, now), find_day_began(now), allow)
         return allowed[0]
 
     def _build_entry(self, asked: _Asked, rate: Rate, now: datetime) -> Entry:
@@ -208,16 +207,3 @@ def _name_limits(limits: Limits) -> str:
     given = {"max_cost": limits.max_cost, "max_cost_per_day": limits.max_cost_per_day}
     named = [f"{name} {render_usd(amount)}" for name, amount in given.items() if amount is not None]
     return f"{' and '.join(named)} {'limits' if len(named) == 1 else 'limit'} jobs on SageMaker alone"
-
-
-def estimate_call(
-    home: Home, demand: Demand, *, target: str, region: str | None, function: str, code: str = ""
-) -> Estimate:
-    """What a call that is not made yet would cost; a ledger that cannot be read counts as empty."""
-    rate = read_price_book(home, choose_region(region)).rate(demand)
-    try:
-        runs = Ledger(home).list_runs(function, target, rate.machines)
-    except StorageError as error:
-        logger.debug("The ledger cannot be read: %s", error)
-        runs = []
-    return Estimate(rate=rate, history=choose_runs(runs, function, rate.machines, code))

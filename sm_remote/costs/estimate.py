@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sm_remote.costs.entry import Entry
 from sm_remote.costs.price import UNKNOWN, Rate, render_usd
 
+_NAMELESS = frozenset({"", "cell", "lambda"})
+"""What has such a name has no other one: its earlier runs are those of the very same code alone."""
 MOST_RUNS = 20
 """The newest runs say more than those of a year ago."""
 
@@ -60,15 +62,15 @@ class Estimate:
     def describe(self) -> str:
         """``about $0.42 ($0.31 to $0.60 in 5 runs of train)``, or why it is unknown."""
         runs = len(self.history.billed_s)
+        name = "this code" if self.history.function in _NAMELESS else self.history.function
         if self.rate.usd_per_hour is None:
             return f"estimate {UNKNOWN}: {self.rate.describe()}"
         if not runs:
             return (
-                f"estimate {UNKNOWN}: this machine's ledger has no completed run of {self.history.function} "
-                f"on {self.history.machines}"
+                f"estimate {UNKNOWN}: this machine's ledger has no completed run of {name} on {self.history.machines}"
             )
         version = "" if self.history.is_same_code else ", of earlier code"
-        count = f"1 run of {self.history.function}" if runs == 1 else f"{runs} runs of {self.history.function}"
+        count = f"1 run of {name}" if runs == 1 else f"{runs} runs of {name}"
         spread = "" if runs == 1 else f"{render_usd(self.least_usd)} to {render_usd(self.most_usd)} "
         return f"about {render_usd(self.median_usd)} ({spread}in {count}{version})"
 
@@ -83,7 +85,7 @@ def choose_runs(entries: Sequence[Entry], function: str, machines: str, code: st
         code: The digest of what is to run; empty where it is not known.
     """
     same = [entry for entry in entries if code and entry.code == code]
-    chosen = same or entries
+    chosen = same or ([] if function in _NAMELESS else entries)
     # With spot capacity the time at a discount is less than what it took.
     billed = [entry.training_s if entry.is_spot else entry.billable_s for entry in chosen]
     known = tuple(seconds for seconds in billed if seconds is not None)[:MOST_RUNS]

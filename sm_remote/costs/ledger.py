@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,11 @@ class Ledger:
                 fix="Free space, or move the file away to begin a new one; jobs are not concerned.",
                 path=str(self.path),
             ) from error
+
+
+def find_day_began(now: datetime) -> float:
+    """When the day of UTC began, in seconds since 1970."""
+    return now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
 def _select(

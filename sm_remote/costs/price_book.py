@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.aws.pricing import PriceList, fetch_prices
+from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.catalogue import PRICE_REGION, find_instance_type
-from sm_remote.costs.demand import Demand
+from sm_remote.costs.demand import Demand, read_demand
 from sm_remote.costs.price import Price, Rate, add_prices
 from sm_remote.errors import RemoteError
-from sm_remote.home import Home, make_private, write_private
+from sm_remote.home import Home, find_home, make_private, write_private
 
 REFRESH_AFTER = timedelta(days=1)
 CATALOGUE_ORIGIN = "list price of unknown date"
@@ -91,6 +92,18 @@ def read_price_book(home: Home, region: str) -> PriceBook:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return PriceBook(region=region, usd_per_hour={})
+
+
+def rate_job(description: TrainingJobDescription, home: Home | None = None) -> Rate:
+    """What an hour of a job costs where it runs; of one on this machine, what it would in the catalogue's region.
+
+    Args:
+        description: The job.
+        home: This user's state; by default that of this process.
+    """
+    fields = description.arn.split(":")
+    region = fields[3] if len(fields) > 3 else PRICE_REGION
+    return read_price_book(home or find_home(), region).rate(read_demand(description.raw))
 
 
 def refresh(home: Home, region: str, client: Any, *, now: datetime) -> PriceBook:

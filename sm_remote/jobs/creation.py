@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -10,6 +11,7 @@ from sm_remote.costs import BACKGROUND, Charges, Limits, refresh
 from sm_remote.errors import JobNameInUse, RemoteError, ServiceUnavailable
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.lock import JobLock
+from sm_remote.runtime.cell import Cell
 from sm_remote.settings import ResolvedSettings
 from sm_remote.wire.layout import RUN_VARIABLE
 
@@ -46,16 +48,35 @@ def _may_exist(error: RemoteError, request: Mapping[str, Any]) -> bool:
     return bool(error.facts.get("may_exist", isinstance(error, ServiceUnavailable)))
 
 
-def open_charges(settings: ResolvedSettings, connection: Connection, lock: JobLock) -> Charges:
-    """The charges of a call that is about to be made."""
+def find_code(func: object, lock: JobLock | None = None) -> str:
+    """A digest by which runs of the same code are known again; of a cell, whose file is another's each time, its text.
+
+    Args:
+        func: What is called.
+        lock: What the job is made of, where it is captured already.
+    """
+    if isinstance(func, Cell):
+        return hashlib.sha256(func.source.encode()).hexdigest()
+    return str(((lock or {}).get("code") or {}).get("hash") or "")
+
+
+def read_limits(settings: ResolvedSettings) -> Limits:
+    """What the settings allow a call to cost."""
+    return Limits(max_cost=settings.max_cost, max_cost_per_day=settings.max_cost_per_day)
+
+
+def open_charges(
+    settings: ResolvedSettings, connection: Connection, lock: JobLock, func: object | None = None
+) -> Charges:
+    """The charges of a call that is about to be made; `func` is what is called, where that is here."""
     code = lock.get("code") or {}
     return Charges(
         home=connection.home,
         target=connection.target,
         region=find_region(settings, connection),
         function=str(code.get("function") or ""),
-        code=str(code.get("hash") or ""),
-        limits=Limits(max_cost=settings.max_cost, max_cost_per_day=settings.max_cost_per_day),
+        code=find_code(func, lock),
+        limits=read_limits(settings),
         has_price=not settings.whole_host,
         find_prices=lambda: _find_prices(connection),
     )

@@ -145,14 +145,15 @@ def _check_size(names: MeasuredNames, flags: Flags, settings: ResolvedSettings) 
 
 
 def _show_dry_run(cell: CellBody, names: MeasuredNames, flags: Flags, settings: ResolvedSettings, shell: Any) -> None:
-    explained = explain_cell(_build_call(cell, names, flags, shell), names, cell.names, settings)
+    call = _build_call(cell, names, flags, shell)
+    explained = explain_cell(call, names, cell.names, settings)
     if replaces_output(shell):
         from IPython.display import display
 
         display(explained)  # type: ignore[no-untyped-call]
     else:
         _say(str(explained))
-    _say(describe_return(cell.names, flags, names), describe_cost(settings))
+    _say(describe_return(cell.names, flags, names), describe_cost(call[0], settings))
 
 
 def _build_call(cell: CellBody, names: MeasuredNames, flags: Flags, shell: Any) -> tuple[Any, Any]:

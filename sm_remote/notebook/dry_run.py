@@ -8,8 +8,9 @@ from typing import Any
 from sm_remote.capture.explain import Explanation, Item, explain_call
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.capture.names import MeasuredNames
-from sm_remote.catalogue import PRICE_REGION, estimate_usd, render_usd
+from sm_remote.costs import render_usd
 from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.foresight import foresee_call
 from sm_remote.jobs.image_choice import choose_image
 from sm_remote.jobs.inputs import describe_inputs
 from sm_remote.jobs.submit import describe_workspace
@@ -67,23 +68,20 @@ def describe_return(found: CellNames, flags: Flags, names: MeasuredNames) -> str
     return f"sm_remote: would get {assigned}" + (", and what it changes in place" if names.values else "")
 
 
-def _estimate(settings: ResolvedSettings, seconds: float) -> float | None:
-    """What all machines cost for so long; None where the price of one is not known."""
-    prices = [estimate_usd(name, seconds, count=count) for name, count in settings.machines]
-    known = [price for price in prices if price is not None]
-    return sum(known) if len(known) == len(prices) else None
+def describe_cost(code: Any, settings: ResolvedSettings) -> str:
+    """What the job would cost, by list prices and by what earlier runs of the cell have cost.
 
-
-def describe_cost(settings: ResolvedSettings) -> str:
-    """What the job would cost, by list prices."""
-    limit_s = settings.max_runtime_in_seconds
-    hour, most = (_estimate(settings, seconds) for seconds in (3600, limit_s))
-    machine = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in settings.machines)
-    if hour is None or most is None:
-        price = "a price that is not known here"
-    else:
-        price = f"{render_usd(hour)} an hour ({PRICE_REGION}, on demand), at most {render_usd(most)} in {limit_s:,} s"
+    Args:
+        code: The cell's code.
+        settings: Of the cell.
+    """
+    found = foresee_call(code, settings)
+    machines = found.rate.machines
     if settings.target == "local":
-        return f"sm_remote: {machine} on this machine: no charge; on SageMaker {price}"
+        return f"sm_remote: {machines} on this machine: no charge; on SageMaker {found.rate.describe()}"
+    most = "" if found.most_usd is None else f", at most {render_usd(found.most_usd)}"
+    refusal = f"; it would be refused: {found.refusal}" if found.refusal else ""
     spot = "; on spot capacity less" if settings.use_spot_instances else ""
-    return f"sm_remote: {machine} on SageMaker: {price}{spot}"
+    estimate = found.estimate.describe()
+    price = "" if found.rate.usd_per_hour is None else f"; {found.rate.describe()}"
+    return f"sm_remote: {machines} on SageMaker: {estimate}{most}{price}{spot}{refusal}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
-from sm_remote.catalogue import PRICE_REGION, find_instance_type
+from sm_remote.costs import rate_job
 from sm_remote.jobs.succession import find_plan
 from sm_remote.server.failure import explain_failure
 from sm_remote.spec import TrainingJobStatus
@@ -86,7 +86,6 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
     raw = description.raw
     resources = raw.get("ResourceConfig") or {}
     count = int(resources.get("InstanceCount") or 1)
-    price = find_price(description.instance_type)
     plan = find_plan(description)
     return JobRow(
         name=description.name,
@@ -102,7 +101,7 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
         interruptions=sum(transition.status == "Interrupted" for transition in description.transitions),
         number=plan.number if plan is not None else 1,
         billable_s=description.billable_s,
-        price_usd_per_hour=None if price is None else price * count,
+        price_usd_per_hour=rate_job(description).usd_per_hour,
         notebook=tags.get("sm_remote:notebook"),
         cell=tags.get("sm_remote:cell"),
         function=tags.get(OUR_TAG),
@@ -115,16 +114,6 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
 def _find_headline(reason: str | None) -> str | None:
     failure = explain_failure(reason)
     return None if failure is None else (failure["headline"] or failure["kind"])[:_LONGEST_REASON] or None
-
-
-def find_price(instance_type: str | None) -> float | None:
-    """The list price of an hour on demand, in the one region whose prices are known; None where unknown."""
-    if instance_type is None:
-        return None
-    try:
-        return find_instance_type(instance_type).price_usd_per_hour(PRICE_REGION)
-    except KeyError:
-        return None
 
 
 def to_ms(moment: datetime | None) -> int | None:

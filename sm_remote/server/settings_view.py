@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sm_remote.catalogue import PRICE_REGION, InstanceType, find_instance_type, list_instance_types
+from sm_remote.catalogue import PRICE_REGION, InstanceType, list_instance_types
+from sm_remote.costs import Demand, Price, Rate, choose_region, read_price_book
 from sm_remote.errors import ConfigError
-from sm_remote.home import Home
+from sm_remote.home import Home, find_home
 from sm_remote.image.definition import Image
 from sm_remote.server.problems import explain
 from sm_remote.settings import ResolvedSettings
@@ -109,33 +110,40 @@ def find_private(accepted: Mapping[str, Any]) -> dict[str, str]:
 
 def estimate(settings: ResolvedSettings) -> dict[str, Any]:
     """What a job would cost; None where a price is not known."""
-    per_hour = None
-    if settings.chosen_instance_type is not None and not settings.whole_host:
-        prices = [(find_instance_type(name).price_usd_per_hour(PRICE_REGION), n) for name, n in settings.machines]
-        known = [price * count for price, count in prices if price is not None]
-        per_hour = sum(known) if len(known) == len(prices) else None
+    rate = _find_rate(settings)
+    most = None if rate is None else rate.cost_usd(settings.max_runtime_in_seconds)
+    limits = [amount for amount in (most, settings.max_cost) if amount is not None]
     return {
         "free": settings.target == "local",
-        "price_usd_per_hour": per_hour,
-        "region": PRICE_REGION,
-        "most_usd": None if per_hour is None else per_hour * settings.max_runtime_in_seconds / 3600,
+        "price_usd_per_hour": None if rate is None else rate.usd_per_hour,
+        "region": choose_region(settings.region),
+        "origin": "" if rate is None else rate.origin,
+        "most_usd": min(limits) if most is not None else None,
         "max_runtime_s": settings.max_runtime_in_seconds,
     }
 
 
+def _find_rate(settings: ResolvedSettings) -> Rate | None:
+    if settings.chosen_instance_type is None or settings.whole_host:
+        return None
+    demand = Demand(machines=settings.machines, is_prepaid=settings.training_plan_arn is not None)
+    return read_price_book(find_home(), choose_region(settings.region)).rate(demand)
+
+
 def list_types() -> list[dict[str, Any]]:
     """Every instance type that can be chosen."""
-    return [_render_type(found) for found in list_instance_types()]
+    book = read_price_book(find_home(), PRICE_REGION)
+    return [_render_type(found, book.find(found.name)) for found in list_instance_types()]
 
 
-def _render_type(found: InstanceType) -> dict[str, Any]:
+def _render_type(found: InstanceType, price: Price | None) -> dict[str, Any]:
     return {
         "name": found.name,
         "vcpu": found.vcpu,
         "memory_gib": found.memory_gib,
         "accelerator": found.accelerator,
         "accelerator_count": found.accelerator_count,
-        "price_usd_per_hour": found.price_usd_per_hour(PRICE_REGION),
+        "price_usd_per_hour": None if price is None else price.usd_per_hour,
     }
 
 

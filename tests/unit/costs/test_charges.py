@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from sm_remote.costs.charges import Charges, estimate_call
-from sm_remote.costs.demand import Demand
+from sm_remote.costs.charges import Charges
 from sm_remote.costs.ledger import Ledger
 from sm_remote.costs.limit import Limits
 from sm_remote.costs.price_book import refresh
@@ -182,21 +181,6 @@ def test_a_ledger_that_cannot_be_used_costs_a_job_only_where_a_limit_needs_it(st
     assert len(caplog.records) == 2
     with pytest.raises(StorageError):
         open_charges(state, limits=Limits(max_cost=1.0)).reserve(build_request())
-    found = estimate_call(
-        state, Demand(machines=(("ml.m5.xlarge", 1),)), target="sagemaker", region="eu-west-1", function="train"
-    )
-    assert found.median_usd is None
-
-
-def test_an_estimate_needs_no_call(state):
-    charges = open_charges(state)
-    charges.reserve(build_request())
-    charges.settle(describe())
-    demand = Demand(machines=(("ml.m5.xlarge", 1),))
-    found = estimate_call(state, demand, target="sagemaker", region="eu-west-1", function="train", code="c0de")
-    assert found.describe() == "about $0.20 (in 1 run of train)"
-    elsewhere = estimate_call(state, demand, target="sagemaker", region="eu-west-1", function="evaluate")
-    assert elsewhere.median_usd is None
 
 
 def test_a_job_of_somebody_else_is_not_entered_when_it_ends(state):

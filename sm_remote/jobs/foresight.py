@@ -1,0 +1,43 @@
+"""What a call would cost, told from its settings before anything of it is captured."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from sm_remote.aws.requests import build_create_training_job
+from sm_remote.capture.function import display_name
+from sm_remote.costs import Foresight, foresee, read_demand
+from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.creation import find_code, find_region, read_limits
+from sm_remote.jobs.members import choose_resources
+from sm_remote.settings import ResolvedSettings
+from sm_remote.spec import TrainingJobSpec
+
+
+def foresee_call(func: object, settings: ResolvedSettings) -> Foresight:
+    """What a call would cost with these settings, before anything of it is captured.
+
+    Raises:
+        ConfigError: No instance type is named, or no region is known.
+    """
+    connection = connect_with(settings)
+    resources = choose_resources(settings)
+    spec = TrainingJobSpec(
+        name="foreseen",
+        role_arn="",
+        image_uri="",
+        output_uri="",
+        resources=resources,
+        max_runtime_s=settings.max_runtime_in_seconds,
+        extra=settings.extra_request,
+    )
+    return foresee(
+        connection.home,
+        read_demand(build_create_training_job(spec)),
+        target=settings.target,
+        region=find_region(settings, connection),
+        function=display_name(func),
+        code=find_code(func),
+        limits=read_limits(settings),
+        now=datetime.now(timezone.utc),
+    )
