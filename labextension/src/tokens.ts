@@ -157,6 +157,8 @@ export interface IEstimate {
   free: boolean;
   priceUsdPerHour: number | null;
   region: string;
+  /** Who says what the price is, and when. */
+  origin: string;
   mostUsd: number | null;
   maxRuntimeS: number;
 }

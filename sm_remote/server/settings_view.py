@@ -21,6 +21,7 @@ from sm_remote.settings.trust import list_guarded, list_unconfirmed
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("where", ("target", "region", "role")),
     ("machine", ("instance_type", "instance_count", "volume_size", "max_runtime_in_seconds")),
+    ("cost", ("max_cost", "max_cost_per_day")),
     (
         "spot",
         ("use_spot_instances", "max_wait_time_in_seconds", "fallback", "checkpoint_s3_uri", "checkpoint_local_path"),

@@ -225,6 +225,7 @@ function parseEstimate(value: unknown): IEstimate {
     free: found.free === true,
     priceUsdPerHour: numberOrNull(found.price_usd_per_hour),
     region: text(found.region),
+    origin: text(found.origin),
     mostUsd: numberOrNull(found.most_usd),
     maxRuntimeS: number(found.max_runtime_s)
   };

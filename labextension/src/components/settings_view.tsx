@@ -187,10 +187,11 @@ function Estimate({ estimate, trans }: { estimate: IEstimate; trans: Translation
 
 function describeEstimate(estimate: IEstimate, trans: TranslationBundle): string {
   const { priceUsdPerHour: price, mostUsd, free } = estimate;
+  const source = [estimate.region, estimate.origin].filter(Boolean).join('; ');
   if (free) {
     return price === null
       ? trans.__('No charge on this computer. On SageMaker: price unknown.')
-      : trans.__('No charge on this computer. On SageMaker: about %1/h (%2).', formatUsd(price), estimate.region);
+      : trans.__('No charge on this computer. On SageMaker: about %1/h (%2).', formatUsd(price), source);
   }
   if (price === null || mostUsd === null) {
     return trans.__('The price of this instance type is not known here.');
@@ -198,7 +199,7 @@ function describeEstimate(estimate: IEstimate, trans: TranslationBundle): string
   return trans.__(
     'About %1/h on demand (%2); at most %3 in the %4 that a job may run.',
     formatUsd(price),
-    estimate.region,
+    source,
     formatUsd(mostUsd),
     formatDuration(estimate.maxRuntimeS)
   );

@@ -51,6 +51,7 @@ export function nameGroup(group: string, trans: TranslationBundle): string {
   const names: Record<string, string> = {
     where: trans.__('Where'),
     machine: trans.__('Machine'),
+    cost: trans.__('Cost'),
     spot: trans.__('Spot and checkpoints'),
     warm_pool: trans.__('Warm pool'),
     environment: trans.__('Environment'),
@@ -76,6 +77,8 @@ export function nameSetting(name: string, trans: TranslationBundle): string {
     instance_count: trans.__('Instance count'),
     volume_size: trans.__('Disk (GB)'),
     max_runtime_in_seconds: trans.__('Max runtime (s)'),
+    max_cost: trans.__('Max cost ($)'),
+    max_cost_per_day: trans.__('Max cost a day ($)'),
     use_spot_instances: trans.__('Spot capacity'),
     max_wait_time_in_seconds: trans.__('Max wait (s)'),
     fallback: trans.__('Without spot capacity'),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 import pytest
 import tomlkit
 
+from sm_remote.costs import refresh
 from sm_remote.server.settings_view import GROUPS, IN_CODE, check_each, estimate, find_held, list_groups, list_settings
 from sm_remote.server.user_file import write_user_settings
 from sm_remote.settings import resolve_settings
 from sm_remote.settings.json_schema import build_json_schemas
 from sm_remote.settings.schema import NAMES
 from sm_remote.settings.trust import confirm
+from tests.fakes.price_list import FakePricing, build_product
 
 
 @pytest.fixture
@@ -62,6 +65,16 @@ def test_an_estimate_multiplies_by_instances_and_says_what_it_does_not_know(reso
     assert found["most_usd"] == pytest.approx(2.816)
     assert estimate(resolve({"instance_type": "ml.m5.large"}))["price_usd_per_hour"] is None
     assert estimate(resolve({"target": "sagemaker"}))["most_usd"] is None
+
+
+def test_an_estimate_says_whose_word_the_price_is_and_stays_below_the_limit(resolve, home):
+    products = [build_product("ml.g5.xlarge", "1.57")]
+    refresh(home, "eu-west-1", FakePricing(products), now=datetime(2026, 11, 20, tzinfo=timezone.utc))
+    asked = {"instance_type": "ml.g5.xlarge", "region": "eu-west-1", "max_cost": 5}
+    found = estimate(resolve(asked))
+    assert (found["region"], found["origin"]) == ("eu-west-1", "AWS price list of 2026-11-18")
+    assert (found["price_usd_per_hour"], found["most_usd"]) == (1.57, 5.0)
+    assert estimate(resolve({**asked, "region": "us-west-2"}))["most_usd"] is None
 
 
 GUARDED = {
