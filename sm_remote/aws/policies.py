@@ -33,7 +33,8 @@ class Scope:
         prefix: Below it, without slashes around it; may be empty.
         role_arn: The execution role of jobs; where it is empty, no role may be passed.
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
-        inputs: Other buckets that jobs read, each ``bucket`` or ``bucket/prefix``.
+        checkpoints: Where checkpoints are kept outside of that place, each ``bucket`` or ``bucket/prefix``.
+        inputs: What jobs read outside of it, each ``bucket`` or ``bucket/prefix``.
         kms_keys: ARNs of keys of one's own.
         image_repositories: ARNs of repositories that images come from; all of ECR where there is none.
         secrets: ARNs of secrets that jobs read.
@@ -45,6 +46,7 @@ class Scope:
     prefix: str = ""
     role_arn: str = ""
     partition: str = "aws"
+    checkpoints: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     kms_keys: tuple[str, ...] = ()
     image_repositories: tuple[str, ...] = ()
@@ -118,15 +120,15 @@ def find_resources(on: str, scope: Scope) -> tuple[str, ...]:
     """The ARNs that a name of the table stands for; none where the scope has none of the kind."""
     here = f"{scope.region}:{scope.account}"
     s3 = f"arn:{scope.partition}:s3:::"
-    below = f"{scope.bucket}/{scope.prefix}/*" if scope.prefix else f"{scope.bucket}/*"
+    places = ("/".join(filter(None, (scope.bucket, scope.prefix))), *scope.checkpoints)
     found: Mapping[str, tuple[str, ...]] = {
         names.ANYTHING: ("*",),
         names.TRAINING_JOBS: (f"arn:{scope.partition}:sagemaker:{here}:training-job/*",),
         names.LOGS: (f"arn:{scope.partition}:logs:{here}:log-group:{LOG_GROUP}:*",),
-        names.THE_BUCKET: (f"{s3}{scope.bucket}",),
-        names.OBJECTS: (f"{s3}{below}",),
-        names.INPUT_BUCKETS: tuple(f"{s3}{each.partition('/')[0]}" for each in scope.inputs),
-        names.INPUT_OBJECTS: tuple(f"{s3}{each.rstrip('/')}/*" for each in scope.inputs),
+        names.THE_BUCKET: _spell_buckets(s3, places),
+        names.OBJECTS: tuple(f"{s3}{each}/*" for each in places),
+        names.INPUT_BUCKETS: _spell_buckets(s3, scope.inputs),
+        names.INPUT_OBJECTS: tuple(f"{s3}{each}*" if "/" in each else f"{s3}{each}/*" for each in scope.inputs),
         names.ROLE: (scope.role_arn,) if scope.role_arn else (),
         names.REPOSITORY: (f"arn:{scope.partition}:ecr:{here}:repository/{OWN_REPOSITORY}",),
         names.IMAGE: scope.image_repositories or (f"arn:{scope.partition}:ecr:*:*:repository/*",),
@@ -134,6 +136,10 @@ def find_resources(on: str, scope: Scope) -> tuple[str, ...]:
         names.SECRET: scope.secrets,
     }
     return found[on]
+
+
+def _spell_buckets(s3: str, places: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{s3}{place.partition('/')[0]}" for place in places))
 
 
 _CONDITIONS: Mapping[str, Document] = {

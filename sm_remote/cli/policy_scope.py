@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sm_remote.aws.ecr_uri import parse_ecr_uri
 from sm_remote.aws.policies import OWN_REPOSITORY, Scope, find_partition
 from sm_remote.catalogue import list_accounts
 from sm_remote.errors import ConfigError
+from sm_remote.inputs import TrainingInput, is_remote, read_input
 from sm_remote.jobs.account import NEW_ROLE, default_bucket
 from sm_remote.storage.store import parse_s3_uri
+from sm_remote.wire.secret import parse_reference
 
 if TYPE_CHECKING:
     from sm_remote.settings import ResolvedSettings
@@ -46,7 +48,7 @@ def build_scope(
     partition = find_partition(region)
     place, prefix = _find_root(settings, bucket, region, account)
     keys = [*kms_keys, *filter(None, (settings.s3_kms_key, settings.volume_kms_key))]
-    elsewhere = [*inputs, *(uri for uri in settings.inputs.values() if isinstance(uri, str) and "://" in uri)]
+    elsewhere = [*inputs, *_list_inputs(settings)]
     return Scope(
         region=region,
         account=account,
@@ -54,10 +56,32 @@ def build_scope(
         bucket=place,
         prefix=prefix,
         role_arn=_spell_role(role or settings.role or NEW_ROLE, partition, account),
-        inputs=tuple(dict.fromkeys("/".join(filter(None, parse_s3_uri(uri))) for uri in elsewhere)),
+        checkpoints=_spell_places(filter(None, [settings.checkpoint_s3_uri])),
+        inputs=_spell_places(elsewhere),
         kms_keys=tuple(dict.fromkeys(_spell_key(key, partition, region, account) for key in keys)),
         image_repositories=_list_repositories(settings, partition, region, account),
+        secrets=tuple(dict.fromkeys(_list_secrets(settings, f"arn:{partition}:secretsmanager:{region}:{account}"))),
     )
+
+
+def _list_inputs(settings: ResolvedSettings) -> Iterator[str]:
+    """The channels that name their place in S3; data of this machine is stored below the root."""
+    for item in settings.inputs.values():
+        found = read_input(item)
+        if isinstance(found, TrainingInput) and is_remote(found.s3_data):
+            yield str(found.s3_data)
+
+
+def _spell_places(uris: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys("/".join(filter(None, parse_s3_uri(uri))) for uri in uris))
+
+
+def _list_secrets(settings: ResolvedSettings, start: str) -> Iterator[str]:
+    """Source: AWS Secrets Manager User Guide, "IAM policy examples": a secret's ARN ends in six random characters."""
+    for text in settings.secrets.values():
+        secret = parse_reference(text).secret_id
+        if secret:
+            yield secret if secret.startswith("arn:") else f"{start}:secret:{secret}-??????"
 
 
 def _find_root(settings: ResolvedSettings, bucket: str | None, region: str, account: str) -> tuple[str, str]:

@@ -69,11 +69,24 @@ def test_a_job_writes_below_the_prefix_and_reads_its_inputs() -> None:
     found = statements(build_execution_policy(scope))
     assert "s3:PutObject" in found["Objects"]["Action"]
     assert found["InputObjects"]["Action"] == ["s3:GetObject"]
-    assert found["InputObjects"]["Resource"] == ["arn:aws:s3:::data/*", "arn:aws:s3:::more/set-1/*"]
+    assert found["InputObjects"]["Resource"] == ["arn:aws:s3:::data/*", "arn:aws:s3:::more/set-1*"]
     assert found["InputBuckets"]["Resource"] == ["arn:aws:s3:::data", "arn:aws:s3:::more"]
     assert "InputObjects" not in statements(build_execution_policy(SCOPE))
     assert "ec2:" not in json.dumps(build_execution_policy(SCOPE))
     assert "ec2:CreateNetworkInterface" in json.dumps(build_execution_policy(SCOPE, vpc=True))
+
+
+def test_checkpoints_elsewhere_are_read_and_written_there() -> None:
+    found = statements(build_execution_policy(replace(SCOPE, checkpoints=("kept/run-1", "results/other"))))
+    assert found["Bucket"]["Resource"] == ["arn:aws:s3:::results", "arn:aws:s3:::kept"]
+    assert found["Objects"]["Resource"][1:] == ["arn:aws:s3:::kept/run-1/*", "arn:aws:s3:::results/other/*"]
+
+
+def test_a_job_reads_the_secrets_that_are_named_and_no_others() -> None:
+    secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:token-??????"
+    found = statements(build_execution_policy(replace(SCOPE, secrets=(secret,))))
+    assert found["Secret"]["Resource"] == secret
+    assert "secretsmanager" not in json.dumps(build_execution_policy(SCOPE))
 
 
 def test_only_sagemaker_for_one_account_takes_on_the_role() -> None:

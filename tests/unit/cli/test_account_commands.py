@@ -53,20 +53,25 @@ def test_settings_and_options_limit_the_policies(tmp_path: Path) -> None:
         "s3_root_uri": "s3://results/team",
         "role": "jobs",
         "s3_kms_key": "1234",
-        "inputs": {"train": "s3://data/set-1/"},
+        "inputs": {"train": "s3://data/set-1/", "here": "/some/path"},
+        "secrets": {"TOKEN": "secretsmanager:team/token#key", "OTHER": "env:OTHER"},
+        "checkpoint_s3_uri": "s3://kept/run",
         "image_uri": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/train:1",
     }
     caller = statements(run(tmp_path, "iam", "caller", "--with", "all", **given))
-    assert caller["Objects"]["Resource"] == "arn:aws:s3:::results/team/*"
+    assert caller["Objects"]["Resource"] == ["arn:aws:s3:::results/team/*", "arn:aws:s3:::kept/run/*"]
+    assert "Secret" not in caller
     assert caller["RolePassedToSagemaker"]["Resource"].endswith(":role/jobs")
     assert caller["Keys"]["Resource"] == f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234"
     assert "ecr:PutImage" in caller["Repository"]["Action"]
     job = statements(run(tmp_path, "iam", "job", "--vpc", "--input", "s3://more", **given))
-    assert job["InputObjects"]["Resource"] == ["arn:aws:s3:::more/*", "arn:aws:s3:::data/set-1/*"]
+    assert job["InputObjects"]["Resource"] == ["arn:aws:s3:::more/*", "arn:aws:s3:::data/set-1*"]
     assert f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/train" in job["Image"]["Resource"]
+    token = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:team/token-??????"
+    assert job["Secret"]["Resource"] == token
     assert "ec2:CreateNetworkInterface" in job["Anything"]["Action"]
     other = statements(run(tmp_path, "iam", "caller", "--bucket", "other", "--role", "arn:aws:iam::1:role/r", **given))
-    assert (other["Objects"]["Resource"], other["RolePassedToSagemaker"]["Resource"]) == (
+    assert (other["Objects"]["Resource"][0], other["RolePassedToSagemaker"]["Resource"]) == (
         "arn:aws:s3:::other/*",
         "arn:aws:iam::1:role/r",
     )
