@@ -60,13 +60,16 @@ def check_role(make_client: MakeClient, role: str | None, identity: Identity) ->
     return Check(name="role", state=State.OK, detail=f"{found.arn}{where}; SageMaker may take it on"), found
 
 
-def check_caller(make_client: MakeClient, identity: Identity, policy: Mapping[str, Any]) -> list[Check]:
+def check_caller(
+    make_client: MakeClient, identity: Identity, policy: Mapping[str, Any], *, role: str = ""
+) -> list[Check]:
     """Judges what the caller may do: that the role may be passed, and all that running jobs takes.
 
     Args:
         make_client: Makes boto3's clients.
         identity: Who submits.
         policy: The least that the caller needs.
+        role: The ARN of the jobs' role, where the settings do not say it.
     """
     if identity.kind == "root":
         return [Check(name="permissions", state=State.OK, detail="the account's root user may do everything")]
@@ -76,7 +79,7 @@ def check_caller(make_client: MakeClient, identity: Identity, policy: Mapping[st
         return [_untold("permissions", error)]
     passing = [one for one in denied if one.startswith("iam:PassRole ")]
     others = [one for one in denied if not one.startswith("iam:PassRole ")]
-    fix = _spell_grant(identity)
+    fix = _spell_grant(identity, f"sm-remote iam caller --role {role}" if role else "sm-remote iam caller")
     return [
         _judge("pass role", passing, "the role may be passed to SageMaker", fix),
         _judge("permissions", others, "all that running jobs takes is allowed", fix),
@@ -118,13 +121,13 @@ def _untold(name: str, error: NotSimulated) -> Check:
     )
 
 
-def _spell_grant(identity: Identity) -> str:
+def _spell_grant(identity: Identity, policy: str) -> str:
     if identity.name.startswith("AWSReservedSSO_"):
-        return "sm-remote iam caller  # add it to your permission set in IAM Identity Center"
+        return f"{policy}  # add it to your permission set in IAM Identity Center"
     kind = "user" if identity.kind == "user" else "role"
     return (
         f"aws iam put-{kind}-policy --{kind}-name {identity.name} --policy-name sm-remote-caller --policy-document "
-        '"$(sm-remote iam caller)"'
+        f'"$({policy})"'
     )
 
 

@@ -150,7 +150,8 @@ def _examine_account(
     except ConfigError as error:
         yield Check(name="settings", state=State.FAILURE, detail=error.what, fix=error.fix)
         return
-    yield from check_caller(make_client, identity, build_caller_policy(scope, ()))
+    found = role.arn if role is not None and not settings.role else ""
+    yield from check_caller(make_client, identity, build_caller_policy(scope, ()), role=found)
     if role is not None:
         yield check_job(make_client, role, build_execution_policy(scope, vpc=bool(settings.subnets)))
     yield check_bucket(make_client, scope.bucket, region=region, owner=settings.bucket_owner or identity.account)

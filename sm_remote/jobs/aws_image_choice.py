@@ -32,6 +32,9 @@ _FRAMEWORKS = ("torch", "tensorflow")
 ReadConfig = Callable[[EcrImage], "Mapping[str, Any] | None"]
 """Reads the configuration of an image in ECR."""
 
+STUDIO_IMAGE = "SAGEMAKER_INTERNAL_IMAGE_URI"
+"""The variable in which Studio says the image that a kernel runs in. Source: the SageMaker SDK's `remote`."""
+
 _known: dict[str, str | None] = {}
 
 
@@ -78,9 +81,17 @@ def name_image(image: Image, settings: ResolvedSettings, region: str, here: str)
 def choose_default_image(settings: ResolvedSettings, region: str, here: str) -> str:
     """The URI of the image for a job on SageMaker when none is named.
 
+    In SageMaker Studio it is the one that this process runs in, as it is for the SageMaker SDK; elsewhere AWS's.
+
     Raises:
         ConfigError: AWS keeps none that fits; the text proposes one, and how to build one.
     """
+    own = os.environ.get(STUDIO_IMAGE)
+    if own:
+        if own not in _known:
+            _known[own] = here
+            logger.info("No image is set: the job has the one that this process runs in, %s", own)
+        return own
     processor = find_processor(settings)
     found = catalogue.choose_default(python=here, region=region, processor=processor, installed=_list_frameworks())
     if found is None:

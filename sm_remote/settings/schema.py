@@ -85,7 +85,8 @@ class Settings(CloudSettings):
     volume_size = Whole(least=1, default=30, help="Size of the job's disk in GB.")
     image_uri = ImageUri(
         "the URI of a container image, or an Image such as Image.python('3.11').apt('ffmpeg')",
-        help="The container image. Default: locally one made from the running Python.",
+        help="The container image. Default: locally one made from the running Python; on SageMaker the one of AWS's "
+        "that has its minor version.",
     )
     dependencies = Dependencies(
         help="The packages that the function needs: found by themselves ('auto'), none, or as listed. "
@@ -212,7 +213,8 @@ class Settings(CloudSettings):
     )
     role = Text(
         "the ARN or the name of an execution role",
-        help="The execution role of jobs on SageMaker, where one must be named.",
+        help="The execution role of jobs on SageMaker. Default: that of the running environment, where SageMaker may "
+        "take it on; else one must be named.",
     )
     s3_root_uri = Text(
         "s3://bucket or s3://bucket/prefix",

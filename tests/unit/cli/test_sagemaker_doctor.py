@@ -170,6 +170,14 @@ def test_without_a_role_those_that_fit_are_named(tmp_path: Path) -> None:
     assert "aws iam create-role" in examine(tmp_path, {"iam.list_roles": [{"Roles": []}]}, role=None)["role"]["fix"]
 
 
+def test_a_role_that_was_found_is_the_one_that_the_policy_passes(tmp_path: Path) -> None:
+    assumed = {"Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/jobs/me", "Account": ACCOUNT}
+    denied = {"sts.get_caller_identity": assumed, "iam.simulate_principal_policy": simulate("iam:PassRole")}
+    found = examine(tmp_path, denied, role=None)
+    assert "which this environment runs under" in found["role"]["detail"]
+    assert found["pass role"]["fix"].endswith(f'"$(sm-remote iam caller --role {ROLE})"')
+
+
 def test_an_image_elsewhere_cannot_be_used(tmp_path: Path) -> None:
     elsewhere = examine(tmp_path, {}, image_uri=f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/x:1")["image"]
     assert "is in us-east-1, jobs run in eu-west-1" in elsewhere["detail"]

@@ -74,6 +74,13 @@ def test_without_an_image_the_one_with_this_python_is_taken(caplog: pytest.LogCa
     assert not python.same_as_host
 
 
+def test_studios_own_image_has_this_python_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = f"{HOST}/studio:1"
+    monkeypatch.setenv("SAGEMAKER_INTERNAL_IMAGE_URI", own)
+    assert choose_default_image(settings(), HOME, "3.14") == own
+    assert find_image_python(own, connect()) == "3.14"
+
+
 def test_where_none_fits_the_error_says_how_to_have_one() -> None:
     with pytest.raises(ConfigError, match=r"keeps none with Python 3\.14 for ml\.m5\.large in eu-west-1") as caught:
         choose_default_image(settings(), HOME, "3.14")
