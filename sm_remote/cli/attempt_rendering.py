@@ -48,7 +48,7 @@ def _render_loss(attempt: Attempt) -> str:
         parts.append("lost work not known")
     elif attempt.lost_s or attempt.cause == "Interrupted":
         about = "about " if attempt.is_estimate else ""
-        estimated = " (an estimate until the next one has saved)" if attempt.is_estimate else ""
+        estimated = " (an estimate)" if attempt.is_estimate else ""
         parts.append(f"lost {about}{render_duration(attempt.lost_s)}{estimated}")
     return ", ".join(parts)
 

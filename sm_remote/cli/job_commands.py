@@ -81,19 +81,19 @@ def show(world: World, name: str, target: str | None, as_json: bool) -> None:
 @target_option
 @click.pass_obj
 def logs(world: World, name: str, follow: bool, target: str | None) -> None:
-    """Print a training job's log.
+    """Print a training job's log, and those of the jobs that go on with its work.
 
     On a terminal its colours stay, a progress bar is one line, and all other control sequences are left out; a file or
     a pipe gets the lines as the job wrote them.
     """
+    from sm_remote.cli.queries import follow_from
     from sm_remote.jobs.attach import resolve_name
-    from sm_remote.jobs.logs import follow_log
     from sm_remote.jobs.text_output import TextOutput
 
     connection = world.connect(target)
     output = TextOutput("redrawn" if world.terminal else "each", flushes=follow)
     try:
-        for line in follow_log(connection.training_jobs, resolve_name(connection, name), follow=follow):
+        for line in follow_from(connection, resolve_name(connection, name), follow=follow):
             output.write(make_inert(line, colours=world.colours) if world.terminal else line)
     finally:
         output.end()

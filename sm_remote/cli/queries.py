@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ from sm_remote.jobs.chain import list_chain
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.history import Phase, list_history
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.logs import follow_log
 from sm_remote.jobs.stored_checkpoints import StoredGeneration
 
 
@@ -86,3 +87,16 @@ def fetch_details(connection: Connection, name: str) -> JobDetails:
         chain=[each.name for each in chain],
         stored=stored,
     )
+
+
+def follow_from(connection: Connection, name: str, *, follow: bool) -> Iterator[str]:
+    """The log of a job and of those that go on with its work, a line before each of them."""
+    api = connection.training_jobs
+    while True:
+        yield from follow_log(api, name, follow=follow)
+        names = [each.name for each in list_chain(connection, api.describe(name))]
+        later = names[names.index(name) + 1 :]
+        if not later:
+            return
+        name = later[0]
+        yield f"---- training job {name} ----"

@@ -47,3 +47,21 @@ def test_savings_are_shown_once_they_are_known():
     times = {"TrainingTimeInSeconds": 100, "BillableTimeInSeconds": 30}
     assert render_savings(describe(*TWICE, **times)) == "70.0% (Managed Spot Training)"
     assert render_savings(describe(*TWICE)) == ""
+
+
+def test_an_estimate_is_labelled_until_the_next_attempt_has_saved():
+    live = describe(*INTERRUPTED, ("Training", 130), status="InProgress")
+    before = list_attempts(live, [save(90, (10.5, None, None))])
+    assert "lost about 20 s (an estimate)" in render_attempts(before)
+    assert [fact["lost_is_estimate"] for fact in list_attempt_facts(before)] == [True, False]
+    after = list_attempts(live, [save(90, (10.5, None, None)), save(170, (10.5, None, None), (131, 90, 8))])
+    assert "lost 20 s" in render_attempts(after)
+    assert "about" not in render_attempts(after)
+
+
+def test_attempts_of_several_jobs_name_job_and_machine():
+    first, second = list_attempts(describe(*TWICE), [save(170, (10.5, None, None), (131, 90, 8))])
+    moved = [replace(first, spot=True), replace(second, job_name="train-1-2", instance_type="ml.m5.xlarge", spot=False)]
+    lines = render_attempts(moved).splitlines()
+    assert lines[1].endswith("ml.m5.large (spot)  train-1")
+    assert lines[2].endswith("ml.m5.xlarge  train-1-2")

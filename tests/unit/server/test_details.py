@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sm_remote.aws.responses import parse_description
+from sm_remote.jobs.stored_checkpoints import StoredGeneration
+from sm_remote.jobs.succession import Plan, write_plan
 from sm_remote.server.details import build_details
 from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import build_row, detail_row, update_row
 from tests.fakes.cli_world import NOW
+from tests.unit.checkpoints.test_manifest import MANIFEST
 
 
 @pytest.mark.parametrize(
@@ -94,3 +98,18 @@ def test_attempts_are_listed_where_there_were_several_and_the_cost_of_an_interru
     assert details["checkpoint_note"]
     ended = build_details(parse_description(answer("fit-1")), {}, "local")
     assert (ended["attempts"], ended["checkpoint_note"]) == ([], "")
+
+
+def test_a_job_that_goes_on_with_anothers_work_shows_the_attempts_of_both_and_their_checkpoints(answer):
+    plan = Plan(types=("ml.m5.large",), number=2, cause="CapacityError")
+    environment = {"SM_REMOTE_RUN": "fit-1", "SM_REMOTE_SUCCESSION": write_plan(plan)}
+    first = parse_description(answer("fit-1", "Failed", SecondaryStatusTransitions=[], EnableManagedSpotTraining=True))
+    config = {"CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints"}, "EnableManagedSpotTraining": True}
+    second = parse_description(answer("fit-1-2", "InProgress", Environment=environment, **config))
+    manifest = replace(MANIFEST, job="fit-1", saved_at=1000.0)
+    stored = [StoredGeneration(prefix="p/", manifest=manifest, whole=True)]
+    details = build_details(second, {}, "local", chain=[first, second], checkpoints=stored, now_s=1180.0)
+    assert [(each["cause"], each["spot"]) for each in details["attempts"]] == [("CapacityError", True), ("", True)]
+    assert "3 min ago; if interrupted now you lose 3 min" in details["checkpoint_note"]
+    assert details["row"]["number"] == 2
+    assert detail_row(first, {}, "local").number == 1
