@@ -28,7 +28,6 @@ KEPT: Mapping[str, str] = {
     "CheckpointConfig": "what is stored there is looked at before; use checkpoint_s3_uri and checkpoint_local_path",
     "EnableManagedSpotTraining": "it brings checkpoints and a time to wait with it; use use_spot_instances",
     "Environment": "its values are kept out of lists and files; use environment_variables",
-    "HyperParameters": "its values are looked at for secrets; use hyperparameters",
     "Tags": "a list replaces the job's own tags; use tags",
     "ServerlessJobConfig": "a serverless job runs no function of yours, but a model of a hub",
 }
