@@ -79,10 +79,10 @@ def take_turn(turns: Turns, quota: Quota, now: float, chance: float) -> tuple[Tu
         now: In seconds.
         chance: From 0 to 1, for the jitter.
     """
-    between_s = (1.0 + JITTER * chance) / find_rate(turns, quota, now)
+    between_s = 1.0 / find_rate(turns, quota, now)
     full_at = turns.full_at if turns.full_at <= now + LONGEST_QUEUE_S else now
     at = max(now, full_at - (quota.burst - 1) * between_s)
-    return replace(turns, full_at=max(full_at, at) + between_s), at
+    return replace(turns, full_at=max(full_at, at) + (1.0 + JITTER * chance) * between_s), at
 
 
 def slow_down(turns: Turns, quota: Quota, now: float) -> Turns:

@@ -47,13 +47,14 @@ def translate_error(error: Any, operation: str, members: Mapping[str, Any], *, a
     """
     name = str(members.get("TrainingJobName", members.get("logStreamNamePrefix", "")))
     if is_expired(error):
-        return explain_expired(error, name)
-    if not hasattr(error, "response"):
+        return explain_expired(str(error), name)
+    answer = _answer_of(error)
+    if answer is None:
         return ServiceUnavailable(
             f"The training-job API could not be reached for {operation}.", why=str(error), fix=advice
         )
-    code: str = error.response["Error"].get("Code", "")
-    text: str = error.response["Error"].get("Message", "")
+    code: str = answer["Error"].get("Code", "")
+    text: str = answer["Error"].get("Message", "")
     if code in THROTTLED:
         return Throttled(
             f"The API asked to slow down at {_spell(operation)}, and did so after every retry.",
@@ -85,12 +86,12 @@ def explain_name_in_use(name: str, text: str) -> JobNameInUse:
     )
 
 
-def explain_expired(error: BaseException, name: str = "") -> CredentialsExpired:
+def explain_expired(why: str, name: str = "") -> CredentialsExpired:
     """The error for credentials that are no longer good: what runs goes on, and how to come back to it."""
     back = f", then call result() again, or sm_remote.attach({name!r})" if name else ", then call again"
     return CredentialsExpired(
         "The AWS credentials have expired; training jobs go on.",
-        why=str(error),
+        why=why,
         fix=f"{SIGN_IN}{back}.",
         job_name=name,
     )
@@ -98,14 +99,15 @@ def explain_expired(error: BaseException, name: str = "") -> CredentialsExpired:
 
 def is_expired(error: Any) -> bool:
     """Whether credentials that were good are so no longer."""
-    if hasattr(error, "response"):
-        return error.response["Error"].get("Code", "") in EXPIRED
+    answer = _answer_of(error)
+    if answer is not None:
+        return answer["Error"].get("Code", "") in EXPIRED
     return not _NOT_RENEWED.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def may_have_arrived(error: BaseException) -> bool:
     """Whether a request may have been carried out although it failed: its answer was lost, or is an error of theirs."""
-    if hasattr(error, "response"):
+    if _answer_of(error) is not None:
         return _status_of(error) >= 500
     names = [kind.__name__ for kind in type(error).__mro__]
     return _UNSENT.isdisjoint(names) and not _UNANSWERED.isdisjoint(names)
@@ -116,8 +118,14 @@ def is_unreachable(error: BaseException) -> bool:
     return not _UNSENT.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
+def _answer_of(error: Any) -> dict[str, Any] | None:
+    """What the API answered; None where it did not (an HTTPClientError has the attribute, too)."""
+    answer = getattr(error, "response", None)
+    return answer if isinstance(answer, dict) else None
+
+
 def _status_of(error: Any) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    return int((_answer_of(error) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
 
 _ADVICE: Mapping[str, str] = {

@@ -174,7 +174,7 @@ def connect_aws(
             account: str = session.client("sts", region_name=region_name).get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             if is_expired(error):
-                raise explain_expired(error) from error
+                raise explain_expired(str(error)) from error
             raise ServiceUnavailable("AWS does not say which account this is.", why=str(error), fix=advice) from error
         return account
 

@@ -37,6 +37,8 @@ logger = logging.getLogger("sm_remote")
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
+BETWEEN_RENEWALS_S = 2.0
+
 _ENDED_FIRST = {
     # There is no order by time of modification. Source: API_ListTrainingJobs, SortBy.
     True: {"SortBy": "Status", "SortOrder": "Ascending"},
@@ -61,6 +63,7 @@ class TrainingJobs:
     def __init__(self, session: Session, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.session = session
         self.sightings = Sightings()
+        self._renewed_at = float("-inf")
         self._sleep = sleep
         self._lock = threading.Lock()
         self._prepare_clients()
@@ -74,11 +77,13 @@ class TrainingJobs:
         with self._lock:
             if self.session.client("sagemaker") is used:
                 self.session = self.session.reconnect()
+                self._renewed_at = time.monotonic()
                 self._prepare_clients()
 
     def renew_credentials(self) -> None:
-        """Takes the credentials that there are now, for all that is sent from here on."""
-        self._reconnect(self.session.client("sagemaker"))
+        """Takes the credentials that there are now, for all that is sent from here on, unless it just has."""
+        if time.monotonic() - self._renewed_at > BETWEEN_RENEWALS_S:
+            self._reconnect(self.session.client("sagemaker"))
 
     def _call(
         self,

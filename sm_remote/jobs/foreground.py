@@ -104,7 +104,7 @@ def _see_through(
         for line in job._charges.said if job._charges is not None else ():
             take(f"sm_remote: {line}")
         stream_output(job, given_up, take)
-    error = super(Job, job).exception()
+    error = job._await_end()
     if settings.stream_logs and settings.use_spot_instances:
         _tell_cost(job, take)
     return error

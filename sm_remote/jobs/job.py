@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import logging
 import sys
 import threading
@@ -10,13 +9,15 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
+from sm_remote.aws.refusals import explain_expired
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import Charges
-from sm_remote.errors import CorruptBlob, RemoteError, StorageError
+from sm_remote.errors import CorruptBlob, CredentialsExpired, RemoteError, StorageError
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.chain import Chain, choose_margin_s, find_error, stop_for_good
 from sm_remote.jobs.connection import Connection
@@ -26,6 +27,8 @@ from sm_remote.jobs.observed import ObservedJob
 from sm_remote.jobs.plain_errors import raise_plainly
 from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, add_note, conclude, discard_corrupt, reaching
 from sm_remote.jobs.succession import Plan, find_plan, read_plan
+from sm_remote.jobs.waiting import Waiting
+from sm_remote.jobs.watch import EXPIRED_PAUSE_S
 from sm_remote.spec import TrainingJobSpec, TrainingJobStatus
 from sm_remote.wire.layout import JOBS
 
@@ -73,7 +76,8 @@ class Job(Future[T], ObservedJob):
         self._started = threading.Event()
         if self._submitted:
             self._started.set()
-        self.add_done_callback(lambda _: self._started.set())
+        self._waiting = Waiting(lambda: self._connection.watcher.hurry())
+        self.add_done_callback(self._tell_end)
         self._arn: str | None = None
         self._plan: Plan | None = None
         self._pauses = iter(pauses_s)
@@ -95,7 +99,10 @@ class Job(Future[T], ObservedJob):
             try:
                 self._arn = self._chain.create(build_create_training_job(self._spec))
             except Exception as error:
-                self.set_exception(error)
+                if isinstance(error, RemoteError) and error.facts.get("may_exist"):
+                    self._begin(created)  # it is seen to when it can be seen
+                else:
+                    self.set_exception(error)
                 raise
             except BaseException:
                 # An interrupt. The request may have arrived all the same: the job is one until nobody knows it.
@@ -111,7 +118,7 @@ class Job(Future[T], ObservedJob):
         self._submitted = True
         self._plan = read_plan(spec.environment) if spec is not None else None
         self._started.set()
-        self._connection.watcher.watch(self.name, created, self._on_end)
+        self._connection.watcher.watch(self.name, created, self._on_end, self._interrupt)
         if spec is not None and spec.spot is not None and self._plan is not None and self._plan.on_demand:
             self._chain.guard(self.name, after_s=spec.spot.max_wait_s - choose_margin_s(spec.spot.max_wait_s))
 
@@ -123,7 +130,7 @@ class Job(Future[T], ObservedJob):
         if description.status.is_terminal:
             self._on_end(description)
             return
-        self._connection.watcher.watch(self.name, description.creation_time, self._on_end)
+        self._connection.watcher.watch(self.name, description.creation_time, self._on_end, self._interrupt)
         if self._plan is not None:
             self._chain.guard(self.name)
 
@@ -183,12 +190,17 @@ class Job(Future[T], ObservedJob):
             if successor is None:
                 return False
             self._arn, self.earlier_names, self.name = successor.arn, (*self.earlier_names, self.name), successor.name
-        self._connection.watcher.watch(self.name, successor.created, self._on_end)
+        self._connection.watcher.watch(self.name, successor.created, self._on_end, self._interrupt)
         self._chain.guard(self.name)
         return True
 
     def _look_again(self, end: TrainingJobDescription | RemoteError, trouble: BaseException | None) -> None:
         """After a pause, each longer than the one before: how the job ended does not change meanwhile."""
+        if isinstance(trouble, CredentialsExpired):
+            self._interrupt(trouble)
+            self._connection.training_jobs.renew_credentials()
+            self._connection.alarm.call_after(EXPIRED_PAUSE_S, partial(self._on_end, end))
+            return
         pause_s = next(self._pauses, None)
         if pause_s is None:
             error = trouble or RemoteError(f"The outcome of {self.name} cannot be had.")
@@ -201,6 +213,14 @@ class Job(Future[T], ObservedJob):
         again = threading.Timer(pause_s, self._conclude, (end,))
         again.daemon = True
         again.start()
+
+    def _tell_end(self, _: Future[T]) -> None:
+        self._started.set()
+        self._waiting.end()
+
+    def _interrupt(self, trouble: CredentialsExpired) -> None:
+        """Tells those who wait that nothing can be learnt of the job for now; the job itself goes on."""
+        self._waiting.interrupt(explain_expired(trouble.why, self.name))
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
@@ -217,6 +237,7 @@ class Job(Future[T], ObservedJob):
             TimeoutError: The time ran out; the job goes on.
             JobStopped: It was stopped.
             JobFailed: It failed for another reason than the function's own exception, which comes as itself.
+            CredentialsExpired: Sign in again and call `result` again; the job goes on.
         """
         error = self.exception(timeout)
         if error is not None:
@@ -228,15 +249,21 @@ class Job(Future[T], ObservedJob):
 
         Raises:
             TimeoutError: The time ran out; the job goes on.
+            CredentialsExpired: Sign in again and call it again; the job goes on.
         """
         try:
-            return super().exception(timeout)
-        except concurrent.futures.TimeoutError:
+            return self._await_end(timeout)
+        except TimeoutError:
             raise TimeoutError(f"Training job {self.name} had not ended after {timeout} s; it goes on.") from None
         except KeyboardInterrupt:
             if not self.done():
                 sys.stderr.write(describe_detached(self.name))
             raise
+
+    def _await_end(self, timeout: float | None = None) -> BaseException | None:
+        """`exception` without a word on interrupts."""
+        self._waiting.wait(timeout)
+        return super().exception()
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._wait().__await__()
@@ -248,16 +275,22 @@ class Job(Future[T], ObservedJob):
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
 
-        def wake() -> None:
+        def wake(trouble: CredentialsExpired | None) -> None:
             if not ended.done():
-                ended.set_result(None)
+                ended.set_result(trouble)
 
-        def tell(_: Future[T]) -> None:
+        def tell(trouble: CredentialsExpired | None) -> None:
             with suppress(RuntimeError):  # the loop was closed in the meantime
-                loop.call_soon_threadsafe(wake)
+                loop.call_soon_threadsafe(wake, trouble)
 
-        self.add_done_callback(tell)
-        await wait_awake(ended)
+        leave = self._waiting.listen(tell)
+        self.add_done_callback(lambda _: tell(None))
+        try:
+            trouble = await wait_awake(ended)
+        finally:
+            leave()
+        if trouble is not None and not self.done():
+            raise trouble
         return self.result()
 
     # -- stopping ---------------------------------------------------------------------------------------------------

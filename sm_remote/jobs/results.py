@@ -21,6 +21,7 @@ from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import read_mark, render_usd
 from sm_remote.errors import (
     CorruptBlob,
+    CredentialsExpired,
     JobError,
     JobFailed,
     JobStopped,
@@ -59,7 +60,7 @@ def reaching() -> Iterator[None]:
     """
     try:
         yield
-    except ServiceUnavailable as error:
+    except (ServiceUnavailable, CredentialsExpired) as error:
         raise OutOfReachError from error
     except StorageError as error:
         if isinstance(error, CorruptBlob) or error.facts.get("missing") is not False:

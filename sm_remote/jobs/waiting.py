@@ -13,7 +13,7 @@ class Waiting:
     """Who waits for one job.
 
     Args:
-        hurry: Called when somebody begins to wait: what keeps the job from being seen may have an end.
+        hurry: Called when somebody waits anew after trouble, which may be over.
     """
 
     def __init__(self, hurry: Callable[[], None]) -> None:
@@ -44,7 +44,9 @@ class Waiting:
         """Has the next trouble told, once; returns what ends that."""
         with self._changed:
             self._listeners.append(listener)
-        self._hurry()
+            is_troubled = self._trouble is not None
+        if is_troubled:
+            self._hurry()
 
         def leave() -> None:
             with self._changed, suppress(ValueError):
@@ -60,8 +62,8 @@ class Waiting:
             TimeoutError: The time ran out.
         """
         with self._changed:
-            before = self._troubles
-        if timeout is None or timeout > 0:
+            before, is_troubled = self._troubles, self._trouble is not None
+        if is_troubled:
             self._hurry()
         with self._changed:
             woken = self._changed.wait_for(lambda: self._ended or self._troubles != before, timeout)

@@ -1,8 +1,9 @@
 """Keeps the list of jobs of one target up to date, for all browser tabs at once, while anybody looks.
 
 Looking is a lease: each request for the list prolongs it. Without one the thread ends, and nothing is asked of AWS. The
-local service holds a request until something changes; SageMaker is asked again after a pause that grows while nothing
-happens.
+local service holds a request until something changes; SageMaker is asked again, for what has changed, after a pause
+that grows while nothing happens, and within the quotas that all processes of this machine share
+(`sm_remote.aws.pacing`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.aws.training_jobs import TrainingJobs
-from sm_remote.errors import JobNotFound, RemoteError
+from sm_remote.errors import JobNotFound, RemoteError, Throttled
+from sm_remote.jobs.sweep import MARGIN_S
 from sm_remote.server.problems import explain
 from sm_remote.server.rows import JobRow, build_row, detail_row, update_row
 from sm_remote.server.table import JobTable
@@ -67,6 +70,9 @@ class Poller:
         self._leased_until = self._panel_until = -1.0
         self._wants_all = True
         self._seen = 0
+        self._modified: dict[str, datetime] = {}
+        self._described: dict[str, datetime | None] = {}
+        self._newest: datetime | None = None
 
     def look(self, *, panel: bool, refresh: bool = False) -> None:
         """Somebody looks: at the open panel, or only at the status bar."""
@@ -114,6 +120,8 @@ class Poller:
                 return self.table.note(as_of_ms=int(self._now() * 1000)), False
             changed = self._update(api)
             changed = self.table.note(as_of_ms=int(self._now() * 1000)) or changed
+        except Throttled:
+            return False, False  # the account's other programs need their turn: what is shown stays as it is
         except RemoteError as error:
             logger.debug("The jobs of %s cannot be seen.", self.target, exc_info=True)
             self._seen = 0
@@ -126,16 +134,31 @@ class Poller:
     def _update(self, api: TrainingJobs) -> bool:
         with self._lock:
             whole, self._wants_all = self._wants_all, False
+        try:
+            changed = self._list(api, whole=whole)
+        except RemoteError:
+            with self._lock:
+                self._wants_all = self._wants_all or whole
+            raise
+        return self._describe(api) or changed
+
+    def _list(self, api: TrainingJobs, *, whole: bool) -> bool:
+        """Takes up all jobs, or what has changed; whether the panel has news."""
+        changed = False
         if whole:
-            _, _, self._seen = api.list_page(size=1)  # its counter first: what changes meanwhile is seen next time
+            if api.session.holds_requests:
+                _, _, self._seen = api.list_page(size=1)  # its counter first: what changes meanwhile is seen next time
             found = list(islice(api.list_all(), MOST_JOBS))
             changed = self.table.keep_only(row.name for row in found)
-        else:
+            self._modified = {}
+        elif api.session.holds_requests or self._newest is None:
             waits = api.session.holds_requests and not self._find_undetailed()
             found, _, self._seen = api.list_page(wait_s=HOLD_S if waits else 0.0, seen=self._seen)
-            changed = False
-        changed = self.table.put(self._merge(found)) or changed
-        return self._describe(api) or changed
+        else:
+            found, _, _ = api.list_page(modified_after=self._newest - timedelta(seconds=MARGIN_S), ended_first=True)
+        self._modified.update({row.name: row.modified_time for row in found if row.modified_time is not None})
+        self._newest = max(self._modified.values(), default=None)
+        return self.table.put(self._merge(found)) or changed
 
     def _merge(self, found: Iterable[TrainingJobSummary]) -> list[JobRow]:
         rows = []
@@ -151,18 +174,25 @@ class Poller:
         """Asks for what a list does not tell: of every live job, and of some of those that ended, newest first."""
         rows = self.table.rows()
         batch = BATCH if api.session.holds_requests else REMOTE_BATCH
-        live = [row for row in rows if not row.is_terminal]
+        live = [row for row in rows if not row.is_terminal and self._may_have_changed(row)]
         ended = [row for row in rows if row.is_terminal and not row.detailed]
         changed = False
         for row in [*live[:batch], *ended[:batch]]:
             try:
+                modified = self._modified.get(row.name)
                 description = api.describe(row.name)
                 tags = self._read_tags(api, row, description.arn)
             except JobNotFound:
                 self._wants_all = True
                 continue
             changed = self.table.put([detail_row(description, tags, self.target)]) or changed
+            self._described[row.name] = modified
         return changed
+
+    def _may_have_changed(self, row: JobRow) -> bool:
+        """Whether a live job may differ from what was described: a list that gives no moments leaves that open."""
+        modified = self._modified.get(row.name)
+        return modified is None or not row.detailed or self._described.get(row.name) != modified
 
     def _read_tags(self, api: TrainingJobs, row: JobRow, arn: str) -> dict[str, str]:
         """A job's tags, which do not change: asked for once."""

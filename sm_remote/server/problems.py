@@ -7,6 +7,7 @@ from typing import Any
 
 from sm_remote.errors import (
     ConfigError,
+    CredentialsExpired,
     EngineUnavailable,
     JobError,
     JobNameInUse,
@@ -15,6 +16,7 @@ from sm_remote.errors import (
     ServiceUnavailable,
     StorageError,
     SubmitError,
+    Throttled,
 )
 
 
@@ -42,10 +44,8 @@ def render_problem(problem: Problem) -> dict[str, Any]:
     return asdict(problem)
 
 
-_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _INVALID = ("UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch")
-_THROTTLED = ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
 _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError")
 _OFFLINE = ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError", "ReadTimeoutError", "SSLError")
 
@@ -77,6 +77,10 @@ def _classify(error: RemoteError) -> tuple[str, int]:
         return "name_in_use", 409
     if isinstance(error, SubmitError):
         return _classify_refusal(str(error.facts.get("code", "")))
+    if isinstance(error, CredentialsExpired):
+        return "expired_credentials", 403
+    if isinstance(error, Throttled):
+        return "throttled", 429
     if isinstance(error, ConfigError):
         return ("no_region", 400) if error.what.startswith("No AWS region") else ("settings", 400)
     if isinstance(error, EngineUnavailable):
@@ -91,12 +95,8 @@ def _classify(error: RemoteError) -> tuple[str, int]:
 
 
 def _classify_refusal(code: str) -> tuple[str, int]:
-    if code in _EXPIRED:
-        return "expired_credentials", 403
     if code in _REFUSED:
         return "no_permission", 403
     if code in _INVALID:
         return "no_credentials", 403
-    if code in _THROTTLED:
-        return "throttled", 429
     return "refused", 400

@@ -12,14 +12,15 @@ from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sm_remote.errors import CorruptBlob, StorageError
+from sm_remote.errors import CorruptBlob, CredentialsExpired, StorageError
 from sm_remote.storage.store import NO_CREDENTIALS
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 CONDITION_FAILED = frozenset({"412", "PreconditionFailed"})
 CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
 
-_LOG_IN_AGAIN = "Log in again (`aws sso login`, or new session credentials) and repeat the call."
+_EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
+_NOT_RENEWED = (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError)
 _CHECK_KEYS = "Check the credentials with `aws sts get-caller-identity`."
 _CODES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(NOT_FOUND, ("There is no such object", "Check the key; the object may have been deleted.")),
@@ -34,10 +35,6 @@ _CODES: dict[str, tuple[str, str]] = {
             "Allow s3:GetObject, s3:PutObject and s3:ListBucket on {bucket!r} (without s3:ListBucket, S3 answers so "
             "for an object that is not there). Where it is another account's on purpose, set bucket_owner.",
         ),
-    ),
-    **dict.fromkeys(
-        ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"),
-        ("The session credentials have expired", _LOG_IN_AGAIN),
     ),
     **dict.fromkeys(
         ("InvalidAccessKeyId", "InvalidToken", "InvalidClientTokenId", "NotSignedUp"),
@@ -72,14 +69,6 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], tuple[str, str]], ...] = (
         _NO_CREDENTIALS,
     ),
     (
-        (
-            exceptions.SSOError,
-            exceptions.TokenRetrievalError,
-            exceptions.CredentialRetrievalError,
-        ),
-        ("The credentials could not be renewed ({error})", _LOG_IN_AGAIN),
-    ),
-    (
         (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError, RetriesExceededError),
         ("The endpoint could not be reached ({error})", "Check the network, a proxy, and the endpoint's address."),
     ),
@@ -88,7 +77,7 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], tuple[str, str]], ...] = (
 
 @contextmanager
 def translated_errors(done: str, uri: str) -> Iterator[None]:
-    """Raises `StorageError` for whatever boto3 raises inside.
+    """Raises `StorageError`, or `CredentialsExpired`, for whatever boto3 raises inside.
 
     Args:
         done: What was tried, as a participle: "read", "written".
@@ -101,7 +90,11 @@ def translated_errors(done: str, uri: str) -> Iterator[None]:
     except (exceptions.FlexibleChecksumError, exceptions.ChecksumError) as error:
         raise _corrupt(done, uri, str(error)) from error
     except ClientError as error:
+        if code_of(error) in _EXPIRED_CODES:
+            raise _explain_expired(error, done, uri) from error
         raise explain_client_error(error, done, uri) from error
+    except _NOT_RENEWED as error:
+        raise _explain_expired(error, done, uri) from error
     except (BotoCoreError, Boto3Error) as error:
         raise _explain_botocore_error(error, done, uri) from error
     except OSError as error:
@@ -129,6 +122,15 @@ def explain_client_error(error: ClientError, done: str, uri: str) -> StorageErro
         uri=uri,
         code=code,
         missing=code in NOT_FOUND,
+    )
+
+
+def _explain_expired(error: Exception, done: str, uri: str) -> CredentialsExpired:
+    return CredentialsExpired(
+        f"The AWS credentials have expired: the object {uri} could not be {done}. Training jobs go on.",
+        why=str(error),
+        fix="Sign in again (`aws sso login`, or new session credentials) and repeat the call.",
+        uri=uri,
     )
 
 

@@ -92,7 +92,7 @@ class ChainedJobs:
 
     # -- the watcher, the alarm and the store -----------------------------------------------------------------------
 
-    def watch(self, name: str, created: datetime, on_end: Callable[[Any], None]) -> None:
+    def watch(self, name: str, created: datetime, on_end: Callable[[Any], None], *_: Any) -> None:
         self.watched[name] = on_end
 
     def call_after(self, seconds: float, look: Callable[[], float | None]) -> None:

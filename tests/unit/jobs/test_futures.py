@@ -47,7 +47,7 @@ class FakeJobs:
             }
         )
 
-    def watch(self, name: str, created: datetime, on_end: Any) -> None:
+    def watch(self, name: str, created: datetime, on_end: Any, *_: Any) -> None:
         self.watched.append(name)
 
 

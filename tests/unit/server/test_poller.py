@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
 import pytest
 
-from sm_remote.errors import ServiceUnavailable, SubmitError
+from sm_remote.errors import CredentialsExpired, ServiceUnavailable, SubmitError, Throttled
 from sm_remote.server.poller import LEASE_S, Poller
 from tests.fakes.cli_world import FakeTrainingJobs, build_answer
 from tests.fakes.service import wait_until
+
+START = datetime(2026, 11, 21, tzinfo=timezone.utc)
 
 
 class ListedJobs(FakeTrainingJobs):
     """The fake API, with pages, and counting what it is asked."""
 
     described = 0
+    listed = 0
     tagged = 0
     error: Exception | None = None
 
     def list_page(self, *, size: int = 100, wait_s: float = 0.0, seen: int = 0, **_):
+        self.listed += 1
         if self.error is not None:
             raise self.error
         return list(self.list_all())[:size], None, len(self.answers)
@@ -95,7 +103,7 @@ def test_nobody_looks_so_the_thread_ends_and_starts_again_when_somebody_does(sta
     [
         (ServiceUnavailable("The training-job API could not be reached."), "no_service"),
         (SubmitError("Refused.", code="AccessDeniedException"), "no_permission"),
-        (SubmitError("Refused.", code="ThrottlingException"), "throttled"),
+        (CredentialsExpired("The AWS credentials have expired."), "expired_credentials"),
         (RuntimeError("a bug"), "unexpected"),
     ],
 )
@@ -109,6 +117,55 @@ def test_what_keeps_it_from_looking_is_a_problem_until_it_is_mended(start, error
     api.error = None
     poller.look(panel=True, refresh=True)
     wait_until(lambda: poller.table.since(0).problem is None)
+
+
+def test_throttling_is_no_problem_and_leaves_what_is_shown(start):
+    api = ListedJobs([build_answer("a")])
+    poller, _ = start(api)
+    wait_until(lambda: poller.table.rows())
+    api.error, listed = Throttled("The API asked to slow down."), api.listed
+    poller.look(panel=True, refresh=True)
+    wait_until(lambda: api.listed > listed)
+    assert poller.table.since(0).problem is None
+    assert [row.name for row in poller.table.rows()] == ["a"]
+    api.error = None
+    api.answers = [*api.answers, build_answer("b")]
+    poller.look(panel=True, refresh=True)
+    wait_until(lambda: len(poller.table.rows()) == 2)
+
+
+class PolledJobs(ListedJobs):
+    """The same as SageMaker answers: at once, and with the moment of each change."""
+
+    def __init__(self, *names):
+        super().__init__([build_answer(name, "InProgress") for name in names])
+        self.session = SimpleNamespace(holds_requests=False)
+        self.modified = dict.fromkeys(names, START)
+        self.asked = []
+
+    def list_page(self, *, modified_after=None, **_):
+        self.asked.append(modified_after)
+        rows = [replace(row, modified_time=self.modified[row.name]) for row in self.list_all()]
+        return [row for row in rows if modified_after is None or row.modified_time > modified_after], None, 0
+
+    def list_all(self, **_):
+        return iter([replace(row, modified_time=self.modified[row.name]) for row in super().list_all()])
+
+
+def test_sagemaker_is_asked_for_changes_and_describes_only_what_has_changed(start):
+    api = PolledJobs("a", "b")
+    poller, _ = start(api)
+    wait_until(lambda: len(api.asked) > 0 and all(row.detailed for row in poller.table.rows()))
+    described = api.described
+    for _ in range(3):
+        looks = len(api.asked)
+        poller._woken.set()
+        wait_until(lambda looks=looks: len(api.asked) > looks)
+    assert api.described == described == 2
+    assert api.asked[-1] is not None
+    api.modified["b"] = START + timedelta(hours=1)
+    poller._woken.set()
+    wait_until(lambda: api.described > described)
 
 
 def test_without_a_service_there_are_no_jobs_and_no_problem(start):

@@ -5,7 +5,7 @@ from boto3.exceptions import RetriesExceededError
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from sm_remote.errors import CorruptBlob, StorageError
+from sm_remote.errors import CorruptBlob, CredentialsExpired, StorageError
 from sm_remote.storage.s3_errors import translated_errors
 
 URI = "s3://bucket/root/key"
@@ -19,7 +19,6 @@ URI = "s3://bucket/root/key"
         ("404", "no such object", "deleted"),
         ("AccessDenied", "Access was denied", "s3:ListBucket"),
         ("403", "Access was denied", "s3:GetObject"),
-        ("ExpiredToken", "session credentials have expired", "aws sso login"),
         ("InvalidAccessKeyId", "does not know these credentials", "get-caller-identity"),
         ("SignatureDoesNotMatch", "secret key", "get-caller-identity"),
         ("SlowDown", "slow down", "Wait"),
@@ -48,8 +47,6 @@ def test_each_answer_of_s3_is_explained(code, why, fix):
     [
         (exceptions.NoCredentialsError(), "No AWS credentials", "aws configure"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="key"), "No AWS credentials", "aws configure"),
-        (exceptions.UnauthorizedSSOTokenError(), "could not be renewed", "aws sso login"),
-        (exceptions.SSOTokenLoadError(error_msg="none"), "could not be renewed", "aws sso login"),
         (exceptions.EndpointConnectionError(endpoint_url="http://e"), "could not be reached", "network"),
         (exceptions.ConnectTimeoutError(endpoint_url="http://e"), "could not be reached", "network"),
         (exceptions.ReadTimeoutError(endpoint_url="http://e"), "could not be reached", "network"),
@@ -67,6 +64,21 @@ def test_each_failure_without_an_answer_is_explained(error, why, fix):
     assert not isinstance(caught.value, CorruptBlob)
     assert why in caught.value.why
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ExpiredToken", "Message": "m"}}, "PutObject"),
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.SSOTokenLoadError(error_msg="none"),
+    ],
+)
+def test_credentials_that_have_expired_are_told_as_that(error):
+    with pytest.raises(CredentialsExpired, match="Training jobs go on") as caught, translated_errors("read", URI):
+        raise error
+    assert URI in caught.value.what
+    assert "aws sso login" in caught.value.fix
 
 
 @pytest.mark.parametrize(
