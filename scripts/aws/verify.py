@@ -279,6 +279,44 @@ def test_the_doctor_finds_nothing_wrong(aws: Account) -> None:
 
 
 @pytest.mark.usefixtures("only_on_aws")
+def test_prices_are_refreshed_and_the_ledger_knows_the_first_job(first: Job[Any]) -> None:
+    """The pricing API's answers are understood, and a job's cost is reckoned from them."""
+    program = str(Path(sys.executable).with_name("sm-remote"))
+    done = subprocess.run([program, "costs", "refresh-prices"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listing = [program, "costs", "--by", "call", "--since", "1d"]
+    told = subprocess.run(listing, capture_output=True, text=True, check=False)
+    assert first.name in told.stdout, told.stdout + told.stderr
+
+
+@pytest.mark.usefixtures("only_on_aws")
+def test_the_next_type_is_tried_where_the_first_is_not_to_be_had(aws: Account) -> None:
+    """SageMaker's words for a quota that is reached or capacity that is not there."""
+    scarce = needs("SM_REMOTE_TEST_AWS_SCARCE_TYPE")
+    job = aws.submit(lambda: 1, instance_type=[scarce, aws.instance_type])
+    assert job.result(timeout=WAIT_S) == 1
+    assert job.describe()["ResourceConfig"]["InstanceType"] == aws.instance_type
+
+
+@pytest.mark.usefixtures("only_on_aws")
+def test_a_secret_is_read_in_the_job_and_stands_in_no_request(aws: Account) -> None:
+    """Secrets Manager, by the job's role."""
+    name = needs("SM_REMOTE_TEST_AWS_SECRET")
+
+    def measure() -> int:
+        import os
+
+        import boto3  # noqa: F401 - so that it travels to an image that lacks it
+
+        return len(os.environ["VERIFIED"])
+
+    job = aws.submit(measure, secrets={"VERIFIED": f"secretsmanager:{name}"})
+    secret = aws.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    assert job.result(timeout=WAIT_S) == len(secret)
+    assert secret not in json.dumps(job.describe(), default=str)
+
+
+@pytest.mark.usefixtures("only_on_aws")
 def test_a_key_of_ones_own_encrypts_what_is_stored(aws: Account) -> None:
     """SSE-KMS, by the caller and by the job's role."""
     key = needs("SM_REMOTE_TEST_AWS_KMS_KEY")

@@ -66,7 +66,7 @@ def test_a_failing_cell_fails_the_run_with_its_traceback(tmp_path: Path) -> None
     assert "ZeroDivisionError" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["quickstart.ipynb", "cells.ipynb", "own_image.ipynb", "spot.ipynb"])
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.ipynb")))
 def test_the_committed_notebook_is_valid_and_holds_no_outputs(name: str) -> None:
     notebook = nbformat.read(EXAMPLES / name, as_version=nbformat.NO_CONVERT)
     nbformat.validate(notebook)
