@@ -21,6 +21,7 @@ from sm_remote.errors import JobNameInUse, JobNotFound, RemoteError, StorageErro
 from sm_remote.jobs.cell import CellEnding
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.creation import create_training_job
+from sm_remote.jobs.lock import hand_on_lock
 from sm_remote.jobs.results import add_note
 from sm_remote.jobs.succession import (
     CONTINUES_TAG,
@@ -134,15 +135,16 @@ class Chain:
         Raises:
             SubmitError: All were refused; the last refusal.
         """
-        plan = read_plan(request.get("Environment"))
-        return self._create(request, plan)
+        arn, _ = self._create(request, read_plan(request.get("Environment")))
+        return arn
 
-    def _create(self, request: Mapping[str, Any], plan: Plan | None) -> str:
+    def _create(self, request: Mapping[str, Any], plan: Plan | None) -> tuple[str, Plan | None]:
+        """Creates a job where its plan has it; returns its ARN, and its plan after what was refused."""
         while True:
             try:
                 arn = create_training_job(request, self._connection, self._charges)
                 self.placed_on = request["ResourceConfig"].get("InstanceType", "")
-                return arn
+                return arn, plan
             except SubmitError as error:
                 ending = read_refusal(error)
                 further = plan_successor(plan, ending) if plan is not None and ending is not None else None
@@ -168,24 +170,31 @@ class Chain:
         step = plan_successor(plan, ending) if ending is not None else None
         if ending is None or step is None or self._is_last(end, error):
             return None
+        try:
+            return self._follow(end, ending, step)
+        except SubmitError as refusal:
+            if error is None or read_refusal(refusal) is None:
+                add_note(refusal, f"It was to go on with {end.name}, which has ended: {ending.describe()}.")
+                raise
+            add_note(error, f"It was not tried again on {step.describe()}: {refusal.why or refusal.what}")
+            return None
+
+    def _follow(self, end: TrainingJobDescription, ending: Ending, step: Plan) -> Successor:
+        """Creates a job's successor, or finds the one that another process has created."""
         run_name = find_run_name(end)
         name = build_successor_name(run_name, step.number)
         tags = self._connection.training_jobs.list_tags(end.arn)
         request = _place(rebuild_request(end, tags), step, name=name, run_name=run_name, before=end.name)
         created = end.end_time or end.creation_time  # another process may have been faster
         try:
-            arn = self._create(request, step)
+            arn, placed = self._create(request, step)
         except JobNameInUse:
             there = self._connection.training_jobs.describe(name)
             if find_run_name(there) != run_name:
                 raise
             return Successor(name=name, arn=there.arn, created=there.creation_time)
-        except SubmitError as refusal:
-            if read_refusal(refusal) is None or error is None:
-                raise
-            add_note(error, f"It was not tried again on {step.describe()}: {refusal.why or refusal.what}")
-            return None
-        self._say(f"{end.name}: {ending.describe()}; training job {name} goes on with {step.describe()}")
+        self._say(f"{end.name}: {ending.describe()}; training job {name} goes on with {(placed or step).describe()}")
+        hand_on_lock(end.name, name, end.output_uri, self.placed_on, self._connection)
         return Successor(name=name, arn=arn, created=created)
 
     def _read_ending(self, end: TrainingJobDescription, error: BaseException | None) -> Ending | None:

@@ -21,7 +21,7 @@ from sm_remote.errors import CorruptBlob, CredentialsExpired, RemoteError, Stora
 from sm_remote.jobs.beside import wait_awake
 from sm_remote.jobs.chain import Chain, choose_margin_s, find_error, stop_for_good
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.lock import JobLock, send_lock
+from sm_remote.jobs.lock import JobLock, place_lock, send_lock
 from sm_remote.jobs.logs import read_tail
 from sm_remote.jobs.observed import ObservedJob
 from sm_remote.jobs.plain_errors import raise_plainly
@@ -111,7 +111,7 @@ class Job(Future[T], ObservedJob):
             spec, lock = self._spec, self._lock
             self._begin(created)
         if lock is not None:
-            send_lock(lock, spec, self._connection)
+            send_lock(place_lock(lock, self._chain.placed_on), spec, self._connection)
 
     def _begin(self, created: datetime) -> None:
         spec, self._spec, self._lock = self._spec, None, None

@@ -156,6 +156,23 @@ def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connectio
         logger.warning("The lock of %s could not be stored: %s", lock["job"], error)
 
 
+def place_lock(lock: JobLock, instance_type: str) -> JobLock:
+    """The lock of a job that was created on another instance type than it was meant for."""
+    return {**lock, "instance": {**lock["instance"], "instance_type": instance_type}} if instance_type else lock
+
+
+def hand_on_lock(earlier: str, job_name: str, output_uri: str, instance_type: str, connection: Connection) -> None:
+    """Stores the lock of a job that goes on with another's work: it is made of the same."""
+    try:
+        lock = read_lock(earlier, output_uri, connection)
+        if lock is not None:
+            content = {**place_lock(lock, instance_type), "job": job_name, "continues": earlier}
+            store = connection.open_store(output_uri)
+            store.put_if_absent(lock_key(job_name), json.dumps(content, sort_keys=True).encode())
+    except (RemoteError, OSError, ValueError) as error:
+        logger.warning("The lock of %s could not be stored: %s", job_name, error)
+
+
 def find_image_digest(lock: JobLock, connection: Connection) -> str | None:
     """The digest of an image in ECR, which a tag may name another image by tomorrow; None where it cannot be told."""
     found = parse_ecr_uri(lock["image"]["uri"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -82,6 +83,28 @@ def test_a_successor_differs_in_its_place_alone(api: ChainedJobs) -> None:
         {"Key": "team", "Value": "x"},
         {"Key": "sm_remote:continues", "Value": "train-1"},
     ]
+
+
+def test_a_successor_has_a_lock_of_its_own(api: ChainedJobs) -> None:
+    lock = {"format": 1, "job": "train-1", "manifest": "ab", "instance": {"instance_type": "ml.g6.xlarge"}}
+    submit(api, Plan(types=("ml.g6.xlarge", "ml.g5.xlarge")))
+    api.objects["train-1/job.lock.json"] = json.dumps(lock).encode()
+    api.end("train-1", reason=CAPACITY)
+    assert json.loads(api.objects["train-1-2/job.lock.json"]) == {
+        **lock,
+        "job": "train-1-2",
+        "continues": "train-1",
+        "instance": {"instance_type": "ml.g5.xlarge"},
+    }
+
+
+def test_what_keeps_a_successor_away_is_raised_with_what_it_was_for(api: ChainedJobs) -> None:
+    job = submit(api, SPOT)
+    api.refusals = {"ml.m5.xlarge": "AccessDeniedException"}
+    api.end("train-1", reason=CAPACITY)
+    error = job.exception(0)
+    assert isinstance(error, SubmitError)
+    assert "It was to go on with train-1, which has ended: there is no capacity." in error.__notes__
 
 
 def test_a_type_that_is_refused_at_creation_leaves_the_name_to_the_next(api: ChainedJobs) -> None:
