@@ -16,11 +16,12 @@ from typing import Any
 
 from sm_remote.service.engines.engine import Mount
 from sm_remote.service.hosts.working_tree import WorkingTree
+from sm_remote.service.records.job import JobRecord
 from sm_remote.wire.layout import SECRETS_FILE
 from sm_remote.wire.secret import MOST_BYTES, find_references
 
 PATIENCE_S = 20.0
-"""How long a job that is about to start waits for whoever submitted it."""
+"""How long after its creation a job waits for the values: whoever submits it gives them right afterwards."""
 _LOOK_S = 0.2
 
 
@@ -32,11 +33,11 @@ class SecretVault:
     """Remembers values by job for as long as the job is live.
 
     Args:
-        patience_s: How long a job may wait for its values.
-        clock: Seconds, never backwards.
+        patience_s: How long after its creation a job may wait for its values.
+        clock: Seconds since the epoch.
     """
 
-    def __init__(self, *, patience_s: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, patience_s: float = PATIENCE_S, clock: Callable[[], float] = time.time) -> None:
         self._values: dict[str, dict[str, str]] = {}
         self._changed = threading.Condition()
         self._patience_s = patience_s
@@ -56,18 +57,21 @@ class SecretVault:
         with self._changed:
             self._values.pop(job_name, None)
 
-    def await_values(self, job_name: str, names: Sequence[str], go_on: Callable[[], None]) -> dict[str, str]:
+    def await_values(
+        self, job_name: str, names: Sequence[str], created_at: float, go_on: Callable[[], None]
+    ) -> dict[str, str]:
         """The values of a job, as soon as somebody has given them.
 
         Args:
             job_name: The job.
             names: Those that it needs.
+            created_at: When it was created.
             go_on: Called now and then; what it raises ends the waiting.
 
         Raises:
             SecretsError: Nobody has.
         """
-        deadline = self._clock() + self._patience_s
+        deadline = created_at + self._patience_s
         while True:
             with self._changed:
                 values = self._values.get(job_name, {})
@@ -84,10 +88,10 @@ class SecretVault:
             go_on()
 
 
-def build_secrets(request: Mapping[str, Any], tree: WorkingTree, vault: SecretVault) -> tuple[SecretPipe, ...]:
+def build_secrets(record: JobRecord, tree: WorkingTree, vault: SecretVault) -> tuple[SecretPipe, ...]:
     """What gives a host's container its job's secrets; nothing where the job has none."""
-    names = sorted(find_references(request.get("Environment", {})))
-    return (SecretPipe(request["TrainingJobName"], names, tree, vault),) if names else ()
+    names = sorted(find_references(record.request.get("Environment", {})))
+    return (SecretPipe(record, names, tree, vault),) if names else ()
 
 
 class SecretPipe:
@@ -101,8 +105,9 @@ class SecretPipe:
     mounts: Sequence[Mount] = ()
     environment: Mapping[str, str] = {}
 
-    def __init__(self, job_name: str, names: Sequence[str], tree: WorkingTree, vault: SecretVault) -> None:
-        self._job_name = job_name
+    def __init__(self, record: JobRecord, names: Sequence[str], tree: WorkingTree, vault: SecretVault) -> None:
+        self._job_name = record.name
+        self._created_at = record.created_at
         self._names = names
         self._path = tree.config / SECRETS_FILE
         self._vault = vault
@@ -110,7 +115,7 @@ class SecretPipe:
 
     def prepare(self, go_on: Callable[[], None]) -> None:
         """See the protocol. Raises `SecretsError`."""
-        values = self._vault.await_values(self._job_name, self._names, go_on)
+        values = self._vault.await_values(self._job_name, self._names, self._created_at, go_on)
         content = json.dumps(values).encode() + b"\n"
         self.finish()
         self._path.unlink(missing_ok=True)

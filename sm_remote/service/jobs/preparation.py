@@ -46,7 +46,7 @@ def build_companions(
     pipes = build_pipes(record.request, host, tree, shop.home, lambda: shop.engine.stop(container, 0.0))
     views = build_views(record.request, host, tree, shop.home, shop.buckets, say)
     access = shop.access.build_companions(record.request, tree.scratch)
-    secrets = build_secrets(record.request, tree, shop.secrets)
+    secrets = build_secrets(record, tree, shop.secrets)
     return (*checkpoints, *pipes, *views, *access, *secrets, _build_usage(record, host, tree, shop))
 
 

@@ -121,6 +121,7 @@ def test_only_an_absolute_path_of_a_notebook_is_one():
         ("s3_kms_key", "alias/mine", True),
         ("subnets", ["subnet-1"], True),
         ("bucket_owner", "111122223333", True),
+        ("secrets", {"HF_TOKEN": "secretsmanager:team/hf"}, False),
         ("image_uri", "111122223333.dkr.ecr.us-east-1.amazonaws.com/python:3.11", True),
         ("tags", {"account": "111122223333"}, True),
         ("image_uri", "python:3.11", False),

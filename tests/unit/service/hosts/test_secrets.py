@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from sm_remote.runtime import secrets as runtime
 from sm_remote.service.hosts.secrets import SecretPipe, SecretsError, SecretVault, build_secrets, check_values
 from sm_remote.service.hosts.working_tree import WorkingTree
+from sm_remote.service.records import states
+from sm_remote.service.records.job import JobRecord
 from sm_remote.wire.layout import SECRETS_FILE
 from sm_remote.wire.secret import MOST_BYTES
 
@@ -28,8 +31,21 @@ def tree(tmp_path: Path) -> WorkingTree:
 
 
 def make(tree: WorkingTree, vault: SecretVault) -> SecretPipe:
-    (pipe,) = build_secrets(REQUEST, tree, vault)
+    (pipe,) = build_secrets(describe(REQUEST), tree, vault)
     return pipe
+
+
+def describe(request: dict[str, Any], created_at: float = 1000.0) -> JobRecord:
+    return JobRecord(
+        name="fit-1",
+        sequence=1,
+        request=request,
+        tags={},
+        version=1,
+        state=states.begin(created_at),
+        created_at=created_at,
+        modified_at=created_at,
+    )
 
 
 def nothing() -> None:
@@ -37,8 +53,8 @@ def nothing() -> None:
 
 
 def test_a_job_without_secrets_has_no_pipe(tree: WorkingTree) -> None:
-    assert build_secrets({"TrainingJobName": "fit-1", "Environment": {"A": "1"}}, tree, SecretVault()) == ()
-    assert build_secrets({"TrainingJobName": "fit-1"}, tree, SecretVault()) == ()
+    assert build_secrets(describe({"Environment": {"A": "1"}}), tree, SecretVault()) == ()
+    assert build_secrets(describe({}), tree, SecretVault()) == ()
 
 
 def test_the_job_reads_what_was_given_and_no_file_ever_holds_it(
@@ -89,7 +105,7 @@ def test_a_job_waits_for_its_values(tree: WorkingTree) -> None:
     found: list[dict[str, str]] = []
 
     def wait() -> None:
-        found.append(vault.await_values("fit-1", ["HF_TOKEN"], waits.set))
+        found.append(vault.await_values("fit-1", ["HF_TOKEN"], time.time(), waits.set))
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -101,7 +117,7 @@ def test_a_job_waits_for_its_values(tree: WorkingTree) -> None:
 
 
 def test_a_job_that_was_given_none_fails_and_says_why(tree: WorkingTree) -> None:
-    vault = SecretVault(patience_s=0)
+    vault = SecretVault(patience_s=20, clock=lambda: 1021.0)  # it was created 21 s ago
     vault.give("fit-1", {"HF_TOKEN": "value-of-mine"})
     vault.forget("fit-1")
     with pytest.raises(SecretsError, match=r"HF_TOKEN.*restarted.*Submit the job again"):
@@ -116,7 +132,7 @@ def test_a_stop_ends_the_waiting(tree: WorkingTree) -> None:
         raise StopError
 
     with pytest.raises(StopError):
-        SecretVault(patience_s=60).await_values("fit-1", ["HF_TOKEN"], stop)
+        SecretVault(patience_s=60).await_values("fit-1", ["HF_TOKEN"], time.time(), stop)
 
 
 def test_nothing_shows_a_value() -> None:
