@@ -12,6 +12,7 @@ from sm_remote.aws.described import read_spec
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import read_mark
 from sm_remote.errors import ConfigError, JobError
+from sm_remote.jobs.account import choose_role
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.creation import open_charges
@@ -100,6 +101,8 @@ def replay_through(
     if given is not None and given.further_instance_types:
         raise ConfigError("replay() takes one instance_type.", why="It submits one job.", fix="Name one of them.")
     check_changes(changes, target=connection.target)
+    if changes.get("role"):
+        changes["role"] = choose_role(changes["role"], connection)
     description = connection.training_jobs.describe(name)
     tags = connection.training_jobs.list_tags(description.arn)
     prefix = str(changes.get("job_name_prefix") or tags.get(_FUNCTION_TAG) or name)

@@ -19,7 +19,7 @@ from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET
-from sm_remote.jobs.account import choose_local_role, default_bucket
+from sm_remote.jobs.account import choose_role, default_bucket
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.image_choice import choose_image, find_conda_env
 from sm_remote.jobs.inputs import check_file_systems, describe_inputs
@@ -85,7 +85,7 @@ def _prepare(
 ) -> tuple[TrainingJobSpec, JobLock]:
     check_combinations(settings)
     image_uri, python = choose_image(settings, connection)
-    role_arn = _choose_role(settings, connection)
+    role_arn = choose_role(settings.role, connection)
     root_uri = choose_root(settings, connection)
     function_name = _name_of(func)
     spec = TrainingJobSpec(
@@ -211,12 +211,6 @@ def choose_root(settings: ResolvedSettings, connection: Connection) -> str:
         return DEFAULT_LOCAL_ROOT
     session = connection.training_jobs.session
     return f"s3://{default_bucket(session.region, session.account)}/sm_remote"
-
-
-def _choose_role(settings: ResolvedSettings, connection: Connection) -> str:
-    if settings.target == "local":
-        return choose_local_role(settings)
-    return connection.account.choose_role(settings.role)
 
 
 def _require_bucket(root_uri: str, settings: ResolvedSettings, connection: Connection) -> None:

@@ -19,9 +19,13 @@ from typing import Any
 import botocore.handlers
 import numpy as np
 import pytest
+from botocore import xform_name
+from click.testing import CliRunner
 
 from sm_remote import attach, get_future, list_futures, list_jobs, remote, replay
+from sm_remote.aws.permissions import CALLER
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
+from sm_remote.cli.app import app
 from sm_remote.errors import ConfigError, CorruptBlob, JobNotFound, OutcomeMissing
 from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
 from sm_remote.wire.launch import read_manifest_digest
@@ -66,6 +70,22 @@ def s3_requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]
     return requests
 
 
+@pytest.fixture(autouse=True)
+def _calls_with_permissions(s3_requests: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever any client of this process asks of "AWS" stands in the table of permissions."""
+    calls: set[str] = set()
+
+    def note(model: Any, **_: Any) -> None:
+        calls.add(f"{model.service_model.service_name}.{xform_name(model.name)}")
+
+    monkeypatch.setattr(
+        botocore.handlers, "BUILTIN_HANDLERS", [*botocore.handlers.BUILTIN_HANDLERS, ("before-call", note)]
+    )
+    yield
+    assert "sagemaker.create_training_job" in calls or not calls
+    assert calls <= {row.call for row in CALLER}
+
+
 @pytest.fixture
 def divide(
     s3_server: Any,
@@ -89,12 +109,12 @@ def divide(
     function(4, 2)  # a local call: it starts the service and leaves the record of this Python
     service = read_discovery(find_home())
     assert service is not None
-    for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS"):
+    for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS", "IAM", "ECR", "SERVICE_QUOTAS"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", service.endpoint_url)
     monkeypatch.setenv("SM_REMOTE_BUCKET_OWNER", OWNER)
     yield function.options(
         target="sagemaker",
-        role=LOCAL_ROLE_ARN,
+        role=LOCAL_ROLE_ARN.rpartition("/")[2],  # its name alone: IAM tells the rest
         image_uri=local_image_uri(describe_interpreter()),
         s3_root_uri=f"s3://{s3_server.bucket}/target-{time.time_ns()}",
     )
@@ -102,7 +122,10 @@ def divide(
 
 
 def test_one_setting_moves_a_call_to_sagemaker(
-    divide: Any, s3_requests: list[tuple[str, str | None]], capsys: pytest.CaptureFixture[str]
+    divide: Any,
+    s3_requests: list[tuple[str, str | None]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     capsys.readouterr()
     assert divide(3, 2) == 1.5
@@ -110,6 +133,13 @@ def test_one_setting_moves_a_call_to_sagemaker(
     with pytest.raises(ZeroDivisionError):
         divide(2, 0)
     assert {"PutObject", "HeadObject", "GetObject"} <= {operation for operation, _ in s3_requests}
+    asked = ["doctor", "--target", "sagemaker", "--json"]
+    monkeypatch.setenv("SM_REMOTE_ROLE", "any-role")
+    monkeypatch.setenv("SM_REMOTE_S3_ROOT_URI", divide._arguments["s3_root_uri"])
+    found = {each["name"]: each["state"] for each in json.loads(CliRunner().invoke(app, asked).stdout)}
+    for name in ("region", "credentials", "sagemaker", "logs", "role", "pass role", "permissions", "bucket"):
+        assert found[name] == "ok", found
+    assert found["quotas"] == "warning"  # the local service knows none
 
 
 def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None:
