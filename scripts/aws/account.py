@@ -12,7 +12,7 @@ import boto3
 
 from scripts.aws.budget import Budget
 from sm_remote import Job, remote
-from sm_remote.catalogue import PRICE_REGION, estimate_usd
+from sm_remote.catalogue import PRICE_REGION, find_instance_type
 from sm_remote.settings import resolve_settings
 
 NAMES = "smr-verify"
@@ -86,8 +86,9 @@ class Account:
 
     def _price_usd(self, instance_type: str, seconds: float, count: int) -> float | None:
         """What machines cost for a time; in other regions than the list's at most so many times that."""
-        usd = estimate_usd(instance_type, seconds, count=count)
-        return None if usd is None else usd * (1 if self.region == PRICE_REGION else DEAREST_REGION)
+        hour_usd = find_instance_type(instance_type).prices_usd_per_hour.get(PRICE_REGION)
+        dearer = 1 if self.region == PRICE_REGION else DEAREST_REGION
+        return None if hour_usd is None else hour_usd * count * seconds / 3600 * dearer
 
     def _settle(self, label: str, job: Any) -> None:
         description = job.describe()
