@@ -26,7 +26,8 @@ from sm_remote import attach, get_future, list_futures, list_jobs, remote, repla
 from sm_remote.aws.permissions import CALLER
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
 from sm_remote.cli.app import app
-from sm_remote.errors import ConfigError, CorruptBlob, JobNotFound, OutcomeMissing
+from sm_remote.costs import Ledger
+from sm_remote.errors import ConfigError, CorruptBlob, JobNotFound, MaxCostExceeded, OutcomeMissing
 from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
 from sm_remote.wire.launch import read_manifest_digest
 from sm_remote.wire.layout import blob_key, outcome_key
@@ -109,7 +110,7 @@ def divide(
     function(4, 2)  # a local call: it starts the service and leaves the record of this Python
     service = read_discovery(find_home())
     assert service is not None
-    for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS", "IAM", "ECR", "SERVICE_QUOTAS"):
+    for name in ("SAGEMAKER", "CLOUDWATCH_LOGS", "STS", "IAM", "ECR", "SERVICE_QUOTAS", "PRICING"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", service.endpoint_url)
     monkeypatch.setenv("SM_REMOTE_BUCKET_OWNER", OWNER)
     yield function.options(
@@ -142,9 +143,16 @@ def test_one_setting_moves_a_call_to_sagemaker(
     assert found["quotas"] == "warning"  # the local service knows none
 
 
-def test_a_job_is_found_again_at_its_target(divide: Any, s3_server: Any) -> None:
-    job = divide.submit(9, 3)
+def test_a_job_is_found_again_at_its_target_with_what_it_has_cost(divide: Any, s3_server: Any) -> None:
+    job = divide.options(instance_type="ml.m5.xlarge", max_cost=0.05).submit(9, 3)
     assert job.result(timeout=120) == 3
+    # $0.05 at $0.23 an hour, less the 120 s that a job has to stop.
+    assert job.describe()["StoppingCondition"]["MaxRuntimeInSeconds"] == 662
+    (entry,) = [entry for entry in Ledger(find_home()).list_since(0) if entry.is_charged]
+    assert (entry.name, entry.function, entry.state, entry.status) == (job.name, "divide", "settled", "Completed")
+    assert 0 < (entry.cost_usd or 0) < (entry.limit_usd or 0) <= 0.05
+    with pytest.raises(MaxCostExceeded, match="is not known here"):
+        divide.options(max_cost=1)(1, 1)  # of ml.m5.large, and the local service tells no prices
     assert job.describe()["OutputDataConfig"]["S3OutputPath"].startswith(f"s3://{s3_server.bucket}/")
     again = attach(job.name, target="sagemaker")
     assert again.result(timeout=60) == 3
