@@ -338,9 +338,7 @@ def _store_all(
 ) -> int:
     def put(entry: tuple[InputFile, BlobRef]) -> int:
         one, ref = entry
-        written = put_checked(store, f"{prefix}{one.name}", one.path, ref)
-        advance(ref.size_bytes)
-        return written
+        return put_checked(store, f"{prefix}{one.name}", one.path, ref, sent=advance)
 
     if isinstance(store, EmbeddedStore) or len(files) < 2:
         return sum(put(entry) for entry in files)

@@ -6,7 +6,7 @@ import logging
 
 from sm_remote.errors import CorruptBlob
 from sm_remote.storage.source import open_view
-from sm_remote.storage.store import Source, Store
+from sm_remote.storage.store import Sent, Source, Store, ignore
 from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import blob_key
 
@@ -39,7 +39,7 @@ def put_blob(store: Store, source: Source, ref: BlobRef) -> int:
     return put_checked(store, key, source, ref)
 
 
-def put_checked(store: Store, key: str, source: Source, ref: BlobRef) -> int:
+def put_checked(store: Store, key: str, source: Source, ref: BlobRef, *, sent: Sent = ignore) -> int:
     """Stores bytes under a key that is free, and makes sure that they are those that were hashed.
 
     Returns:
@@ -49,7 +49,7 @@ def put_checked(store: Store, key: str, source: Source, ref: BlobRef) -> int:
         CorruptBlob: The bytes are not those that were hashed; the store does not keep them.
         StorageError: The source cannot be read or the store cannot be written.
     """
-    if not store.put_if_absent(key, source):
+    if not store.put_if_absent(key, source, sent=sent):
         return 0
     # Memory that is hashed and then written without a copy may be written to by another thread in between. Whoever
     # stores it pays for a second look, once; every later call relies on what lies there.

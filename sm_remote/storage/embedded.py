@@ -19,7 +19,7 @@ from tempfile import mkstemp
 from sm_remote.errors import StorageError
 from sm_remote.home import make_private
 from sm_remote.storage.source import open_view
-from sm_remote.storage.store import ObjectInfo, Source, check_key, check_prefix, refuse_key
+from sm_remote.storage.store import ObjectInfo, Sent, Source, check_key, check_prefix, ignore, refuse_key
 
 _WRITE_BYTES = 8 * 1024 * 1024
 _STALE_S = 24 * 3600
@@ -61,13 +61,13 @@ class EmbeddedStore:
         """
         return self._root / check_key(key)
 
-    def put_if_absent(self, key: str, source: Source) -> bool:
+    def put_if_absent(self, key: str, source: Source, *, sent: Sent = ignore) -> bool:
         """Writes an object that is not there yet; see `Store.put_if_absent`."""
         target = self.local_path(key)
         with open_view(source) as view, self._translated("written", key):
             if os.path.lexists(target):
                 return _refuse_directory(target)
-            temporary = self._write_temporary(view)
+            temporary = self._write_temporary(view, sent)
             try:
                 return self._publish(temporary, target)
             finally:
@@ -134,7 +134,7 @@ class EmbeddedStore:
                     key, version = path.relative_to(self._root).as_posix(), f"{status.st_mtime_ns:x}-{status.st_size:x}"
                     yield ObjectInfo(key=key, size_bytes=status.st_size, version=version)
 
-    def _write_temporary(self, view: memoryview) -> Path:
+    def _write_temporary(self, view: memoryview, sent: Sent) -> Path:
         incoming = _make_private_chain(self._directory, self._directory / ".incoming")
         if not self._is_swept:
             self._remove_stale(incoming)
@@ -142,7 +142,7 @@ class EmbeddedStore:
         descriptor, name = mkstemp(dir=incoming)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
-                _write_all(file.fileno(), view)
+                _write_all(file.fileno(), view, sent)
                 os.fchmod(file.fileno(), 0o444)
         except BaseException:
             os.unlink(name)
@@ -218,11 +218,13 @@ def _ignore_absence(error: OSError) -> None:
         raise error
 
 
-def _write_all(descriptor: int, view: memoryview) -> None:
+def _write_all(descriptor: int, view: memoryview, sent: Sent) -> None:
     # One write() moves at most 2 GiB on Linux, and may move less.
     done = 0
     while done < len(view):
-        done += os.write(descriptor, view[done : done + _WRITE_BYTES])
+        written = os.write(descriptor, view[done : done + _WRITE_BYTES])
+        done += written
+        sent(written)
 
 
 def _make_private_chain(top: Path, directory: Path) -> Path:

@@ -16,7 +16,7 @@ from sm_remote.home import make_private
 from sm_remote.storage.s3_errors import CONDITION_FAILED, CONFLICT, NOT_FOUND, code_of, translated_errors
 from sm_remote.storage.s3_upload import PART_BYTES, ViewReader, checksum_of, upload_parts
 from sm_remote.storage.source import open_view
-from sm_remote.storage.store import ObjectInfo, Source, check_key, check_prefix
+from sm_remote.storage.store import ObjectInfo, Sent, Source, check_key, check_prefix, ignore
 
 _ATTEMPTS = 3
 
@@ -47,14 +47,14 @@ class S3Store:
         """Spells an object's place as SageMaker requests do."""
         return f"{self._root_uri}/{key}"
 
-    def put_if_absent(self, key: str, source: Source) -> bool:
+    def put_if_absent(self, key: str, source: Source, *, sent: Sent = ignore) -> bool:
         """Writes an object that is not there yet; see `Store.put_if_absent`."""
         address = self._address(key)
         with open_view(source) as view, translated_errors("written", self.uri(key)):
             if len(view) > PART_BYTES and self.head(key) is not None:
                 return False
             for _ in range(_ATTEMPTS):
-                written = self._put_once(view, address)
+                written = self._put_once(view, address, sent)
                 if written is not None:
                     return written
         raise StorageError(
@@ -110,11 +110,12 @@ class S3Store:
     def _address(self, key: str) -> dict[str, str]:
         return {**self._bucket, "Key": self._prefix + check_key(key)}
 
-    def _put_once(self, view: memoryview, address: dict[str, str]) -> bool | None:
+    def _put_once(self, view: memoryview, address: dict[str, str], sent: Sent) -> bool | None:
         """Writes; None when another writer was in the way and it is unknown who won."""
         try:
             if len(view) > PART_BYTES:
-                upload_parts(self._client, view, address=address, condition=self._condition("CompleteMultipartUpload"))
+                condition = self._condition("CompleteMultipartUpload")
+                upload_parts(self._client, view, address=address, condition=condition, sent=sent)
             else:
                 self._client.put_object(
                     **address,
@@ -123,6 +124,7 @@ class S3Store:
                     ChecksumSHA256=checksum_of(view),
                     **self._condition("PutObject"),
                 )
+                sent(len(view))
         except ClientError as error:
             if code_of(error) in CONDITION_FAILED:
                 return False

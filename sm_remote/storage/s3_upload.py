@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
+from sm_remote.storage.store import Sent, ignore
+
 PART_BYTES = 16 * 1024 * 1024
 _MAX_PARTS = 10_000
 _THREADS = min(8, (os.cpu_count() or 1) * 2)
@@ -60,7 +62,9 @@ def checksum_of(view: memoryview) -> str:
     return b64encode(sha256(view).digest()).decode()
 
 
-def upload_parts(client: Any, view: memoryview, *, address: dict[str, str], condition: dict[str, str]) -> None:
+def upload_parts(
+    client: Any, view: memoryview, *, address: dict[str, str], condition: dict[str, str], sent: Sent = ignore
+) -> None:
     """Uploads in parts and completes the upload under a condition; on failure no parts are left behind.
 
     Args:
@@ -68,11 +72,12 @@ def upload_parts(client: Any, view: memoryview, *, address: dict[str, str], cond
         view: What to upload.
         address: Bucket and Key.
         condition: ``IfNoneMatch`` where the client knows it.
+        sent: Told the size of each part that was uploaded.
     """
     started = client.create_multipart_upload(**address, ChecksumAlgorithm="SHA256")
     upload = {**address, "UploadId": started["UploadId"]}
     try:
-        parts = _upload_each(lambda number, part: _upload_part(client, upload, number, part), view)
+        parts = _upload_each(lambda number, part: _upload_part(client, upload, number, part, sent), view)
         client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **condition)
     except BaseException:
         client.abort_multipart_upload(**upload)
@@ -95,9 +100,10 @@ def _upload_each(upload: Callable[[int, memoryview], dict[str, Any]], view: memo
             raise
 
 
-def _upload_part(client: Any, upload: dict[str, str], number: int, part: memoryview) -> dict[str, Any]:
+def _upload_part(client: Any, upload: dict[str, str], number: int, part: memoryview, sent: Sent) -> dict[str, Any]:
     checksum = checksum_of(part)
     answer = client.upload_part(
         **upload, PartNumber=number, Body=ViewReader(part), ContentLength=len(part), ChecksumSHA256=checksum
     )
+    sent(len(part))
     return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}

@@ -6,7 +6,7 @@ Keys are relative to the store's root and mean the same in both stores, so what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,14 @@ from sm_remote.errors import ConfigError, StorageError
 
 Source = bytes | memoryview | Path
 """What can be stored: bytes, a contiguous view of memory (never copied), or a file (copied)."""
+
+Sent = Callable[[int], None]
+"""Whoever wants to see how far a large write is."""
+
+
+def ignore(_: int) -> None:
+    """Nobody wants to see it."""
+
 
 MAX_KEY_BYTES = 1024
 """Source: Amazon S3 User Guide, "Naming Amazon S3 objects"."""
@@ -51,8 +59,14 @@ class Store(Protocol):
     def uri(self, key: str) -> str:
         """Spells an object's place as SageMaker requests do."""
 
-    def put_if_absent(self, key: str, source: Source) -> bool:
+    def put_if_absent(self, key: str, source: Source, *, sent: Sent = ignore) -> bool:
         """Writes an object that is not there yet, whole or not at all.
+
+        Args:
+            key: Where.
+            source: Its content.
+            sent: Told how many bytes were written, each time that some were, from any thread; more than there are
+                where a part had to be repeated.
 
         Returns:
             Whether this call wrote it; of several at once exactly one is told True.

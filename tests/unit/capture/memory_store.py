@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from sm_remote.storage.store import ObjectInfo, Source
+from sm_remote.storage.store import ObjectInfo, Sent, Source, ignore
 
 
 class MemoryStore:
@@ -21,8 +21,9 @@ class MemoryStore:
     def uri(self, key: str) -> str:
         return f"{self.root_uri}/{key}"
 
-    def put_if_absent(self, key: str, source: Source) -> bool:
+    def put_if_absent(self, key: str, source: Source, *, sent: Sent = ignore) -> bool:
         data = source.read_bytes() if isinstance(source, Path) else bytes(source)
+        sent(len(data))
         with self._lock:
             return self.objects.setdefault(key, data) is data
 

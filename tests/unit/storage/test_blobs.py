@@ -67,6 +67,6 @@ class _CountingStore:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    def put_if_absent(self, key, source):
+    def put_if_absent(self, key, source, **kwargs):
         self._writes.append(key)
-        return self._store.put_if_absent(key, source)
+        return self._store.put_if_absent(key, source, **kwargs)

@@ -68,7 +68,10 @@ def test_any_size_is_stored_from_memory_and_from_a_file(store, tmp_path, size):
 
 
 def test_a_large_object_that_is_there_is_not_replaced(store):
-    assert store.put_if_absent("large", bytes(PART_BYTES + 1)) is True
+    sent: list[int] = []
+    assert store.put_if_absent("large", bytes(PART_BYTES + 1), sent=sent.append) is True
+    assert len(sent) > 1
+    assert sum(sent) == PART_BYTES + 1
     assert store.put_if_absent("large", b"x" * (PART_BYTES + 1)) is False
     assert store.fetch("large").read_bytes() == bytes(PART_BYTES + 1)
 
