@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 
 from sm_remote.aws.secrets import check_variables
 from sm_remote.capture.call import TargetPython
@@ -36,21 +36,9 @@ def check_secrets(settings: ResolvedSettings) -> None:
 
 
 def _check_references(settings: ResolvedSettings) -> None:
-    doubled = sorted(set(settings.secrets) & set(settings.environment_variables))
-    if doubled:
-        raise ConfigError(
-            f"{doubled[0]} is both among secrets and environment_variables, and a job has one variable of a name.",
-            fix="Leave one of them out.",
-        )
     if settings.target == "local":
         check_variables(settings.secrets)
         return
-    if settings.secrets and settings.enable_network_isolation:
-        raise ConfigError(
-            "secrets and enable_network_isolation are both set; nothing was sent.",
-            why="On SageMaker a job reads its secrets over the network, and this one would have none.",
-            fix="Leave one of them out.",
-        )
     for name, text in settings.secrets.items():
         variable = parse_reference(text).variable
         if variable:
@@ -76,8 +64,7 @@ def check_reader(settings: ResolvedSettings, python: TargetPython, requirements:
     """
     if not settings.secrets or settings.target == "local":
         return
-    names = {normalise(Requirement(line).name) for line in requirements}
-    if "boto3" in names or "boto3" in (python.installed or {}):
+    if any(_names_boto3(line) for line in requirements) or "boto3" in (python.installed or {}):
         return
     if python.installed is None or not python.knows_all:
         logger.warning(
@@ -92,6 +79,13 @@ def check_reader(settings: ResolvedSettings, python: TargetPython, requirements:
         fix="Write `import boto3` in the function, which has it travel, or use an image that has it.",
         image=python.image,
     )
+
+
+def _names_boto3(line: str) -> bool:
+    try:
+        return normalise(Requirement(line).name) == "boto3"
+    except InvalidRequirement:  # a path or a URL
+        return False
 
 
 def check_changes(changes: Mapping[str, Any], *, target: str) -> None:

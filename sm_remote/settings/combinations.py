@@ -99,6 +99,14 @@ def _wants_larger_groups(values: Values) -> bool:
     return "OutOfMemory" in values["retry_on"] and bool(values["instance_groups"])
 
 
+def _names_a_variable_twice(values: Values) -> bool:
+    return bool(set(values["secrets"]) & set(values["environment_variables"]))
+
+
+def _reads_secrets_without_network(values: Values) -> bool:
+    return bool(values["secrets"] and values["enable_network_isolation"] and values["target"] == "sagemaker")
+
+
 def _profiles_to_nowhere(values: Values) -> bool:
     profiler = values["profiler_config"]
     return bool(profiler) and not profiler.get("DisableProfiler") and not profiler.get("S3OutputPath")
@@ -206,6 +214,21 @@ RULES: tuple[Rule, ...] = (
         why="It is tried again on the next larger instance type, and nothing says which group's. The one comes from "
         "{retry_on}, the groups from {instance_groups}.",
         fix="Leave OutOfMemory out of retry_on, or name one instance_type.",
+    ),
+    Rule(
+        settings=("secrets", "environment_variables"),
+        is_broken=_names_a_variable_twice,
+        what="A name is both among secrets and among environment_variables; nothing was sent.",
+        why="A job has one variable of a name. The first come from {secrets}, the others from {environment_variables}.",
+        fix="Leave it out of one of them.",
+    ),
+    Rule(
+        settings=("secrets", "enable_network_isolation", "target"),
+        is_broken=_reads_secrets_without_network,
+        what="secrets and enable_network_isolation are both set; nothing was sent.",
+        why="On SageMaker a job reads its secrets, from {secrets}, over the network, and this one would have none, by "
+        "{enable_network_isolation}.",
+        fix="Leave one of them out.",
     ),
     Rule(  # Source: API_ProfilerConfig.
         settings=("profiler_config",),

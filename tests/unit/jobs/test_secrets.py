@@ -60,18 +60,6 @@ def test_a_local_call_is_refused_where_the_variable_is_not_set(monkeypatch: pyte
     check_secrets(resolve(secrets={"HF_TOKEN": "env:MINE"}))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"environment_variables": {"HF_TOKEN": "a"}, "secrets": {"HF_TOKEN": "secretsmanager:a"}},
-        {"target": "sagemaker", "enable_network_isolation": True, "secrets": {"HF_TOKEN": "secretsmanager:a"}},
-    ],
-)
-def test_settings_that_do_not_go_with_secrets_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="both"):
-        check_secrets(resolve(**settings))
-
-
 ON_SAGEMAKER = {"target": "sagemaker", "secrets": {"HF_TOKEN": "secretsmanager:hf"}}
 
 
@@ -79,7 +67,7 @@ ON_SAGEMAKER = {"target": "sagemaker", "secrets": {"HF_TOKEN": "secretsmanager:h
     ("settings", "installed", "requirements"),
     [
         (ON_SAGEMAKER, {"boto3": "1.40.0"}, ()),
-        (ON_SAGEMAKER, {}, ("numpy==2.0", "boto3==1.40.0")),
+        (ON_SAGEMAKER, {}, ("numpy==2.0", "./a path", "boto3==1.40.0")),
         ({"secrets": {"HF_TOKEN": "secretsmanager:hf"}}, {}, ()),
         ({"target": "sagemaker"}, {}, ()),
     ],

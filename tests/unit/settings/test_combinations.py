@@ -28,6 +28,8 @@ BROKEN = [
     {"training_repository_credentials_provider_arn": LAMBDA},
     {"volume_kms_key": "alias/disks", "instance_type": "ml.g4dn.xlarge"},
     {"retry_on": ["OutOfMemory"], "instance_groups": GROUPS},
+    {"secrets": {"A": "secretsmanager:a", "B": "secretsmanager:b"}, "environment_variables": {"B": "1"}},
+    {"secrets": {"A": "secretsmanager:a"}, "enable_network_isolation": True, "target": "sagemaker"},
     {"profiler_config": {"ProfilingIntervalInMilliseconds": 500}},
 ]
 HOLDS = [
@@ -43,6 +45,7 @@ HOLDS = [
     {"volume_kms_key": "alias/disks", "instance_type": "ml.m5.large"},
     {"volume_kms_key": "alias/disks", "target": "sagemaker"},
     {"profiler_config": {"DisableProfiler": True}},
+    {"secrets": {"A": "secretsmanager:a"}, "environment_variables": {"B": "1"}, "enable_network_isolation": True},
     {"instance_groups": GROUPS},
     {"volume_kms_key": "alias/disks", "instance_type": ["ml.m5.large", "ml.c5.xlarge"]},
 ]
