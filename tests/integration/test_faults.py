@@ -18,7 +18,9 @@ import pytest
 from sm_remote.errors import CredentialsExpired, SubmitError
 from sm_remote.home import Home
 from sm_remote.jobs.attach import attach_through
+from sm_remote.jobs.chain import Chain
 from sm_remote.jobs.connection import Connection, connect
+from sm_remote.jobs.succession import Plan, write_plan
 from tests.fakes.engine import FakeContainer, FakeEngine
 from tests.fakes.service import build_request, serve
 from tests.fault_proxy import EXPIRED, NO_CAPACITY, THROTTLE, Call, Delay, Fault, FaultProxy, Lose, Reset, Rewrite
@@ -136,3 +138,24 @@ def test_what_the_api_refuses_or_tells_otherwise_reaches_the_caller(cloud: Cloud
     cloud.proxy.script = lambda call: Rewrite(lambda answer: answer | {"FailureReason": "CapacityError: no more"})
     api.create(build_job("fit"))
     assert api.describe("fit").failure_reason == "CapacityError: no more"
+
+
+def test_a_call_goes_on_through_refusals_and_lost_answers_with_one_job_for_each_attempt(cloud: Cloud) -> None:
+    faults: dict[int, Fault] = {1: NO_CAPACITY, 2: Lose(), 3: Lose(), 4: Reset()}
+    cloud.proxy.script = lambda call: faults.get(call.number) if call.operation == "CreateTrainingJob" else None
+    may_end = threading.Event()
+    codes = [1, 0]
+    cloud.engine.play = lambda container: codes.pop(0) if may_end.wait(300) else 1
+    connection = cloud.connect()
+    plan = Plan(types=("ml.m5.2xlarge", "ml.m5.large"), retry_on=("JobFailed",), tries=2)
+    request = build_job("fit") | {"Environment": {"SM_REMOTE_SUCCESSION": write_plan(plan)}}
+    chain = Chain(connection)
+    chain.create(request)
+    assert chain.placed_on == connection.training_jobs.describe("fit").instance_type == "ml.m5.large"
+    jobs = [attach_through(connection, "fit") for _ in range(2)]
+    may_end.set()
+    assert [job.result(300) for job in jobs] == [None, None]
+    assert {(job.name, job.earlier_names) for job in jobs} == {("fit-2", ("fit",))}
+    assert sorted(row.name for row in connection.training_jobs.list_all()) == ["fit", "fit-2"]
+    causes = [(each.instance_type, each.cause) for each in jobs[0].attempts]
+    assert causes == [("ml.m5.2xlarge", "no quota"), ("ml.m5.large", "JobFailed"), ("ml.m5.large", "Completed")]
