@@ -12,18 +12,21 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.session import Session
+from sm_remote.costs import refresh
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Home, find_home
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.creation import open_charges
 from sm_remote.jobs.submit import prepare_function
 from sm_remote.settings import ResolvedSettings, resolve_settings
 from tests.fakes.memory_s3 import REGION, MemoryS3
+from tests.fakes.price_list import FakePricing, build_product
 
 VECTORS = Path(__file__).parent / "vectors" / "requests"
 ACCOUNT = "111122223333"
@@ -42,7 +45,6 @@ NOT_IN_THE_REQUEST: Mapping[str, str] = {
     **dict.fromkeys(("preflight", "stream_logs", "cell_limit_bytes", "on_interrupt"), ABOUT_THE_CLIENT),
     **dict.fromkeys(("max_parallel_jobs", "install_limit_s", "sagemaker_session", "bucket_owner"), ABOUT_THE_CLIENT),
     **dict.fromkeys(("inputs_limit_bytes", "not_secret"), ABOUT_THE_CLIENT),
-    **dict.fromkeys(("max_cost", "max_cost_per_day"), "The ledger shortens the run by it when the job is created."),
     **dict.fromkeys(("engine", "container_credentials"), ABOUT_THE_SERVICE),
     **dict.fromkeys(("service_idle_s", "service_max_parallel_jobs"), ABOUT_THE_SERVICE),
 }
@@ -99,8 +101,10 @@ def build_request(
     settings = resolve_settings(arguments, environ={"HOME": str(home.data)}, cwd=home.data, notebook={})
     connection = connect_offline(settings, home, s3)
     func, args = call
-    spec, _ = prepare_function(func, args, {}, settings, connection, moment=_MOMENT, random_bits=0)
-    return build_create_training_job(spec)
+    spec, lock = prepare_function(func, args, {}, settings, connection, moment=_MOMENT, random_bits=0)
+    prices = FakePricing([build_product("ml.m5.large", "0.115", region=REGION)])
+    refresh(home, REGION, prices, now=datetime.now(timezone.utc))
+    return dict(open_charges(settings, connection, lock, func).reserve(build_create_training_job(spec)))
 
 
 def normalise(request: Mapping[str, Any]) -> dict[str, Any]:

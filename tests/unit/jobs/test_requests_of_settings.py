@@ -35,8 +35,6 @@ SILENT = {
     "cell_limit_bytes": 1,
     "on_interrupt": "detach",
     "max_parallel_jobs": 1,
-    "max_cost": 1000,
-    "max_cost_per_day": 1000,
     "install_limit_s": 1,
     "engine": "docker",
     "container_credentials": "s3",
