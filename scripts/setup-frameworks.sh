@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .frameworks: PyTorch, Keras, Lightning and Hugging Face's Trainer, for the examples of checkpoints. They take
+# Makes .frameworks: PyTorch, Keras, Lightning, Hugging Face's Trainer and pyarrow, for tests/frameworks. They take
 # more than a gigabyte, so they are not in .venv. Does nothing where that is done already; tests/frameworks runs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."

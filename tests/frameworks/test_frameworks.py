@@ -64,3 +64,16 @@ def test_an_interrupted_one_comes_to_the_same_weights(frameworks: Path, tmp_path
     assert "goes on from step" in said
     assert again["weights"] == whole["weights"]
     assert again["looks"] < whole["looks"]
+
+
+@pytest.mark.slow
+@pytest.mark.frameworks
+def test_a_table_is_parquet_where_there_is_pyarrow(frameworks: Path, tmp_path: Path) -> None:
+    """The channel of a DataFrame keeps its types, and the same frame is the same file."""
+    program = [frameworks, Path(__file__).with_name("write_tables.py"), tmp_path]
+    done = subprocess.run(program, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "frame": {"name": "data.parquet", "types": ["int64", "datetime64[us]", "category"], "same": True},
+        "table": {"name": "data.parquet", "rows": [1, 2]},
+    }

@@ -274,10 +274,10 @@ def test_attach_gives_the_value_of_a_functions_job_and_its_exception(notebook: N
 
 
 def test_a_dry_run_shows_what_would_travel_and_sends_nothing(notebook: Notebook) -> None:
-    notebook.run("rows = [1]\ndef total(): return sum(rows)")
+    notebook.run("import numpy\nrows, data = [1], {'x': numpy.zeros(3)}\ndef total(): return sum(rows)")
     text = notebook.run(
         """
-        %%remote --dry-run --instance-type ml.m5.xlarge
+        %%remote --dry-run --instance-type ml.m5.xlarge --inputs $data
         # /// script
         # dependencies = ["six>=1.16"]
         # ///
@@ -287,6 +287,7 @@ def test_a_dry_run_shows_what_would_travel_and_sends_nothing(notebook: Notebook)
     assert "name      total" in text
     assert "total()" in text.partition("rows")[2].splitlines()[0]
     assert "six>=1.16" in text
+    assert "x: ndarray of 3 as data.npy" in text
     assert "would get result" in text
     assert "no charge; on SageMaker $0.23 an hour" in text
     assert "result" not in notebook.names
