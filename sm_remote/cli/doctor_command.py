@@ -168,10 +168,10 @@ def _examine_account(
 
 def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings, region: str) -> Check:
     from sm_remote.capture.interpreter import describe_interpreter
-    from sm_remote.catalogue import list_choices
+    from sm_remote.catalogue import find_python, list_choices
     from sm_remote.cli.resource_checks import check_image
     from sm_remote.image.definition import Image
-    from sm_remote.jobs.aws_image_choice import choose_default_image, name_image
+    from sm_remote.jobs.aws_image_choice import choose_default_image, find_processor, name_image, propose
 
     here = ".".join(describe_interpreter().version.split(".")[:2])
     if settings.chosen_instance_type is None:  # functions name their own; most images differ only for GPUs
@@ -186,7 +186,12 @@ def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings
         return Check(name="image", state=State.FAILURE, detail=error.what, fix=error.fix)
     if isinstance(image, Image):
         return Check(name="image", state=State.OK, detail=f"{image} is built here and pushed when a job needs it")
-    return check_image(make_client, image, region=region)
+    told = check_image(make_client, image, region=region)
+    found = find_python(image)
+    if told.state is State.OK and found not in (None, here):
+        fix = propose(here, region=region, processor=find_processor(settings))
+        return Check(name="image", state=State.FAILURE, detail=f"{image} has Python {found}, this is {here}", fix=fix)
+    return told
 
 
 def _is_installed(package: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,14 @@ def test_an_image_elsewhere_cannot_be_used(tmp_path: Path) -> None:
     elsewhere = examine(tmp_path, {}, image_uri=f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/x:1")["image"]
     assert "is in us-east-1, jobs run in eu-west-1" in elsewhere["detail"]
     assert examine(tmp_path, {}, image_uri="python:3.11")["image"]["state"] == "warning"
+
+
+def test_an_image_with_another_python_cannot_be_used(tmp_path: Path) -> None:
+    other = "310" if sys.version_info[:2] != (3, 10) else "311"
+    uri = f"763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.0.0-cpu-py{other}"
+    found = examine(tmp_path, {}, image_uri=uri)["image"]
+    assert f"has Python 3.{other[1:]}, this is" in found["detail"]
+    assert "image_uri=" in found["fix"]
 
 
 def test_root_needs_no_policy_and_identity_center_another_place(tmp_path: Path) -> None:
