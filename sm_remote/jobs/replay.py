@@ -25,6 +25,7 @@ from sm_remote.spec import Resources, TrainingJobSpec
 from sm_remote.storage.store import parse_s3_uri
 from sm_remote.wire.layout import COST_LIMIT_VARIABLE, DRILL_VARIABLE, RUN_VARIABLE, SUCCESSION_VARIABLE
 
+_OWN_PREFIX = "SM_REMOTE_"
 REPLAY_TAG = "sm_remote:replay_of"
 _FUNCTION_TAG = "sm_remote:function"
 _RESOURCES = {
@@ -136,6 +137,10 @@ def change_spec(spec: TrainingJobSpec, name: str, old_name: str, changes: Mappin
     """The same job under another name, with other resources and the like. Pure."""
     resources = {_RESOURCES[key]: value for key, value in changes.items() if key in _RESOURCES}
     members = {_MEMBERS[key]: value for key, value in changes.items() if key in _MEMBERS}
+    if "environment" in members:
+        # How its processes are started, and where its secrets are, is not the user's to repeat.
+        own = {name: text for name, text in spec.environment.items() if name.startswith(_OWN_PREFIX)}
+        members["environment"] = {**own, **members["environment"]}
     tags = {**dict(spec.tags), **dict(changes.get("tags") or {}), REPLAY_TAG: old_name}
     return dataclasses.replace(
         spec,

@@ -49,6 +49,14 @@ def test_another_machine_changes_nothing_else() -> None:
     assert (made.arguments, made.channels, made.environment) == (SPEC.arguments, SPEC.channels, SPEC.environment)
 
 
+def test_other_variables_leave_the_jobs_processes_and_secrets_as_they_are() -> None:
+    own = {"SM_REMOTE_PROCESSES_PER_HOST": "2", "SM_REMOTE_SECRET_HF_TOKEN": "env:MINE"}
+    made = change_spec(
+        replace(SPEC, environment={"A": "1", **own}), "fit-2", "fit-1", {"environment_variables": {"B": "2"}}
+    )
+    assert made.environment == {"B": "2", **own}
+
+
 @pytest.mark.parametrize("name", ["dependencies", "image_uri", "inputs", "stream_logs", "nonsense"])
 def test_what_would_make_it_another_job_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"cannot change '{name}'") as caught:
