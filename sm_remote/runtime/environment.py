@@ -35,6 +35,7 @@ def build_variables() -> dict[str, str]:
         "HOSTS": read_hosts(resources),
         "CURRENT_HOST": resources.get("current_host", "algo-1"),
         "CURRENT_INSTANCE_TYPE": resources.get("current_instance_type", ""),
+        **_describe_groups(resources),
         "NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
         "NUM_GPUS": count_gpus(),
         "NUM_CPUS": count_cpus(),
@@ -43,6 +44,19 @@ def build_variables() -> dict[str, str]:
     variables.update({f"CHANNEL_{name.upper()}": ml_path("input", "data", name) for name in channels})
     variables.update({f"HP_{name.upper()}": value for name, value in hyperparameters.items()})
     return {f"SM_{name}": encode_value(value) for name, value in variables.items()}
+
+
+def _describe_groups(resources: dict[str, Any]) -> dict[str, Any]:
+    """What tells a host of which instance group it is; a job of one instance type has one group."""
+    groups = {group.get("instance_group_name", ""): group for group in resources.get("instance_groups") or ()}
+    current = resources.get("current_group_name", "")
+    return {
+        "CURRENT_INSTANCE_GROUP": current,
+        "CURRENT_INSTANCE_GROUP_HOSTS": groups.get(current, {}).get("hosts", []),
+        "INSTANCE_GROUPS": list(groups),
+        "INSTANCE_GROUPS_DICT": groups,
+        "IS_HETERO": len(groups) > 1,
+    }
 
 
 def read_cluster() -> tuple[list[str], str, str]:
