@@ -52,6 +52,16 @@ class TrainingJobDescription:
     outcome_marker: str | None
     raw: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def machines(self) -> tuple[tuple[str, int], ...]:
+        """The instance types, each with how many machines it has: several where the job has instance groups."""
+        return _read_machines(self.raw.get("ResourceConfig") or {})
+
+    @property
+    def host_count(self) -> int:
+        """How many machines the job has in all."""
+        return sum(count for _, count in self.machines) or 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrainingJobSummary:
@@ -85,7 +95,7 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
         compressed=output.get("CompressionType", "GZIP") != "NONE",
         model_uri=(answer.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
         image_uri=algorithm.get("TrainingImage"),
-        instance_type=(answer.get("ResourceConfig") or {}).get("InstanceType"),
+        instance_type=next((name for name, _ in _read_machines(answer.get("ResourceConfig") or {})), None),
         arguments=tuple(algorithm.get("ContainerArguments") or ()),
         creation_time=answer["CreationTime"],
         modified_time=answer.get("LastModifiedTime"),
@@ -97,6 +107,14 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
         outcome_marker=read_header(answer, "x-sm-remote-outcome"),
         raw=answer,
     )
+
+
+def _read_machines(resources: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    groups = resources.get("InstanceGroups") or ()
+    name = resources.get("InstanceType") or resources.get("SelectedInstanceType")
+    if groups or name is None:
+        return tuple((group["InstanceType"], int(group["InstanceCount"])) for group in groups)
+    return ((name, int(resources.get("InstanceCount") or resources.get("SelectedInstanceCount") or 1)),)
 
 
 def _parse_transition(row: Mapping[str, Any]) -> Transition:

@@ -108,11 +108,10 @@ def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tu
     if str(job.secondary_status) != str(job.status):
         status += f" ({job.secondary_status})"
     duration_s = measure_duration(job, now)
-    count = (job.raw.get("ResourceConfig") or {}).get("InstanceCount", 1)
     facts = [
         ("status", status),
         ("target", details.target),
-        ("instance type", (job.instance_type or "") + (f" x {count}" if count > 1 else "")),
+        ("instance type", ", ".join(name if count == 1 else f"{name} x {count}" for name, count in job.machines)),
         ("image", job.image_uri or ""),
         ("created", f"{render_moment(job.creation_time)} ({render_age(job.creation_time, now)})"),
         ("duration", "" if duration_s is None else render_duration(duration_s)),

@@ -171,7 +171,7 @@ def describe_cost(description: TrainingJobDescription) -> list[str]:
     savings = compute_savings(description)
     if savings is None:
         return []
-    count = (description.raw.get("ResourceConfig") or {}).get("InstanceCount", 1)
+    count = description.host_count
     return [
         f"Training seconds: {description.raw['TrainingTimeInSeconds'] * count}",
         f"Billable seconds: {(description.billable_s or 0) * count}",

@@ -151,8 +151,8 @@ def _list_described(description: TrainingJobDescription) -> Iterator[tuple[str, 
     raw = description.raw
     resources = raw.get("ResourceConfig") or {}
     yield "image", description.image_uri or ""
-    yield "instance type", description.instance_type or ""
-    yield "instance count", str(resources.get("InstanceCount", 1))
+    yield "instance type", ", ".join(dict.fromkeys(name for name, _ in description.machines))
+    yield "instance count", ", ".join(str(count) for _, count in description.machines)
     yield "volume size", f"{resources['VolumeSizeInGB']} GB" if "VolumeSizeInGB" in resources else ""
     yield "time limit", f"{(raw.get('StoppingCondition') or {}).get('MaxRuntimeInSeconds', '')} s"
     yield "network isolation", str(bool(raw.get("EnableNetworkIsolation"))).lower()

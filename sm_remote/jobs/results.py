@@ -113,10 +113,7 @@ def conclude(description: TrainingJobDescription, *, store: Store, tail: Sequenc
 
 def _has_failed_elsewhere(description: TrainingJobDescription) -> bool:
     """Whether another host than the first, which has a value, has failed."""
-    resources = description.raw.get("ResourceConfig") or {}
-    groups = resources.get("InstanceGroups") or (resources,)
-    hosts = sum(group.get("InstanceCount", 1) for group in groups)
-    return description.status is TrainingJobStatus.FAILED and hosts > 1
+    return description.status is TrainingJobStatus.FAILED and description.host_count > 1
 
 
 def open_outcome(description: TrainingJobDescription, store: Store, marker: BlobRef) -> tuple[Path, OutcomeHeader]:

@@ -5,7 +5,7 @@ Environment variables are named and not shown: their values may be secrets, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -129,6 +129,7 @@ def _list_settings(
     values = {
         "instance_type": resources.get("InstanceType"),
         "instance_count": resources.get("InstanceCount"),
+        "instance_groups": _spell_groups(resources.get("InstanceGroups") or ()),
         "volume_size": resources.get("VolumeSizeInGB"),
         "image_uri": algorithm.get("TrainingImage"),
         "use_spot_instances": raw.get("EnableManagedSpotTraining"),
@@ -138,3 +139,11 @@ def _list_settings(
         "enable_network_isolation": raw.get("EnableNetworkIsolation"),
     }
     return [{"name": name, "value": value} for name, value in values.items() if value is not None]
+
+
+def _spell_groups(groups: Iterable[Mapping[str, Any]]) -> str | None:
+    """Machines of several types as one text; None where there are none."""
+    return (
+        ", ".join(f"{one['InstanceGroupName']}: {one['InstanceCount']} x {one['InstanceType']}" for one in groups)
+        or None
+    )

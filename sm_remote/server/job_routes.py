@@ -146,7 +146,7 @@ class MetricsHandler(PanelHandler):
         courses = api.read_metrics(
             name,
             [entry["Name"] for entry in defined],
-            instance_count=int((raw.get("ResourceConfig") or {}).get("InstanceCount") or 1),
+            instance_count=description.host_count,
             start=description.creation_time,
             # A point belongs to the period that begins at it: the last one has to be within.
             end=(description.end_time or datetime.now(timezone.utc)) + timedelta(seconds=60),

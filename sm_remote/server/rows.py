@@ -84,8 +84,6 @@ def update_row(row: JobRow, summary: TrainingJobSummary) -> JobRow:
 def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], target: str) -> JobRow:
     """All that a row can show."""
     raw = description.raw
-    resources = raw.get("ResourceConfig") or {}
-    count = int(resources.get("InstanceCount") or 1)
     plan = find_plan(description)
     return JobRow(
         name=description.name,
@@ -96,7 +94,7 @@ def detail_row(description: TrainingJobDescription, tags: Mapping[str, str], tar
         started_ms=to_ms(description.start_time),
         ended_ms=to_ms(description.end_time),
         instance_type=description.instance_type,
-        instance_count=count,
+        instance_count=description.host_count,
         spot=bool(raw.get("EnableManagedSpotTraining")),
         interruptions=sum(transition.status == "Interrupted" for transition in description.transitions),
         number=plan.number if plan is not None else 1,

@@ -106,7 +106,7 @@ def test_a_job_that_never_ran_has_none():
 def test_savings_are_those_that_sagemaker_printed(training_s, billable_s, text):
     """The figures are from logs of real jobs."""
     times = {"TrainingTimeInSeconds": training_s, "BillableTimeInSeconds": billable_s}
-    lines = describe_cost(describe(*TWICE, **times, ResourceConfig={"InstanceCount": 2}))
+    lines = describe_cost(describe(*TWICE, **times, ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2}))
     assert lines == [
         f"Training seconds: {2 * training_s}",
         f"Billable seconds: {2 * billable_s}",
