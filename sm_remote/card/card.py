@@ -125,7 +125,7 @@ def _describe_seen(card: Card) -> str:
     """A card may be looked at long after: what it says of a live job is true of one moment."""
     state = "Running" if card.status == "InProgress" else card.status
     shows = render_attach(card.name, is_local=card.is_local)
-    return f"{state} at {card.seen}, when this was last updated; {shows} shows it now"
+    return f"{state} at {card.seen}. To see it now: {shows}"
 
 
 def render_cost(card: Card) -> str:

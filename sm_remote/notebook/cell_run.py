@@ -71,7 +71,7 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
         job._submit()
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
         if has_reader(shell):
-            button = "; with this kernel, while no cell runs, the button too" if has_widgets() else ""
+            button = ", or the button while its kernel is idle" if has_widgets() else ""
             JobView(job, hint=f"To stop it: sm-remote stop {job.name}{button}", shows_log=True).open()
         return None
     return watch_cell(job, settings, shell)

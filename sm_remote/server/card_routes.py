@@ -13,6 +13,7 @@ from tornado import web
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.card.card import render_attach, render_card, render_text
 from sm_remote.card.state import CARD_LINES, MetricReader, build_card
+from sm_remote.jobs.chain import list_chain
 from sm_remote.jobs.log_line import LogTail
 from sm_remote.server.log_slices import LogLine, read_newest
 from sm_remote.server.routes import PanelHandler, answers_problems, check_name, check_target
@@ -29,12 +30,12 @@ class CardHandler(PanelHandler):
         self.finish(json.dumps(await self.panel.run(self._fetch, check_target(target), check_name(name))))
 
     def _fetch(self, target: str, name: str) -> dict[str, Any]:
-        api = self.panel.connect(target).training_jobs
-        # In this order: the log of a job that has ended grows no more.
-        description = api.describe(name)
-        return build_output(
-            description, read_newest(api, name).lines, is_local=target == "local", now=datetime.now(timezone.utc)
-        )
+        connection = self.panel.connect(target)
+        # The card is of the call: of several jobs that follow one another the last one tells how it stands.
+        description = list_chain(connection, connection.training_jobs.describe(name))[-1]
+        # Afterwards: the log of a job that has ended grows no more.
+        lines = read_newest(connection.training_jobs, description.name).lines
+        return build_output(description, lines, is_local=target == "local", now=datetime.now(timezone.utc))
 
 
 def build_output(

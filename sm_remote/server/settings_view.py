@@ -30,7 +30,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "environment",
         (
-            *("image_uri", "dependencies", "environment_variables", "include_local_workdir"),
+            *("image_uri", "dependencies", "environment_variables", "secrets", "include_local_workdir"),
             *("pre_execution_commands", "pre_execution_script", "job_conda_env"),
         ),
     ),
@@ -38,9 +38,16 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("data", ("inputs", "s3_root_uri", "disable_output_compression")),
     ("attempts", ("retry_on", "max_attempts", "max_retry_attempts", "resume")),
     ("processes", ("use_torchrun", "use_mpirun", "nproc_per_node")),
+    (
+        "limits",
+        (
+            *("cell_limit_bytes", "inputs_limit_bytes", "local_workdir_limit_bytes"),
+            *("install_limit_s", "checkpoint_warning_s"),
+        ),
+    ),
     ("network", ("enable_network_isolation", "subnets", "security_group_ids", "encrypt_inter_container_traffic")),
     ("keys", ("s3_kms_key", "volume_kms_key", "bucket_owner")),
-    ("calls", ("stream_logs", "on_interrupt", "preflight", "max_parallel_jobs", "cell_limit_bytes")),
+    ("calls", ("stream_logs", "on_interrupt", "preflight", "max_parallel_jobs")),
     ("local", ("engine", "container_credentials", "service_max_parallel_jobs", "service_idle_s")),
 )
 """What the form shows, in its order; a name that is no setting of this version is left out. What is named neither here

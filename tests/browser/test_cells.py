@@ -92,7 +92,7 @@ def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(la
     page.page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()  # "the kernel appears to have died"
     page.open("outlive.ipynb")
     card = page.output(1).get_by_role("group", name=re.compile(f"Training job {name}"))
-    expect(card).to_contain_text(f"when this was last updated; %remote attach {name} shows it now")
+    expect(card).to_contain_text(f"UTC. To see it now: %remote attach {name}")
     expect(page.page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(page.page.get_by_text("Error displaying widget")).to_have_count(0)
     assert not page.is_changed()
@@ -101,7 +101,7 @@ def test_a_detached_job_outlives_the_kernel_and_its_value_is_had_by_attaching(la
     expect(card).to_contain_text(re.compile("training: 100%"))
     expect(card).to_contain_text(f"For its output and what it gave back: %remote attach {name}")
     page.save()
-    assert "when this was last updated" not in (lab.notebooks / "outlive.ipynb").read_text()
+    assert "To see it now" not in (lab.notebooks / "outlive.ipynb").read_text()
     page.cell(1).locator(".jp-InputArea-editor").click()
     page.open_panel()
     page.job(name).locator(".sm-JobItem-open").click()

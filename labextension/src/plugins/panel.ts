@@ -111,6 +111,7 @@ function openTab(
 ): void {
   const job = model.make(target, name);
   const widget = new MainAreaWidget({ content: new JobTab({ job, commands: app.commands, translator }) });
+  widget.toolbar.hide(); // nothing is in it
   widget.id = `sm-remote-job-${name}-${Date.now()}`;
   app.shell.add(widget, 'main');
   app.shell.activateById(widget.id);

@@ -88,11 +88,10 @@ def test_phases_follow_one_another_and_the_last_one_of_a_live_job_lasts() -> Non
 def test_a_card_of_a_live_job_says_when_that_was_and_how_to_see_more() -> None:
     for is_local, more in ((True, ""), (False, " --target sagemaker")):
         card = build_card(describe("InProgress", runs_s=12), now=NOW, is_local=is_local)
-        said = f"Running at {NOW:%Y-%m-%d %H:%M:%S} UTC, when this was last updated; "
-        said += f"%remote attach fit-1{more} shows it now"
+        said = f"Running at {NOW:%Y-%m-%d %H:%M:%S} UTC. To see it now: %remote attach fit-1{more}"
         assert said in render_card(card)
         assert said in render_text(card)
-    assert "last updated" not in render_card(build_card(describe(), now=NOW, is_local=True))
+    assert "To see it now" not in render_card(build_card(describe(), now=NOW, is_local=True))
 
 
 def test_only_the_output_of_a_live_job_is_marked() -> None:

@@ -40,4 +40,4 @@ def test_metrics_and_hosts_are_told(answer, moment):
 def test_a_job_that_has_not_ended_is_told_as_such(answer, moment):
     output = build_output(parse_description(answer("fit-1", "InProgress")), [], is_local=True, now=moment)
     assert output["live"] is True
-    assert "when this was last updated" in output["data"]["text/html"]
+    assert "To see it now" in output["data"]["text/html"]
