@@ -1,13 +1,15 @@
 """Reads environment.yml: its Python packages become requirements, since jobs get packages from Python's indexes.
 
-Only the small part of YAML that conda writes and people copy is understood; anything else is refused, never guessed.
+What is no plain list of packages, with a list for pip in it, is refused, never guessed.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sm_remote.capture.requirements import Requirements
 from sm_remote.capture.requirements_file import split_options
@@ -15,8 +17,6 @@ from sm_remote.errors import ConfigError
 
 _logger = logging.getLogger("sm_remote")
 
-_KEY = re.compile(r"^(?P<key>[A-Za-z_]+):\s*(?P<value>.*)$")
-_ITEM = re.compile(r"^(?P<indent>\s*)-\s+(?P<value>.+)$")
 _SPEC = re.compile(r"^(?:[\w./\-]+::)?(?P<name>[A-Za-z0-9_.\-]+)\s*(?P<version>[=<>!~ ].*)?$")
 _OTHER_NAMES = {
     "pytorch": "torch",
@@ -67,30 +67,34 @@ def read_conda_file(path: Path) -> Requirements:
 
 def _read_items(text: str, origin: str) -> tuple[list[str], list[str]]:
     """The items of ``dependencies:`` and those of the ``pip:`` list in it."""
+    import yaml  # only where somebody has such a file
+
+    try:
+        found = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _not_understood(" ".join(str(error).split()), origin) from error
+    if not isinstance(found, Mapping):
+        raise _not_understood(str(found), origin)
     conda: list[str] = []
     pip: list[str] = []
-    section, pip_indent = "", -1
-    for raw in text.splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        key, item = _KEY.match(line), _ITEM.match(line)
-        if not line or line == "---":
-            continue
-        if key:
-            section, pip_indent = key["key"], -1
-            if section == "dependencies" and key["value"]:
-                raise _not_understood(raw, origin)
-        elif section == "dependencies" and item:
-            value, indent = item["value"].strip().strip("'\""), len(item["indent"])
-            if re.fullmatch(r"pip\s*:", value):
-                pip_indent = indent
-            elif 0 <= pip_indent < indent:
-                pip.append(value)
-            else:
-                pip_indent = -1
-                conda.append(value)
-        elif section == "dependencies":
-            raise _not_understood(raw, origin)
+    for item in _require_list(found.get("dependencies") or [], origin):
+        if isinstance(item, Mapping) and set(item) == {"pip"}:
+            pip += [_require_text(each, origin) for each in _require_list(item["pip"] or [], origin)]
+        else:
+            conda.append(_require_text(item, origin))
     return conda, pip
+
+
+def _require_list(value: Any, origin: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise _not_understood(str(value), origin)
+    return value
+
+
+def _require_text(value: Any, origin: str) -> str:
+    if not isinstance(value, str):
+        raise _not_understood(str(value), origin)
+    return value.strip()
 
 
 def _split_spec(item: str, origin: str) -> tuple[str, str]:
@@ -111,8 +115,8 @@ def _split_spec(item: str, origin: str) -> tuple[str, str]:
 
 def _not_understood(line: str, origin: str) -> ConfigError:
     return ConfigError(
-        f"{origin} holds {line.strip()!r}, which is not understood.",
-        why="Of an environment file only 'dependencies:' with one package a line, and a 'pip:' list in it, is read.",
+        f"{origin} holds {line.strip()!r:.200}, which is not understood.",
+        why="Of an environment file only 'dependencies:', a list of packages with a 'pip:' list in it, is read.",
         fix="Write it so, list the packages in a requirements.txt, or use an image that has the environment.",
         path=origin,
     )

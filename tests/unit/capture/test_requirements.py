@@ -231,8 +231,17 @@ def test_an_environment_file_is_read_as_its_python_packages(tmp_path, caplog):
     assert "libblas" in caplog.text
 
 
+def test_yaml_may_be_written_in_one_line(tmp_path):
+    (tmp_path / "environment.yml").write_text("dependencies: [numpy=1.26, {pip: [six]}]\n")
+    assert read_dependencies(tmp_path / "environment.yml").lines == ("numpy==1.26.*", "six")
+
+
 @pytest.mark.parametrize(
-    "text", ["dependencies: [numpy]\n", "dependencies:\n  - numpy[version='>1']\n", "dependencies:\n  x: y\n"]
+    "text",
+    [
+        *("dependencies: numpy\n", "dependencies:\n  - numpy[version='>1']\n", "dependencies:\n  x: y\n", "- numpy\n"),
+        *("dependencies: [numpy\n", "dependencies: [3.1]\n", "dependencies: [{pip: numpy}]\n", "dependencies: [[a]]\n"),
+    ],
 )
 def test_yaml_that_is_not_understood_is_refused_and_never_guessed(tmp_path, text):
     (tmp_path / "environment.yml").write_text(text)
