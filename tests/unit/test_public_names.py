@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +33,15 @@ def test_every_name_that_is_no_error_means_something_inside_a_job():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = sm_remote.nothing
+
+
+def test_every_public_name_is_explained_somewhere():
+    root = Path(__file__).parents[2]
+    documents = "".join(path.read_text() for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))])
+    assert [name for name in sm_remote.__all__ if not re.search(rf"\b{name}\b", documents)] == []
+
+
+def test_every_client_name_is_imported_when_it_is_used():
+    program = "import sys, sm_remote; print(*(m for m in sys.modules if m.startswith('sm_remote')))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["sm_remote"]
