@@ -12,6 +12,7 @@ TAGS = st.builds(lambda key: {"Key": key, "Value": ""}, NAMES)
 EBS_TYPES = st.sampled_from(["ml.m5.large", "ml.c5.xlarge", "ml.p3.2xlarge"])
 NVME_TYPES = st.sampled_from(["ml.g5.xlarge", "ml.r5d.large", "ml.p4d.24xlarge"])
 URIS = st.builds("s3://{}/{}".format, NAMES, st.from_regex(r"[a-z0-9/_-]{0,40}", fullmatch=True))
+METRICS = st.builds(lambda name: {"Name": name, "Regex": "x=(.*)"}, NAMES)
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\x85\u2028\u2029\0"), max_size=40)
 
 
@@ -93,7 +94,7 @@ def valid_requests(draw: st.DrawFn) -> dict[str, Any]:
                     {"TrainingImage": st.just("image:1"), "TrainingInputMode": st.sampled_from(["File", "Pipe"])}
                 ),
                 optional(
-                    MetricDefinitions=st.lists(st.builds(lambda name: {"Name": name, "Regex": "x=(.*)"}, NAMES)),
+                    MetricDefinitions=st.lists(METRICS, max_size=40),
                     ContainerEntrypoint=st.lists(PLAIN, min_size=1, max_size=5),
                     ContainerArguments=st.lists(PLAIN, min_size=1, max_size=5),
                 ),
