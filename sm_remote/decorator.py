@@ -14,7 +14,7 @@ from sm_remote.capture.function import bind_call, check_runnable, display_name
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.errors import ConfigError
 from sm_remote.executor import create_job
-from sm_remote.jobs.announcement import announce_many
+from sm_remote.jobs.announcement import announce_cost, announce_many
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.beside import run_in_thread
 from sm_remote.jobs.drill import run_drill
@@ -118,6 +118,8 @@ class RemoteFunction(Generic[P, T]):
         total = _count(iterables)
         if settings.stream_logs and total != 0:
             say(announce_many(connect_with(settings), settings, limit=limit))
+            if settings.target == "sagemaker":
+                say(announce_cost(self._func, settings, total=total))
         return run_many(
             lambda args: create_job(self._func, args, {}, settings),
             zip(*iterables, strict=False),

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from sm_remote.capture.function import bind_call
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.creation import open_charges
+from sm_remote.jobs.foresight import check_affordable
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.many import check_limit
 from sm_remote.jobs.plain_errors import raise_plainly
@@ -48,6 +49,7 @@ def create_job(
     """
     bind_call(func, args, kwargs)
     connection = connect_with(settings)
+    check_affordable(func, settings)
     spec, lock = prepare_function(func, args, kwargs, settings, connection)
     charges = open_charges(settings, connection, lock, func)
     return Job(spec.name, connection, spec=spec, lock=lock, conclude=conclude, charges=charges)

@@ -64,7 +64,8 @@ class Charges:
         code: A digest over the function and its sources; empty where it is not known.
         limits: What a person allows.
         has_price: Whether its machines are an instance type; not where it has the whole of this machine.
-        find_prices: Asks AWS for the region's prices, within seconds, where a limit needs one that is not known.
+        find_prices: Asks AWS for the region's prices, within seconds, where a limit needs one that is not known and AWS
+            was not asked that day.
         now: This moment, in UTC.
         said: What was decided about the job that was created last, for whoever looks.
     """
@@ -104,6 +105,8 @@ class Charges:
             logger.warning("What %s costs is not kept: %s", asked.name, error)
             return request
         self.said = tuple(line for line in self._describe(asked, allowed, estimate) if line)
+        for line in self.said:
+            logger.info("%s: %s", asked.name, line)
         if not self._is_limited(asked):
             return request
         return limit_request(request, allowed.runtime_s, Mark(limits=asked.limits, runtime_s=asked.demand.runtime_s))
@@ -148,8 +151,9 @@ class Charges:
         region = choose_region(self.region)
         if not self.has_price:
             return Rate(machines="the whole of this machine", region=region, usd_per_hour=None, missing=("it",))
-        rate = read_price_book(self.home, region).rate(asked.demand)
-        if rate.missing and self._is_limited(asked) and self.find_prices is not None:
+        book = read_price_book(self.home, region)
+        rate = book.rate(asked.demand)
+        if rate.missing and self._is_limited(asked) and self.find_prices is not None and book.is_due(self.now()):
             self.find_prices()
             rate = read_price_book(self.home, region).rate(asked.demand)
         return rate

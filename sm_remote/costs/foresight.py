@@ -26,12 +26,12 @@ class Foresight:
     Attributes:
         estimate: By its function's own history.
         most_usd: What its limits leave it at most; None where the price is not known.
-        refusal: Why it would be refused, as a sentence; empty where it would not.
+        refusal: Why it would be refused; None where it would not.
     """
 
     estimate: Estimate
     most_usd: float | None
-    refusal: str = ""
+    refusal: MaxCostExceeded | None = None
 
     @property
     def rate(self) -> Rate:
@@ -78,5 +78,5 @@ def foresee(
         limited = replace(demand, runtime_s=find_runtime(demand, rate, limits, ()))
         check_day(limited, rate, limits, day)
     except MaxCostExceeded as error:
-        return Foresight(estimate=estimate, most_usd=find_most_usd(demand, rate), refusal=error.what)
+        return Foresight(estimate=estimate, most_usd=find_most_usd(demand, rate), refusal=error)
     return Foresight(estimate=estimate, most_usd=find_most_usd(limited, rate))

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from sm_remote.aws.local_service import call_service
+from sm_remote.costs import render_usd
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.connection import Connection
+from sm_remote.jobs.foresight import foresee_call
 from sm_remote.settings import ResolvedSettings
+
+
+def announce_cost(func: object, settings: ResolvedSettings, *, total: int | None) -> str:
+    """What the jobs of a `map` are going to cost on SageMaker, each and all together, as far as that can be told."""
+    found = foresee_call(func, settings)
+    each = found.estimate.describe()
+    price = "" if found.rate.usd_per_hour is None else f"; {found.rate.describe()}"
+    median = found.estimate.median_usd
+    whole = "" if median is None or total is None else f", {render_usd(median * total)} for all {total}"
+    return f"sm_remote: cost of each: {each}{whole}{price}"
 
 
 def announce_many(connection: Connection, settings: ResolvedSettings, *, limit: int) -> str:

@@ -78,7 +78,7 @@ def open_charges(
         code=find_code(func, lock),
         limits=read_limits(settings),
         has_price=not settings.whole_host,
-        find_prices=lambda: _find_prices(connection),
+        find_prices=lambda: find_prices(connection),
     )
 
 
@@ -88,7 +88,7 @@ def find_charges(connection: Connection) -> Charges:
         home=connection.home,
         target=connection.target,
         region=connection.training_jobs.session.region if connection.target == "sagemaker" else None,
-        find_prices=lambda: _find_prices(connection),
+        find_prices=lambda: find_prices(connection),
     )
 
 
@@ -97,7 +97,7 @@ def find_region(settings: ResolvedSettings, connection: Connection) -> str | Non
     return connection.training_jobs.session.region if connection.target == "sagemaker" else settings.region
 
 
-def _find_prices(connection: Connection) -> None:
+def find_prices(connection: Connection) -> None:
     """Asks for the prices at once: a limit cannot be held without one. What goes wrong is said by who looks again."""
     session = connection.training_jobs.session
     try:

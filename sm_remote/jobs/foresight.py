@@ -6,12 +6,32 @@ from datetime import datetime, timezone
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.function import display_name
-from sm_remote.costs import Foresight, foresee, read_demand
+from sm_remote.costs import Foresight, foresee, read_demand, read_price_book
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.creation import find_code, find_region, read_limits
+from sm_remote.jobs.creation import find_code, find_prices, find_region, read_limits
 from sm_remote.jobs.members import choose_resources
 from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import TrainingJobSpec
+
+
+def check_affordable(func: object, settings: ResolvedSettings) -> None:
+    """Refuses a call that may cost too much before anything of it is captured and stored, with AWS asked for a price.
+
+    What is counted when its job is created decides; this spares the sending.
+
+    Raises:
+        MaxCostExceeded: It may cost too much, or nobody knows what it costs.
+    """
+    if settings.target != "sagemaker" or not read_limits(settings).are_set:
+        return
+    found = foresee_call(func, settings)
+    if found.rate.missing:
+        connection = connect_with(settings)
+        if read_price_book(connection.home, found.rate.region).is_due(datetime.now(timezone.utc)):
+            find_prices(connection)
+            found = foresee_call(func, settings)
+    if found.refusal is not None:
+        raise found.refusal
 
 
 def foresee_call(func: object, settings: ResolvedSettings) -> Foresight:

@@ -80,7 +80,7 @@ def describe_cost(code: Any, settings: ResolvedSettings) -> str:
     if settings.target == "local":
         return f"sm_remote: {machines} on this machine: no charge; on SageMaker {found.rate.describe()}"
     most = "" if found.most_usd is None else f", at most {render_usd(found.most_usd)}"
-    refusal = f"; it would be refused: {found.refusal}" if found.refusal else ""
+    refusal = "" if found.refusal is None else f"; it would be refused: {found.refusal.what}"
     spot = "; on spot capacity less" if settings.use_spot_instances else ""
     estimate = found.estimate.describe()
     price = "" if found.rate.usd_per_hour is None else f"; {found.rate.describe()}"
