@@ -33,6 +33,7 @@ from sm_remote.settings.kinds import (
 )
 from sm_remote.settings.refused import REFUSED, refuse_parameter
 from sm_remote.settings.request_kinds import InstanceGroups, TextList
+from sm_remote.settings.service import ServiceSettings
 from sm_remote.settings.succession_kinds import ErrorNames, InstanceTypes
 from sm_remote.settings.workspace_kinds import Commands, FileFilter, FilePath
 from sm_remote.wire.secret import REFERENCE_PATTERN
@@ -40,8 +41,8 @@ from sm_remote.wire.secret import REFERENCE_PATTERN
 _S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[\s\S]*)?"
 
 
-class Settings(CloudSettings):
-    """The settings with their defaults, with those of `CloudSettings`.
+class Settings(ServiceSettings, CloudSettings):
+    """The settings with their defaults, with those of `ServiceSettings` and `CloudSettings`.
 
     A mapping given for one replaces the whole mapping of a lower source.
     """
@@ -252,33 +253,12 @@ class Settings(CloudSettings):
     install_limit_s = Seconds(
         default=900.0, help="How long the installer may take to resolve or install the packages of a call."
     )
-    engine = Choice(
-        *("auto", "docker", "process"),
-        default="auto",
-        help="What runs local jobs: Docker containers, or processes without a container; 'auto' takes Docker when it "
-        "answers. Read when the local service starts.",
-    )
-    container_credentials = Text(
-        "'none', 's3' or 'profile:NAME'",
-        pattern=r"none|s3|profile:\S+",
-        help="Which AWS credentials code in a local container gets, in place of an execution role's: none, those of "
-        "the S3 server that `sm-remote service start --with-s3` starts, or those of a profile of yours. Never under "
-        "network isolation. Default: none. Read when the local service starts.",
-    )
-    service_idle_s = Seconds(
-        default=900.0, help="The local service exits after this long without a job. Read when it starts."
-    )
-    service_max_parallel_jobs = Whole(
-        least=1,
-        default=None,
-        allow_none=True,
-        help="How many local jobs run at once; default: as many as this machine has CPUs and memory for. "
-        "Read when the local service starts.",
-    )
 
 
 _KINDS: dict[str, Kind] = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Kind)}
-NAMES: tuple[str, ...] = tuple(name for kinds in (Settings, CloudSettings) for name in vars(kinds) if name in _KINDS)
+NAMES: tuple[str, ...] = tuple(
+    name for kinds in (Settings, ServiceSettings, CloudSettings) for name in vars(kinds) if name in _KINDS
+)
 """All settings, in the order of the classes."""
 
 

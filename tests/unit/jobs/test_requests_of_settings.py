@@ -14,6 +14,8 @@ from botocore.validate import ParamValidator
 
 from sm_remote.aws.constraints import check_request
 from sm_remote.home import find_home
+from sm_remote.service.jobs.notes import list_notes
+from sm_remote.settings.cloud import CloudSettings
 from sm_remote.settings.extra_request import KEPT
 from sm_remote.settings.schema import NAMES, check_value
 from tests.fakes.memory_s3 import MemoryS3
@@ -84,6 +86,19 @@ def test_a_setting_changes_of_the_request_what_its_golden_file_says(build, name)
 def test_a_setting_that_is_not_told_changes_nothing_but_digests(build, name):
     assert name in NOT_IN_THE_REQUEST
     assert build({name: SILENT[name]}) == read_golden("base")
+
+
+HEEDED_HERE = {"sagemaker_session", "bucket_owner", "enable_sagemaker_metrics"}
+"""The first has a line of its own, the second is for buckets of S3, and series are always kept."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name in vars(CloudSettings) and name not in HEEDED_HERE])
+def test_what_only_amazon_heeds_is_in_the_local_request_too_and_is_said(build, name):
+    golden = read_golden(name)
+    request = build({**golden["arguments"], "target": "local", "role": None, "image_uri": None})
+    assert set(golden["changes"]) <= set(request)
+    (note,) = list_notes(request)
+    assert note.endswith("no effect on this machine, but on SageMaker")
 
 
 def find_typed() -> set[str]:

@@ -1,6 +1,7 @@
 """Every setting is described, has its default, and refuses what it does not accept."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from traitlets import TraitError
 from sm_remote.errors import ConfigError
 from sm_remote.settings import ResolvedSettings, Settings, check_names, describe_settings
 from sm_remote.settings.environment import RESERVED
-from sm_remote.settings.schema import NAMES, check_value, environment_variable, read_defaults
+from sm_remote.settings.schema import NAMES, check_value, environment_variable, read_defaults, read_text
 
 
 def ignore_nothing(folder, names):
@@ -261,3 +262,23 @@ def test_settings_are_traits_that_a_form_can_bind_to():
 def test_importing_the_package_does_not_import_traitlets():
     code = "import sys, sm_remote; sys.exit('traitlets' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("subnets", "subnet-1, subnet-2", ("subnet-1", "subnet-2")),
+        ("subnets", '["subnet-1"]', ("subnet-1",)),
+        (
+            "extra_request",
+            '{"RetryStrategy": {"MaximumRetryAttempts": 2}}',
+            {"RetryStrategy": {"MaximumRetryAttempts": 2}},
+        ),
+        ("experiment_config", '{"ExperimentName": "digits"}', {"ExperimentName": "digits"}),
+        ("instance_groups", json.dumps(GROUPS), tuple(GROUPS)),
+        ("enable_remote_debug", "yes", True),
+        ("max_retry_attempts", "3", 3),
+    ],
+)
+def test_a_variable_can_say_it_too(name, text, value):
+    assert read_text(name, text, origin=environment_variable(name)) == value
