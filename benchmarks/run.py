@@ -13,6 +13,7 @@ NAMES = (
     "lag",
     "staging",
     "many_jobs",
+    "watch_many",
     "large_array",
     "environment",
     "preflight",

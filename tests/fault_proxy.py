@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -140,6 +141,7 @@ class FaultProxy:
 
 def _write(request: HTTPServerRequest, status: int, body: bytes) -> None:
     headers = HTTPHeaders({"Content-Type": "application/x-amz-json-1.1", "Content-Length": str(len(body))})
+    headers["Date"] = formatdate(usegmt=True)
     connection: Any = request.connection
     connection.write_headers(ResponseStartLine("HTTP/1.1", status, ""), headers, body)
     connection.finish()

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 JITTER = 0.2
 """By how much of itself a pause may be longer, so that machines that were throttled together do not come together."""
-SLOWER = 0.5
+SLOWER = 0.7
 SLOWEST = 0.05
 """Of the quota: what is left of it in the end, where others use up the account's."""
-RECOVERY_S = 60.0
+RECOVERY_S = 20.0
 """In this time without throttling a pace grows by the whole quota again."""
 SAME_THROTTLING_S = 1.0
 LONGEST_QUEUE_S = 120.0

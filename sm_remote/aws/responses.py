@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
@@ -142,6 +143,14 @@ def read_header(answer: Mapping[str, Any], name: str) -> str | None:
     """A response header of the local service; None on AWS."""
     headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return headers.get(name)
+
+
+def read_moment(answer: Mapping[str, Any]) -> datetime | None:
+    """When an answer was made, by the clock of whoever made it."""
+    try:
+        return parsedate_to_datetime(read_header(answer, "date") or "")
+    except ValueError:
+        return None
 
 
 def read_version(answer: Mapping[str, Any]) -> int:

@@ -19,6 +19,9 @@ class Sightings:
 
     Args:
         clock: Seconds that only grow.
+
+    Attributes:
+        moment: When the API answered last, by its own clock; None where it did not say.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,10 +29,12 @@ class Sightings:
         self._lock = threading.Lock()
         self._modified: dict[str, datetime] = {}
         self._since = self._last = float("-inf")
+        self.moment: datetime | None = None
 
-    def note(self, rows: Iterable[TrainingJobSummary]) -> None:
-        """Takes up rows, of any list."""
+    def note(self, rows: Iterable[TrainingJobSummary], moment: datetime | None = None) -> None:
+        """Takes up rows, of any list, and when it was made."""
         with self._lock:
+            self.moment = moment or self.moment
             for row in rows:
                 if row.modified_time is not None:
                     self._modified.pop(row.name, None)

@@ -24,6 +24,7 @@ from sm_remote.aws.responses import (
     parse_description,
     parse_summary,
     read_header,
+    read_moment,
     read_version,
 )
 from sm_remote.aws.secrets import read_request_values
@@ -200,7 +201,7 @@ class TrainingJobs:
         wait = (wait_s, seen) if wait_s else None
         answer = self._call("sagemaker", "list_training_jobs", wait=wait, **given)
         rows = [parse_summary(row) for row in answer["TrainingJobSummaries"]]
-        self.sightings.note(rows)
+        self.sightings.note(rows, read_moment(answer))
         return rows, answer.get("NextToken"), read_version(answer)
 
     def list_all(

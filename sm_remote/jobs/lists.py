@@ -99,7 +99,7 @@ class SweptList:
     Args:
         api: The API.
         clock: Seconds that only grow.
-        now: The time.
+        now: The time of this machine.
     """
 
     is_asked_again_and_again = True
@@ -124,7 +124,8 @@ class SweptList:
 
     def look(self, names: set[str], oldest: datetime) -> set[str]:
         """See the protocol."""
-        request = self._sweep.choose(names, oldest, self._clock(), self._now())
+        moment = self._api.sightings.moment
+        request = self._sweep.choose(names, oldest, self._clock(), moment=moment, own_moment=self._now())
         if request is None:
             return set()
         rows, page, _ = self._api.list_page(**request.to_members())

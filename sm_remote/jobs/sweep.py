@@ -87,22 +87,31 @@ class Sweep:
     def __init__(self, now_s: float) -> None:
         self._recent = _Look(due_at=now_s)
         self._whole = _Look(due_at=now_s + WHOLE_S)
-        self._newest: datetime | None = None
-        self._newest_seen: datetime | None = None
+        self._covered: datetime | None = None
+        self._begun_at: datetime | None = None
         self._was_recent = False
 
-    def choose(self, names: Collection[str], oldest: datetime, now_s: float, moment: datetime) -> ListRequest | None:
+    def choose(
+        self,
+        names: Collection[str],
+        oldest: datetime,
+        now_s: float,
+        *,
+        moment: datetime | None,
+        own_moment: datetime,
+    ) -> ListRequest | None:
         """The page to ask for now; None where there is none yet.
 
         Args:
             names: The jobs that are watched.
             oldest: When the oldest of them was created.
             now_s: Seconds that only grow.
-            moment: The time of this machine.
+            moment: The time of SageMaker, or a little earlier; None where it has not answered yet.
+            own_moment: The time of this machine.
         """
         recent_waits = self._recent.request is not None or now_s >= self._recent.due_at
         whole_waits = self._whole.request is not None or now_s >= self._whole.due_at
-        if whole_waits and (self._was_recent or not recent_waits):
+        if whole_waits and self._was_recent:
             if self._whole.request is None:
                 self._whole.names, self._whole.seen = frozenset(names), set()
                 self._whole.request = ListRequest(is_recent=False, created_after=oldest - timedelta(seconds=2))
@@ -111,8 +120,9 @@ class Sweep:
             return None
         if self._recent.request is None:
             self._recent.due_at = now_s + LOOK_S
-            known = self._newest or moment - timedelta(seconds=SKEW_S)
-            self._recent.request = ListRequest(is_recent=True, modified_after=known - timedelta(seconds=MARGIN_S))
+            since = self._covered or own_moment - timedelta(seconds=SKEW_S)
+            self._begun_at = moment
+            self._recent.request = ListRequest(is_recent=True, modified_after=since - timedelta(seconds=MARGIN_S))
         return self._recent.request
 
     def take(
@@ -139,10 +149,8 @@ class Sweep:
             ended={row.name for row in rows if row.name in names and row.status.is_terminal}, is_complete=page is None
         )
         if request.is_recent:
-            modified = [row.modified_time for row in rows if row.modified_time is not None]
-            self._newest_seen = max([*modified, *([self._newest_seen] if self._newest_seen else [])], default=None)
-            if page is None:  # until then a later page may hold what is older than this
-                self._newest = self._newest_seen
+            if page is None:  # until then a later page may hold what is older
+                self._covered = self._begun_at or self._covered
         else:
             look.seen.update(row.name for row in rows)
             if page is None:
@@ -152,13 +160,10 @@ class Sweep:
 
     def find_pause_s(self, now_s: float) -> float:
         """How long there is nothing to ask for."""
-        if self._recent.request is not None or self._whole.request is not None:
+        if self._recent.request is not None or (self._was_recent and self._whole.request is not None):
             return 0.0
-        return max(0.0, min(self._recent.due_at, self._whole.due_at) - now_s)
-
-    def hurry(self, now_s: float) -> None:
-        """Makes the next recent look due."""
-        self._recent.due_at = min(self._recent.due_at, now_s)
+        due_at = min(self._recent.due_at, self._whole.due_at) if self._was_recent else self._recent.due_at
+        return max(0.0, due_at - now_s)
 
 
 def _next_page(request: ListRequest, page: str) -> ListRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -140,11 +141,10 @@ class FakeSageMaker:
         key = "TrainingJobStatus" if members["SortBy"] == "Status" else "CreationTime"
         rows.sort(key=lambda row: row[key], reverse=members["SortOrder"] == "Descending")
         start = int(members.get("NextToken", 0))
-        more = start + PAGE < len(rows)
-        return {
-            "TrainingJobSummaries": rows[start : start + PAGE],
-            **({"NextToken": str(start + PAGE)} if more else {}),
-        }
+        following = {"NextToken": str(start + PAGE)} if start + PAGE < len(rows) else {}
+        headers = {"date": format_datetime(self.time.moment().replace(microsecond=0), usegmt=True)}
+        metadata = {"ResponseMetadata": {"HTTPHeaders": headers}}
+        return {"TrainingJobSummaries": rows[start : start + PAGE], **following, **metadata}
 
     def _describe(self, name: str) -> dict[str, Any]:
         state = self._state(name, self.time.now_s) if name in self.changes else None

@@ -9,6 +9,7 @@ from sm_remote.aws.pace import (
     LONGEST_QUEUE_S,
     QUOTAS,
     RECOVERY_S,
+    SLOWER,
     SLOWEST,
     Quota,
     Turns,
@@ -54,16 +55,17 @@ def test_lists_are_half_a_second_apart_at_least():
     assert (first, second, third) == (1000.0, 1000.5, 1001.0)
 
 
-def test_throttling_halves_the_pace_once_and_time_brings_it_back():
+def test_throttling_slows_the_pace_once_and_time_brings_it_back():
     turns = slow_down(Turns(), LIST, 1000.0)
-    assert find_rate(turns, LIST, 1000.0) == 1.0
+    slow = SLOWER * LIST.rate_per_s
+    assert find_rate(turns, LIST, 1000.0) == slow
     assert slow_down(turns, LIST, 1000.5) == turns
-    assert find_rate(slow_down(turns, LIST, 1002.0), LIST, 1002.0) < 0.6
-    assert find_rate(turns, LIST, 1000 + RECOVERY_S / 4) == 1.5
-    assert find_rate(turns, LIST, 1000 + RECOVERY_S) == 2.0
-    for second in range(2, 100, 2):
+    assert find_rate(slow_down(turns, LIST, 1001.0), LIST, 1001.0) < slow
+    assert slow < find_rate(turns, LIST, 1000 + RECOVERY_S / 10) < LIST.rate_per_s
+    assert find_rate(turns, LIST, 1000 + RECOVERY_S) == LIST.rate_per_s
+    for second in range(1, 100):
         turns = slow_down(turns, LIST, 1000.0 + second)
-    assert find_rate(turns, LIST, 1098.0) >= SLOWEST * 2.0
+    assert SLOWEST * LIST.rate_per_s <= find_rate(turns, LIST, 1099.0) < slow / 2
 
 
 def test_followers_of_logs_have_equal_shares():
