@@ -17,11 +17,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sm_remote.aws.policies import PRINCIPAL
+
 logger = logging.getLogger("sm_remote")
 
 MakeClient = Callable[[str], Any]
 
-PRINCIPAL = "sagemaker.amazonaws.com"
 METADATA_FILE = Path("/opt/ml/metadata/resource-metadata.json")
 """What SageMaker Studio and notebook instances say of themselves.
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sm_remote.aws import permissions as names
+from sm_remote.aws.ecr_uri import OWN_REPOSITORY
 from sm_remote.aws.permissions import CALLER, EXECUTION, Permission
+from sm_remote.aws.training_jobs import LOG_GROUP
 
 VERSION = "2012-10-17"
 PRINCIPAL = "sagemaker.amazonaws.com"
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-OWN_REPOSITORY = "sm-remote"
 
 Document = dict[str, Any]
 

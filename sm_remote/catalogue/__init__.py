@@ -3,6 +3,7 @@
 from sm_remote.catalogue.aws_images import (
     AwsImage,
     choose_default,
+    find_framework,
     find_nearest,
     find_python,
     is_aws_image,
@@ -29,6 +30,7 @@ __all__ = [
     "PRICE_REGION",
     "choose_default",
     "close_matches",
+    "find_framework",
     "find_instance_type",
     "find_larger",
     "find_nearest",

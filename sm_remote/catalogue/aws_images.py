@@ -119,6 +119,13 @@ def find_python(uri: str) -> str | None:
     return f"3.{tagged[1]}" if tagged else None
 
 
+def find_framework(uri: str) -> str | None:
+    """What an image of AWS's has, by its repository; None for others', and where the table has no such repository."""
+    match = _parse_aws_uri(uri)
+    found = (image.framework for image in list_aws_images() if match and image.repository == match["repository"])
+    return next(found, None)
+
+
 def list_accounts(region: str) -> list[str]:
     """AWS's accounts that have images in a region."""
     return sorted({places[region][0] for places in _read_registries().values() if region in places})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sm_remote.aws.permissions import PARTS, RUN
 from sm_remote.cli.inert import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.world import World
@@ -15,7 +16,7 @@ from sm_remote.errors import ConfigError
 if TYPE_CHECKING:
     from sm_remote.settings import ResolvedSettings
 
-_PARTS = ("doctor", "bucket", "images", "costs", "all")
+_PARTS = (*(part for part in PARTS if part != RUN), "all")
 
 
 @click.command()
@@ -54,7 +55,6 @@ def iam(
 
     aws iam put-role-policy --role-name NAME --policy-name sm-remote --policy-document "$(sm-remote iam job)"
     """
-    from sm_remote.aws.permissions import PARTS
     from sm_remote.aws.policies import build_caller_policy, build_execution_policy, build_trust_policy
     from sm_remote.cli.policy_scope import build_scope
 

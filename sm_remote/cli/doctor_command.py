@@ -135,7 +135,8 @@ def _examine_sagemaker(world: World, settings: ResolvedSettings | None) -> Itera
 def _examine_account(
     make_client: Callable[[str], Any], settings: ResolvedSettings, region: str, identity: Identity
 ) -> Iterator[Check]:
-    from sm_remote.aws.policies import LOG_GROUP, build_caller_policy, build_execution_policy
+    from sm_remote.aws.policies import build_caller_policy, build_execution_policy
+    from sm_remote.aws.training_jobs import LOG_GROUP
     from sm_remote.cli.account_checks import check_caller, check_job, check_logs, check_role
     from sm_remote.cli.policy_scope import build_scope
     from sm_remote.cli.resource_checks import check_bucket, check_quotas
@@ -168,7 +169,7 @@ def _examine_account(
 
 def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings, region: str) -> Check:
     from sm_remote.capture.interpreter import describe_interpreter
-    from sm_remote.catalogue import find_python, list_choices
+    from sm_remote.catalogue import find_framework, find_python, list_choices
     from sm_remote.cli.resource_checks import check_image
     from sm_remote.image.definition import Image
     from sm_remote.jobs.aws_image_choice import choose_default_image, find_processor, name_image, propose
@@ -189,7 +190,7 @@ def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings
     told = check_image(make_client, image, region=region)
     found = find_python(image)
     if told.state is State.OK and found not in (None, here):
-        fix = propose(here, region=region, processor=find_processor(settings))
+        fix = propose(here, region=region, processor=find_processor(settings), framework=find_framework(image))
         return Check(name="image", state=State.FAILURE, detail=f"{image} has Python {found}, this is {here}", fix=fix)
     return told
 

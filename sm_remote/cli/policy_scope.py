@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sm_remote.aws.ecr_uri import parse_ecr_uri
-from sm_remote.aws.policies import OWN_REPOSITORY, Scope, find_partition
+from sm_remote.aws.ecr_uri import OWN_REPOSITORY, parse_ecr_uri
+from sm_remote.aws.policies import Scope, find_partition
 from sm_remote.catalogue import list_accounts
 from sm_remote.errors import ConfigError
 from sm_remote.inputs import TrainingInput, is_remote, read_input

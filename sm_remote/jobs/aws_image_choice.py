@@ -107,19 +107,25 @@ def choose_default_image(settings: ResolvedSettings, region: str, here: str) -> 
     return uri
 
 
-def propose(here: str, *, region: str, processor: str) -> str:
+def propose(here: str, *, region: str, processor: str, framework: str | None = None) -> str:
     """What can be done where an image has the wrong Python, or there is none: the nearest image, and one of one's own.
 
     Args:
         here: This process's minor version of Python.
         region: Where the job runs.
         processor: ``cpu`` or ``gpu``, by the instance type.
+        framework: What the image that was named has, where that is known.
     """
     own = (
         f"build one: image_uri=Image.python('{here}') is built on this machine and pushed to your ECR (beforehand: "
         f"`sm-remote image build --push python:{here}`)"
     )
-    fitting = catalogue.choose_default(python=here, region=region, processor=processor, installed=_list_frameworks())
+    alike = catalogue.select_images(framework=framework, python=here, region=region, processor=processor)
+    fitting = (
+        alike[0]
+        if framework is not None and alike
+        else catalogue.choose_default(python=here, region=region, processor=processor, installed=_list_frameworks())
+    )
     if fitting is not None:
         return f"Pass image_uri={fitting.expression}, which has Python {here}; or {own}."
     nearest = catalogue.find_nearest(python=here, region=region, processor=processor)

@@ -16,7 +16,7 @@ from sm_remote.capture.call import TargetPython
 from sm_remote.capture.distributions import normalise
 from sm_remote.capture.frameworks import normalise_all, read_image_name
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri, register_interpreter
-from sm_remote.catalogue import find_instance_type
+from sm_remote.catalogue import find_framework, find_instance_type
 from sm_remote.errors import ConfigError
 from sm_remote.image.definition import Env, Image, Pip, PythonBase
 from sm_remote.jobs.aws_image_choice import (
@@ -104,7 +104,10 @@ def _take_remote(
     found = find_image_python(image, connection)
     if found is not None and found != _minor(here.version):
         advice = propose(
-            _minor(here.version), region=find_region(settings, connection), processor=find_processor(settings)
+            _minor(here.version),
+            region=find_region(settings, connection),
+            processor=find_processor(settings),
+            framework=find_framework(image),
         )
         raise _refuse_python(image, found, here.version, advice)
     return image, named

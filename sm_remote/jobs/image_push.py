@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from sm_remote.aws.ecr_uri import OWN_REPOSITORY
 from sm_remote.errors import ImageBuildFailed
 from sm_remote.home import Discovery
 from sm_remote.image.context import BuildRecipe
@@ -13,9 +14,6 @@ from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.images import Call, call_through, explain_failure, follow_work
 
 logger = logging.getLogger("sm_remote")
-
-REPOSITORY = "sm-remote"
-"""In the account's private registry. One tag for each content."""
 
 _pushed: dict[tuple[str | None, str, str], str] = {}
 
@@ -37,7 +35,7 @@ class ImageRegistry(Protocol):
 
 
 def push_missing(
-    image_uri: str, key: str, registry: ImageRegistry, push: Push, *, repository: str = REPOSITORY
+    image_uri: str, key: str, registry: ImageRegistry, push: Push, *, repository: str = OWN_REPOSITORY
 ) -> tuple[str, bool]:
     """Makes sure that a registry has an image.
 

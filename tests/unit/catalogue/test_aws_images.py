@@ -8,6 +8,7 @@ import pytest
 
 from sm_remote.catalogue import (
     choose_default,
+    find_framework,
     find_nearest,
     find_python,
     is_aws_image,
@@ -58,6 +59,11 @@ def test_the_python_of_each_image_is_found_again_from_its_uri() -> None:
 )
 def test_only_images_in_awss_own_registries_are_judged_by_name(uri: str, python: str | None) -> None:
     assert find_python(uri) == python
+
+
+def test_a_framework_is_told_by_the_repository() -> None:
+    assert find_framework(f"{TORCH}:1.0.0-cpu-py36") == "pytorch"
+    assert find_framework("python:3.11-slim") is None
 
 
 def test_an_account_counts_in_its_own_region_alone() -> None:

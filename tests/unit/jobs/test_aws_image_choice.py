@@ -15,6 +15,7 @@ from sm_remote.aws.registry import Registry
 from sm_remote.errors import ConfigError
 from sm_remote.image.definition import UriBase
 from sm_remote.jobs.aws_image_choice import (
+    DESCRIPTION_LABEL,
     choose_default_image,
     find_image_python,
     find_region,
@@ -23,6 +24,7 @@ from sm_remote.jobs.aws_image_choice import (
     read_config_python,
 )
 from sm_remote.jobs.image_choice import choose_image
+from sm_remote.service.engines.docker import builds
 from sm_remote.settings import ResolvedSettings, resolve_settings
 from tests.fakes.ecr import FakeEcr
 
@@ -92,6 +94,8 @@ def test_a_proposal_has_the_right_python_where_there_is_one() -> None:
     assert "Image.aws('base-python', '1.0'), which has Python 3.10" in propose(
         "3.10", region="eu-west-1", processor="cpu"
     )
+    alike = propose("3.12", region="eu-west-1", processor="gpu", framework="tensorflow")
+    assert "Image.aws('tensorflow', '2.21.0'), which has Python 3.12" in alike
     assert "Run this notebook on Python 3" in propose("3.14", region="eu-west-1", processor="cpu")
     assert "for the processor cpu" in propose("3.12", region="eu-west-1", processor="AWS Trainium")
     assert propose("3.12", region="nowhere-1", processor="cpu").startswith("AWS keeps")
@@ -131,6 +135,10 @@ def test_a_python_that_nothing_tells_is_said_once_and_left_to_the_job(caplog: py
 
 def test_an_image_of_another_region_is_not_asked_for() -> None:
     assert find_image_python(f"{HOST}/mine:elsewhere", connect(None, region="us-east-1")) is None
+
+
+def test_the_engine_writes_the_label_that_is_read() -> None:
+    assert builds._DESCRIPTION_LABEL == DESCRIPTION_LABEL
 
 
 @pytest.mark.parametrize(
