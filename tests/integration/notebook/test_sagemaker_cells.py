@@ -8,6 +8,7 @@ import pytest
 
 from sm_remote.settings import set_session_settings
 from tests.integration.test_sagemaker_target import divide as divide
+from tests.integration.test_sagemaker_target import s3_requests as s3_requests
 from tests.notebook_shell import Notebook
 
 pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
