@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,8 @@ def divide(
         image_uri=local_image_uri(describe_interpreter()),
         s3_root_uri=f"s3://{s3_server.bucket}/target-{time.time_ns()}",
     )
+    with suppress(ProcessLookupError):
+        os.kill(service.pid, signal.SIGTERM)  # it has a home of its own, and would stay until it is idle
     assert all(owner == OWNER for _, owner in s3_requests), s3_requests
 
 
