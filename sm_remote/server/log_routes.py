@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import iostream, web
 
 from sm_remote.aws.training_jobs import TrainingJobs
-from sm_remote.errors import RemoteError
+from sm_remote.errors import RemoteError, Throttled
 from sm_remote.jobs.logs import follow_log
 from sm_remote.server.log_slices import LogSlice, read_after, read_before, read_newest, render_slice
 from sm_remote.server.panel import MOST_STREAMS
@@ -73,22 +73,17 @@ class LogStreamHandler(PanelHandler):
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")
-        settled = 0
-        while not self.request.connection.stream.closed():  # type: ignore[union-attr]
-            try:
-                piece = await self._next(api, name, after)
-            except RemoteError as error:
-                await self._send("problem", render_problem(explain(error)))
-                return
-            after = piece.after
-            settled = settled + 1 if piece.ended and not piece.lines else 0
-            holds = api.session.holds_requests
-            done = piece.ended and (holds or settled >= SETTLED_LOOKS)
-            await self._send("slice", {**render_slice(piece), "ended": done})
-            if done:
-                return
-            if not holds and not piece.lines:
-                await asyncio.sleep(PAUSE_S)
+
+        async def read(after: str) -> LogSlice:
+            return await self._next(api, name, after)
+
+        try:
+            async for piece, is_last in follow_slices(read, after, holds=api.session.holds_requests):
+                await self._send("slice", {**render_slice(piece), "ended": is_last})
+                if self.request.connection.stream.closed():  # type: ignore[union-attr]
+                    return
+        except RemoteError as error:
+            await self._send("problem", render_problem(explain(error)))
 
     async def _next(self, api: TrainingJobs, name: str, after: str) -> LogSlice:
         if after:
@@ -98,6 +93,36 @@ class LogStreamHandler(PanelHandler):
     async def _send(self, event: str, data: dict[str, Any]) -> None:
         self.write(f"event: {event}\ndata: {json.dumps(data)}\n\n")
         await self.flush()
+
+
+async def follow_slices(
+    read: Callable[[str], Awaitable[LogSlice]],
+    after: str,
+    *,
+    holds: bool,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncIterator[tuple[LogSlice, bool]]:
+    """Yields slices of a log to its end, and whether each is the last. Throttling takes time, and is told to nobody.
+
+    Args:
+        read: Reads what comes after a cursor.
+        after: The first cursor.
+        holds: Whether the API holds a request until there is something.
+        sleep: For tests.
+    """
+    settled, is_last = 0, False
+    while not is_last:
+        try:
+            piece = await read(after)
+        except Throttled:
+            await sleep(PAUSE_S)
+            continue
+        after = piece.after
+        settled = settled + 1 if piece.ended and not piece.lines else 0
+        is_last = piece.ended and (holds or settled >= SETTLED_LOOKS)
+        yield piece, is_last
+        if not is_last and not holds and not piece.lines:
+            await sleep(PAUSE_S)
 
 
 class LogDownloadHandler(PanelHandler):
