@@ -54,10 +54,9 @@ def test_sagemaker_without_region_and_without_credentials_are_two_states(lab_wit
     expect(problem(page, "no_credentials")).to_contain_text("Sign in to AWS")
 
 
-def test_a_server_that_went_away_is_said_and_the_list_stays(lab_with, open_lab):
-    server = lab_with()
-    server.write_notebook("gone.ipynb", COUNT, "count(1)")
-    page = open_lab(server, "gone.ipynb")
+def test_a_server_that_went_away_is_said_and_the_list_stays(lab, open_lab):
+    lab.write_notebook("gone.ipynb", COUNT, "count(1)")
+    page = open_lab(lab, "gone.ipynb")
     page.open_panel()
     page.run_cell(0)
     page.run_cell(1)
