@@ -23,7 +23,8 @@ def add_up() -> dict[str, Any]:
         with socket.create_server(place) as listener:
             others = [listener.accept()[0] for _ in range(world - 1)]
             found = sorted(int(other.recv(16)) for other in others)
-            return {"ranks": [0, *found], "local": os.environ["LOCAL_RANK"], "world": world}
+            group = os.environ["SM_CURRENT_INSTANCE_GROUP"], os.environ["SM_INSTANCE_GROUPS"]
+            return {"ranks": [0, *found], "local": os.environ["LOCAL_RANK"], "world": world, "group": group}
     while True:
         try:
             root = socket.create_connection(place)
@@ -51,13 +52,21 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_process_of_every_host_has_its_rank(engine: str) -> None:
-    call = sm_remote.remote(add_up, engine=engine, instance_count=2, use_torchrun=True, nproc_per_node=2)
-    assert call() == {"ranks": [0, 1, 2, 3], "local": "0", "world": 4}
+    """On hosts of two groups, with a value that comes back in an archive."""
+    groups = [
+        {"InstanceGroupName": name, "InstanceType": f"ml.m5.{size}", "InstanceCount": 1}
+        for name, size in (("small", "large"), ("large", "xlarge"))
+    ]
+    call = sm_remote.remote(add_up, engine=engine, use_torchrun=True, nproc_per_node=2).options(
+        instance_groups=groups, disable_output_compression=False
+    )
+    assert call() == {"ranks": [0, 1, 2, 3], "local": "0", "world": 4, "group": ("small", '["small","large"]')}
 
 
 def test_several_processes_on_one_host_find_each_other(engine: str) -> None:
     call = sm_remote.remote(add_up, engine=engine, use_torchrun=True, nproc_per_node=3)
-    assert call() == {"ranks": [0, 1, 2], "local": "0", "world": 3}
+    group = "homogeneousCluster", '["homogeneousCluster"]'
+    assert call() == {"ranks": [0, 1, 2], "local": "0", "world": 3, "group": group}
 
 
 @pytest.mark.parametrize("rank", [1, 3])
