@@ -123,7 +123,8 @@ def test_a_live_job_is_followed_and_stopped(live_job: Job[str]) -> None:
 def test_an_interrupt_of_waiting_leaves_the_job(live_job: Job[str]) -> None:
     waiting = subprocess.Popen([*COMMAND, "result", live_job.name], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: str(live_job.secondary_status) == "Training")
-    time.sleep(1.5)  # until the other process waits, which nothing outside of it tells
+    wait_until(lambda: len(os.listdir(f"/proc/{waiting.pid}/task")) > 1)  # the thread that watches the job
+    time.sleep(0.5)  # until it waits for that one, which nothing outside of it tells
     waiting.send_signal(signal.SIGINT)
     _, told = waiting.communicate(timeout=10)
     assert waiting.returncode == 130

@@ -90,16 +90,16 @@ def test_a_body_that_is_none_is_refused_with_a_reason(panel, body):
 
 
 def test_a_job_is_listed_described_streamed_and_its_files_are_there(panel):
-    job = talk.submit(20)
+    job = talk.submit(60)
     wait_until(lambda: any(row["name"] == job.name for row in panel.get("local/jobs").json["rows"]))
     stream = panel.get(f"local/jobs/{job.name}/log/stream")
     assert stream.headers["Content-Type"].startswith("text/event-stream")
     slices = [json.loads(line[6:]) for line in stream.body.decode().splitlines() if line.startswith("data: ")]
     told = [text for piece in slices for _, _, text in piece["lines"] if text.startswith("line ")]
-    assert told == [f"line {number}" for number in range(20)]
+    assert told == [f"line {number}" for number in range(60)]
     assert [piece["ended"] for piece in slices][-1] is True
     assert len(slices) > 2  # it came while it ran
-    assert job.result() == 20
+    assert job.result() == 60
 
     details = panel.get(f"local/jobs/{job.name}").json
     assert details["row"]["status"] == "Completed"
