@@ -63,7 +63,7 @@ def test_an_estimate_multiplies_by_instances_and_says_what_it_does_not_know(reso
     found = estimate(resolve({"instance_type": "ml.g5.xlarge", "max_runtime_in_seconds": 7200}))
     assert (found["free"], found["price_usd_per_hour"]) == (True, pytest.approx(1.408))
     assert found["most_usd"] == pytest.approx(2.816)
-    assert estimate(resolve({"instance_type": "ml.c5.large"}))["price_usd_per_hour"] is None
+    assert estimate(resolve({"instance_type": "ml.m5.4xlarge"}))["price_usd_per_hour"] is None
     assert estimate(resolve({"target": "sagemaker"}))["most_usd"] is None
 
 
