@@ -12,7 +12,15 @@ from typing import Any, Protocol
 
 from sm_remote.aws.refusals import explain_name_in_use
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.errors import CredentialsExpired, JobNameInUse, JobNotFound, RemoteError, ServiceUnavailable, Throttled
+from sm_remote.errors import (
+    CredentialsExpired,
+    JobNameInUse,
+    JobNotFound,
+    RemoteError,
+    ServiceUnavailable,
+    SubmitError,
+    Throttled,
+)
 
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Before each further try."""
@@ -48,12 +56,16 @@ def create_once(api: Creator, request: Mapping[str, Any], *, sleep: Callable[[fl
     while True:
         try:
             return api.send_creation(request)
-        except Throttled:
+        except Throttled as error:
             throttled += 1
             if throttled == THROTTLED_TRIES:
+                error.facts["may_exist"] = in_doubt
                 raise
             continue
-        except JobNameInUse as error:
+        except SubmitError as error:
+            if not in_doubt and not isinstance(error, JobNameInUse):
+                raise
+            # Where an answer was lost, it may be this very job that the quota was used up by.
             trouble: RemoteError = error
         except (ServiceUnavailable, CredentialsExpired) as error:
             in_doubt = in_doubt or bool(error.facts.get("may_have_arrived"))

@@ -150,6 +150,28 @@ def test_what_stays_in_doubt_says_so() -> None:
     assert unanswered.value.facts["may_exist"]
 
 
+def test_a_refusal_after_a_lost_answer_may_be_of_the_very_job_that_arrived() -> None:
+    quota = SubmitError("Refused.", code="ResourceLimitExceeded")
+    api = Api(("before", lost()), ("before", quota))
+    describe = api.describe
+
+    def arrive_late(name: str) -> TrainingJobDescription:
+        if api.described == 1:
+            api.jobs.setdefault(name, ["manifest"])
+        return describe(name)
+
+    api.describe = arrive_late  # type: ignore[method-assign]
+    assert create(api)[0] == "arn:fit-1"
+    assert (api.sent, api.described) == (2, 2)
+
+
+def test_a_refusal_or_throttling_without_end_after_a_lost_answer_leaves_the_job_in_doubt() -> None:
+    for error in (SubmitError("Refused.", code="ResourceLimitExceeded"), Throttled("slow down")):
+        with pytest.raises(type(error)) as caught:
+            create(Api(("before", lost()), *[("before", error)] * THROTTLED_TRIES))
+        assert caught.value.facts["may_exist"]
+
+
 def test_of_fifty_at_a_time_each_has_exactly_its_own_job() -> None:
     api, chance = Api(), random.Random(11)
     chosen = {0: ("after", lost()), 1: ("after", lost()), 2: ("after", lost()), 3: ("before", lost())}
