@@ -18,6 +18,7 @@ from sm_remote.cli.world import World
 @name_argument
 @click.option("--instance-type", help="Another machine.")
 @click.option("--max-runtime-in-seconds", type=click.IntRange(min=1), help="Another limit.")
+@click.option("--max-cost", type=float, metavar="USD", help="What it may cost; by default what the job might.")
 @click.option("--job-name-prefix", help="What the new job's name begins with.")
 @target_option
 @json_option

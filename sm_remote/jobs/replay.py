@@ -10,7 +10,7 @@ from typing import Any
 
 from sm_remote.aws.described import read_spec
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.costs import read_mark
+from sm_remote.costs import Limits, read_mark
 from sm_remote.errors import ConfigError, JobError
 from sm_remote.jobs.account import choose_role
 from sm_remote.jobs.attach import connect_with
@@ -41,7 +41,8 @@ _MEMBERS = {
     "role": "role_arn",
 }
 _OF_ONE_RUN = (COST_LIMIT_VARIABLE, RUN_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE)
-CHANGEABLE = (*_RESOURCES, *_MEMBERS, "job_name_prefix", "tags", "not_secret")
+_LIMITS = ("max_cost", "max_cost_per_day")
+CHANGEABLE = (*_RESOURCES, *_MEMBERS, *_LIMITS, "job_name_prefix", "tags", "not_secret")
 _WHERE = (
     *("target", "region", "bucket_owner", "s3_kms_key"),
     *("engine", "container_credentials", "service_idle_s", "service_max_parallel_jobs"),
@@ -55,8 +56,9 @@ def replay(job: Job[Any] | str, **options: Any) -> Job[Any]:
         job: The job, or its name.
         **options: Settings that may differ: ``instance_type``, ``instance_count``, ``volume_size``,
             ``max_runtime_in_seconds``, ``environment_variables``, ``hyperparameters``, ``tags``, ``role``,
-            ``job_name_prefix``, ``enable_network_isolation``, ``not_secret``. Where to look for a job that is given by
-            its name is said by ``target`` and ``region``.
+            ``job_name_prefix``, ``enable_network_isolation``, ``max_cost``, ``max_cost_per_day``, ``not_secret``. What
+            the job was allowed to cost holds again where neither an option nor another setting says otherwise. Where to
+            look for a job that is given by its name is said by ``target`` and ``region``.
 
     Raises:
         JobNotFound: There is no such job.
@@ -114,6 +116,7 @@ def replay_through(
     _require_objects(spec, name, connection)
     renewed = _renew_lock(lock, spec, name)
     charges = open_charges(given or resolve_settings({}), connection, renewed or {})
+    charges.limits = keep_limits(charges.limits, description)
     return Job(new_name, connection, spec=spec, lock=renewed, charges=charges)
 
 
@@ -124,6 +127,17 @@ def rebuild_spec(description: TrainingJobDescription, tags: Mapping[str, str]) -
         spec,
         max_runtime_s=mark.runtime_s if mark is not None else spec.max_runtime_s,
         environment={name: text for name, text in spec.environment.items() if name not in _OF_ONE_RUN},
+    )
+
+
+def keep_limits(limits: Limits, description: TrainingJobDescription) -> Limits:
+    """What a replay may cost: as the settings say, and where they do not, as the job was allowed to. Pure."""
+    mark = read_mark(description.raw.get("Environment"))
+    if mark is None:
+        return limits
+    return Limits(
+        max_cost=mark.limits.max_cost if limits.max_cost is None else limits.max_cost,
+        max_cost_per_day=(mark.limits.max_cost_per_day if limits.max_cost_per_day is None else limits.max_cost_per_day),
     )
 
 

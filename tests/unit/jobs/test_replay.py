@@ -8,9 +8,11 @@ import pytest
 
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import parse_description
+from sm_remote.costs.limit import Limits, Mark, write_mark
 from sm_remote.errors import ConfigError
-from sm_remote.jobs.replay import REPLAY_TAG, change_spec, check_options, rebuild_spec
+from sm_remote.jobs.replay import REPLAY_TAG, change_spec, check_options, keep_limits, rebuild_spec
 from sm_remote.spec import Channel, Checkpoints, MetricDefinition, Resources, Spot, TrainingJobSpec
+from sm_remote.wire.layout import COST_LIMIT_VARIABLE
 from tests.fakes.cli_world import build_answer
 
 SPEC = TrainingJobSpec(
@@ -73,3 +75,12 @@ def test_spot_capacity_and_checkpoints_are_asked_for_again_but_not_as_another_jo
     )
     request = build_create_training_job(replace(spec, environment={**spec.environment, "SM_REMOTE_RUN": "fit-0"}))
     assert rebuild_spec(parse_description({**build_answer("fit-1"), **request}), dict(spec.tags)) == spec
+
+
+def test_what_a_job_was_allowed_to_cost_holds_again_unless_it_is_said_otherwise() -> None:
+    mark = write_mark(Mark(limits=Limits(max_cost=5.0, max_cost_per_day=20.0), runtime_s=60))
+    limited = parse_description({**build_answer("fit-1"), "Environment": {COST_LIMIT_VARIABLE: mark}})
+    assert keep_limits(Limits(), limited) == Limits(max_cost=5.0, max_cost_per_day=20.0)
+    assert keep_limits(Limits(max_cost=7.0), limited) == Limits(max_cost=7.0, max_cost_per_day=20.0)
+    assert keep_limits(Limits(max_cost=7.0), parse_description(build_answer("fit-1"))) == Limits(max_cost=7.0)
+    check_options({"max_cost": 7.0, "max_cost_per_day": 20.0})
