@@ -79,9 +79,8 @@ class Word:
 
     def end(self) -> None:
         """Says that nothing follows, whatever was said before."""
-        if self.say(ENDS) != ENDS:
+        while self.say(ENDS) != ENDS:  # another process may say again that it goes on
             self._store.delete(self._key)
-            self.say(ENDS)
 
 
 def stop_for_good(connection: Connection, description: TrainingJobDescription) -> None:
