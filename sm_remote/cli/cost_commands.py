@@ -97,8 +97,8 @@ def _settle(world: World) -> None:
             continue
         try:
             api = world.connect(target).training_jobs
-            region = api.session.region if target == "sagemaker" else None
-            found = settle_open(world.home, target, api, now=world.now(), region=region)
+            region, account = (api.session.region, api.session.account) if target == "sagemaker" else (None, None)
+            found = settle_open(world.home, target, api, now=world.now(), region=region, account=account)
             trouble = found.trouble
         except RemoteError as error:
             trouble = error.what

@@ -66,6 +66,7 @@ class Charges:
         has_price: Whether its machines are an instance type; not where it has the whole of this machine.
         find_prices: Asks AWS for the region's prices, within seconds, where a limit needs one that is not known and AWS
             was not asked that day.
+        find_account: Tells the AWS account whose jobs they are; not asked on this machine.
         now: This moment, in UTC.
         said: What was decided about the job that was created last, for whoever looks.
     """
@@ -78,6 +79,7 @@ class Charges:
     limits: Limits = field(default_factory=Limits)
     has_price: bool = True
     find_prices: Callable[[], Any] | None = None
+    find_account: Callable[[], str | None] = lambda: None
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     said: tuple[str, ...] = ()
 
@@ -196,6 +198,7 @@ class Charges:
             price_origin=rate.origin,
             limit_usd=find_most_usd(asked.demand, rate),
             opened_at=now.timestamp(),
+            account=(self.find_account() or "") if self._is_charged else "",
         )
 
     def _describe(self, asked: _Asked, allowed: Demand, estimate: Estimate) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class Entry:
         training_s: As SageMaker says, of one machine; None before the end.
         billable_s: As SageMaker says, of one machine: with spot capacity less than it trained.
         pool_s: For how long its warm pool was billed.
+        account: The AWS account that it runs in; empty on this machine, and where it is not known.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Entry:
     training_s: float | None = None
     billable_s: float | None = None
     pool_s: float | None = None
+    account: str = ""
 
     @property
     def is_charged(self) -> bool:

@@ -11,6 +11,7 @@ it is a line of history.
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sqlite3
 import threading
@@ -25,7 +26,7 @@ from sm_remote.costs.entry import Entry, EntryState
 from sm_remote.errors import StorageError
 from sm_remote.home import Home, make_private
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _FIELDS = tuple(field.name for field in fields(Entry))
 _SCHEMA = """
 CREATE TABLE entries (
@@ -48,6 +49,7 @@ CREATE TABLE entries (
     training_s   REAL,
     billable_s   REAL,
     pool_s       REAL,
+    account      TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (target, region, name)
 );
 CREATE INDEX entries_by_function ON entries (function, target, machines, state);
@@ -55,6 +57,7 @@ CREATE INDEX entries_by_call ON entries (call);
 CREATE INDEX entries_by_end ON entries (ended_at);
 CREATE INDEX unsettled ON entries (opened_at) WHERE state IN ('open', 'pool');
 """
+_SINCE_SCHEMA_1 = "ALTER TABLE entries ADD COLUMN account TEXT NOT NULL DEFAULT ''"
 _UNSETTLED = "state IN ('open', 'pool')"
 
 
@@ -128,10 +131,29 @@ class Ledger:
         """The entries of jobs that have ended since then, or not yet; oldest first, without those never created."""
         return self._read(f"state != 'void' AND ({_UNSETTLED} OR ended_at >= ?)", moment)
 
-    def list_unsettled(self, limit: int, *, target: str | None = None) -> list[Entry]:
-        """The oldest entries that are not settled."""
-        where = f"{_UNSETTLED} AND (? IS NULL OR target = ?)"
-        return self._read(where, target, target, limit=limit)
+    def list_unsettled(
+        self,
+        limit: int,
+        *,
+        target: str | None = None,
+        region: str | None = None,
+        account: str | None = None,
+        opened_before: float = math.inf,
+    ) -> list[Entry]:
+        """The oldest entries that are not settled.
+
+        Args:
+            limit: At most so many.
+            target: Only this one's.
+            region: Only this one's.
+            account: Only those of this account, and those whose account is not known.
+            opened_before: Only those that were opened before this moment, in seconds since 1970.
+        """
+        where = (
+            f"{_UNSETTLED} AND target = coalesce(?, target) AND region = coalesce(?, region) "
+            "AND account IN ('', coalesce(?, account)) AND opened_at < ?"
+        )
+        return self._read(where, target, region, account, opened_before, limit=limit)
 
     def list_runs(self, function: str, target: str, machines: str, limit: int = 200) -> list[Entry]:
         """The newest jobs of a function on such machines that came to their end."""
@@ -261,8 +283,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             fix="Upgrade sm_remote.",
             path=str(path),
         )
-    if found == 0:
-        for statement in _SCHEMA.split(";"):
+    if found < SCHEMA_VERSION:
+        for statement in _SCHEMA.split(";") if found == 0 else [_SINCE_SCHEMA_1]:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     connection.execute("COMMIT")

@@ -8,8 +8,9 @@ None of it holds up a job, and what goes wrong in it is no concern of the call's
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -58,7 +59,14 @@ class Upkeep:
 
 
 def settle_open(
-    home: Home, target: str, api: Describes, *, now: datetime, younger_too: bool = True, region: str | None = None
+    home: Home,
+    target: str,
+    api: Describes,
+    *,
+    now: datetime,
+    younger_too: bool = True,
+    region: str | None = None,
+    account: str | None = None,
 ) -> Upkeep:
     """Settles the oldest open entries of a target.
 
@@ -69,21 +77,20 @@ def settle_open(
         now: This moment.
         younger_too: Whether jobs are looked at that somebody probably watches.
         region: The one that the API is of; entries of others are left alone. None on this machine.
+        account: Likewise: it does not know another one's jobs, and would have them never created.
     """
     ledger = Ledger(home)
     settled = unsettled = 0
-    for entry in _choose(ledger.list_unsettled(MOST_AT_ONCE, target=target), now, region, younger_too=younger_too):
+    opened_before = math.inf if younger_too else now.timestamp() - WATCHED_FOR_S
+    for entry in ledger.list_unsettled(
+        MOST_AT_ONCE, target=target, region=region, account=account, opened_before=opened_before
+    ):
         try:
             changed = _settle_one(ledger, entry, api, now.timestamp())
         except RemoteError as error:  # the API does not answer: the others would not be told either
             return Upkeep(settled=settled, unsettled=unsettled + 1, trouble=error.what)
         settled, unsettled = (settled + 1, unsettled) if changed else (settled, unsettled + 1)
     return Upkeep(settled=settled, unsettled=unsettled)
-
-
-def _choose(entries: Iterable[Entry], now: datetime, region: str | None, *, younger_too: bool) -> list[Entry]:
-    here = [entry for entry in entries if region is None or entry.region == region]
-    return [entry for entry in here if younger_too or now.timestamp() - entry.opened_at > WATCHED_FOR_S]
 
 
 def _settle_one(ledger: Ledger, entry: Entry, api: Describes, now: float) -> bool:
@@ -112,6 +119,7 @@ class Background:
         api: Describes,
         make_client: Callable[[], Any],
         *,
+        find_account: Callable[[], str | None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> threading.Thread | None:
         """Starts what is due, once; returns the thread, or None where there is nothing to do."""
@@ -128,7 +136,7 @@ class Background:
             except Exception as error:  # noqa: BLE001 - beside a call, which must not be concerned
                 logger.info("The prices of %s were not refreshed: %s", region, error)
             try:
-                settle_open(home, "sagemaker", api, now=now(), younger_too=False, region=region)
+                settle_open(home, "sagemaker", api, now=now(), younger_too=False, region=region, account=find_account())
             except Exception as error:  # noqa: BLE001
                 logger.info("Open entries of the ledger were not settled: %s", error)
 

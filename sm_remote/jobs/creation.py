@@ -37,7 +37,13 @@ def create_training_job(request: Mapping[str, Any], connection: Connection, char
         raise
     if connection.target == "sagemaker":
         session = connection.training_jobs.session
-        BACKGROUND.begin(connection.home, session.region, connection.training_jobs, lambda: session.client("pricing"))
+        BACKGROUND.begin(
+            connection.home,
+            session.region,
+            connection.training_jobs,
+            lambda: session.client("pricing"),
+            find_account=lambda: session.account,
+        )
     return arn
 
 
@@ -79,6 +85,7 @@ def open_charges(
         limits=read_limits(settings),
         has_price=not settings.whole_host,
         find_prices=lambda: find_prices(connection),
+        find_account=lambda: connection.training_jobs.session.account,
     )
 
 
@@ -89,6 +96,7 @@ def find_charges(connection: Connection) -> Charges:
         target=connection.target,
         region=connection.training_jobs.session.region if connection.target == "sagemaker" else None,
         find_prices=lambda: find_prices(connection),
+        find_account=lambda: connection.training_jobs.session.account,
     )
 
 

@@ -64,7 +64,7 @@ class FakeTrainingJobs:
     stopped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.session = SimpleNamespace(holds_requests=True)
+        self.session = SimpleNamespace(holds_requests=True, account="111122223333")
 
     def describe(self, name: str, *, wait_s: float = 0.0, seen: int = 0) -> TrainingJobDescription:
         for answer in self.answers:

@@ -215,6 +215,19 @@ def test_a_file_that_is_no_ledger_is_told_and_left_alone(state):
     assert (state.costs / "ledger.sqlite").read_bytes().startswith(b"not a database")
 
 
+def test_a_ledger_of_before_accounts_were_kept_goes_on(state):
+    add(Ledger(state), build_entry("old"))
+    other = Home(data=state.data.with_name("other"), cache=state.cache)
+    add(Ledger(other), build_entry())  # closes the first
+    with sqlite3.connect(state.costs / "ledger.sqlite") as connection:
+        connection.execute("ALTER TABLE entries DROP COLUMN account")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    add(Ledger(state), build_entry("new", account="1"))
+    found = {entry.name: entry.account for entry in Ledger(state).list_unsettled(9, account="1")}
+    assert found == {"old": "", "new": "1"}
+
+
 def test_a_ledger_of_a_newer_version_is_left_alone(state):
     add(Ledger(state), build_entry())
     other = Home(data=state.data.with_name("other"), cache=state.cache)

@@ -89,6 +89,21 @@ def test_entries_of_another_region_or_target_are_left_to_others(state):
     assert api.asked == ["here"]
 
 
+def test_an_account_that_does_not_know_anothers_jobs_does_not_take_them_for_never_created(state):
+    add(state, build_entry("mine", account="1"), build_entry("theirs", account="2"), build_entry("of nobody known"))
+    settle_open(state, "sagemaker", FakeApi(), now=NOW, account="1")
+    assert list_states(state) == {"theirs": "open"}
+
+
+def test_entries_that_are_left_to_others_hold_up_no_others(state):
+    add(state, *(build_entry(f"there-{number}", region="eu-west-1", opened_at=1.0) for number in range(MOST_AT_ONCE)))
+    add(state, *(build_entry(f"theirs-{number}", account="2", opened_at=2.0) for number in range(MOST_AT_ONCE)))
+    add(state, build_entry("here", account="1"))
+    api = FakeApi(here=describe("here"))
+    assert settle_open(state, "sagemaker", api, now=NOW, region="us-east-1", account="1").settled == 1
+    assert api.asked == ["here"]
+
+
 def test_beside_a_call_prices_come_and_old_entries_are_settled_once_a_day(state):
     add(state, build_entry("old"), build_entry("watched", opened_at=NOW.timestamp() - 60))
     api, moment, background = FakeApi(old=describe("old")), [NOW], Background()

@@ -36,7 +36,7 @@ class Cloud(ChainedJobs):
         super().__init__()
         self.home = home
         self.error = error
-        self.session = SimpleNamespace(region="eu-west-1", client=self.refuse_client)
+        self.session = SimpleNamespace(region="eu-west-1", account="111122223333", client=self.refuse_client)
 
     def refuse_client(self, service: str) -> Any:
         raise AssertionError(f"{service} was asked for")
@@ -134,4 +134,5 @@ def test_the_settings_of_a_call_are_its_limits(isolated_state: None, state: Home
     lock = {"code": {"function": "train", "hash": "c0de"}}
     charges = open_charges(settings, Cloud(state), lock)  # type: ignore[arg-type]
     assert charges.limits == Limits(max_cost=5.0, max_cost_per_day=20.0)
+    assert charges.find_account() == "111122223333"
     assert (charges.region, charges.function, charges.code) == ("eu-west-1", "train", "c0de")
