@@ -30,6 +30,7 @@ _NOT_RENEWED = frozenset(
     )
 )
 """Names of botocore's exceptions for credentials that it could not renew."""
+_ABSENT = frozenset(("NoCredentialsError", "PartialCredentialsError"))
 _UNSENT = frozenset(("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"))
 _UNANSWERED = frozenset(("ConnectionClosedError", "ReadTimeoutError", "HTTPClientError", "ResponseStreamingError"))
 
@@ -48,6 +49,8 @@ def translate_error(error: Any, operation: str, members: Mapping[str, Any], *, a
     name = str(members.get("TrainingJobName", members.get("logStreamNamePrefix", "")))
     if is_expired(error):
         return explain_expired(str(error), name)
+    if is_absent(error):
+        return explain_absent(str(error))
     answer = _answer_of(error)
     if answer is None:
         return ServiceUnavailable(
@@ -95,6 +98,21 @@ def explain_expired(why: str, name: str = "") -> CredentialsExpired:
         fix=f"{SIGN_IN}{back}.",
         job_name=name,
     )
+
+
+def explain_absent(why: str) -> ServiceUnavailable:
+    """The error for credentials that are not there; a machine's own may come a moment later: it may be tried again."""
+    return ServiceUnavailable(
+        "No AWS credentials were found here.",
+        why=why,
+        fix="Set them up: `aws configure`, or `aws sso login`. `sm-remote doctor --target sagemaker` tells what else "
+        "is missing; with target='local' jobs need none.",
+    )
+
+
+def is_absent(error: Any) -> bool:
+    """Whether boto3 found no credentials, or half of them."""
+    return type(error).__name__ in _ABSENT
 
 
 def is_expired(error: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
 from sm_remote.aws.pacing import Pacer
 from sm_remote.aws.pricing import choose_endpoint_region
-from sm_remote.aws.refusals import explain_expired, is_expired
+from sm_remote.aws.refusals import explain_absent, explain_expired, is_absent, is_expired
 from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms, impose_terms
 from sm_remote.errors import ConfigError, ServiceUnavailable
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Discovery, Home
@@ -175,6 +175,8 @@ def connect_aws(
         except (BotoCoreError, ClientError) as error:
             if is_expired(error):
                 raise explain_expired(str(error)) from error
+            if is_absent(error):
+                raise explain_absent(str(error)) from error
             raise ServiceUnavailable("AWS does not say which account this is.", why=str(error), fix=advice) from error
         return account
 

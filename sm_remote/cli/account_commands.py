@@ -131,5 +131,5 @@ def find_place(world: World, settings: ResolvedSettings, region: str | None, acc
         raise ConfigError(
             "AWS does not say which account this is.",
             why=str(error),
-            fix="Add --account, or set the credentials up: `aws configure`, `aws sso login`.",
+            fix="Set the credentials up: `aws configure`, `aws sso login`, or AWS_PROFILE; `iam` also takes --account.",
         ) from error

@@ -48,7 +48,13 @@ def costs(ctx: click.Context, since: str, by: str, offline: bool, as_json: bool)
     """
     if ctx.invoked_subcommand is not None:
         return
-    from sm_remote.cli.cost_rendering import CostReport, render_costs, render_costs_json, render_costs_tabs
+    from sm_remote.cli.cost_rendering import (
+        CostReport,
+        render_costs,
+        render_costs_json,
+        render_costs_tabs,
+        render_no_costs,
+    )
     from sm_remote.costs import Ledger
 
     world: World = ctx.obj
@@ -66,6 +72,9 @@ def costs(ctx: click.Context, since: str, by: str, offline: bool, as_json: bool)
     )
     if as_json:
         text = render_costs_json(report)
+    elif not entries and not world.terminal:
+        sys.stderr.write(render_no_costs(moment))  # a program reads no line, a person why there is none
+        return
     else:
         text = render_costs(report) if world.terminal else render_costs_tabs(report)
     sys.stdout.write(text)

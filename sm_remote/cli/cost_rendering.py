@@ -42,7 +42,7 @@ def render_costs(report: CostReport) -> str:
     """The report as a person reads it."""
     since = f"since {report.since:%Y-%m-%d}"
     if not report.charged and not report.local:
-        return f"No job {since}. Counted is what this machine has started.\n"
+        return render_no_costs(report.since)
     parts = []
     if report.charged:
         parts.append(f"On SageMaker, {since}\n" + _render_lines(report.charged, report.by, is_charged=True))
@@ -52,11 +52,20 @@ def render_costs(report: CostReport) -> str:
     if report.local:
         title = f"On this machine, {since}: no charge\n"
         parts.append(title + _render_lines(report.local, report.by, is_charged=False))
+        parts.append(_render_unpriced(report.local))
     told = [entry for entry in (*report.charged, *report.local) if entry.usd_per_hour is not None]
     origins = dict.fromkeys(f"{entry.price_origin} ({entry.region})" for entry in told)
     listed = f"Prices on demand: {make_inert('; '.join(origins))}.\n" if origins else ""
     counted = "Counted is what this machine has started; AWS's bill is what you pay.\n"
     return "\n".join(part for part in parts if part) + "\n" + listed + counted
+
+
+def render_no_costs(since: datetime) -> str:
+    """What is said where the ledger has no job."""
+    return (
+        f"No job since {since:%Y-%m-%d}. Counted is what this machine has started since then, here and on SageMaker; "
+        "AWS's bill knows the rest.\n"
+    )
 
 
 def _render_lines(entries: Sequence[Entry], by: str, *, is_charged: bool) -> str:
@@ -102,13 +111,18 @@ def _render_notes(entries: Sequence[Entry]) -> str:
     notes = []
     if total.live:
         notes.append(f"{_count(total.live, 'job is', 'jobs are')} not settled and may cost {_usd(total.reserved_usd)}.")
-    if total.unpriced:
-        names = sorted({entry.machines for entry in entries if entry.usd_per_hour is None})
-        notes.append(
-            f"{_count(total.unpriced, 'job has', 'jobs have')} no known price ({make_inert(', '.join(names))}): "
-            "`sm-remote costs refresh-prices` asks AWS for those to come."
-        )
-    return "".join(f"{note}\n" for note in notes)
+    return "".join(f"{note}\n" for note in notes) + _render_unpriced(entries)
+
+
+def _render_unpriced(entries: Sequence[Entry]) -> str:
+    unpriced = [entry for entry in entries if entry.usd_per_hour is None]
+    if not unpriced:
+        return ""
+    names = ", ".join(sorted({entry.machines for entry in unpriced}))
+    return (
+        f"{_count(len(unpriced), 'job has', 'jobs have')} no known price ({make_inert(names)}): "
+        "`sm-remote costs refresh-prices` asks AWS for those to come.\n"
+    )
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -40,7 +40,7 @@ def jobs(
     as_json: bool,
 ) -> None:
     """List training jobs, newest first."""
-    from sm_remote.cli.job_rendering import render_jobs, render_jobs_json, render_jobs_tabs
+    from sm_remote.cli.job_rendering import render_jobs, render_jobs_json, render_jobs_tabs, render_no_jobs
     from sm_remote.cli.queries import fetch_jobs
 
     if everything and limit is not None:
@@ -55,6 +55,8 @@ def jobs(
         text = render_jobs(found, now=now, limit=limit, colours=world.colours)
     else:
         text = render_jobs_tabs(found, now=now)
+        if not found.rows:
+            sys.stderr.write(render_no_jobs(found))  # a program reads no line, a person why there is none
     sys.stdout.write(text)
 
 

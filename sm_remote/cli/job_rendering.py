@@ -29,7 +29,7 @@ BAR = 30
 def render_jobs(jobs: JobList, *, now: datetime, limit: int | None, colours: bool) -> str:
     """The list as a person reads it."""
     if not jobs.rows:
-        return f"There are no such training jobs on the target {jobs.target!r}.\n"
+        return render_no_jobs(jobs)
     rows = [
         (
             make_inert(row.name),
@@ -43,6 +43,11 @@ def render_jobs(jobs: JobList, *, now: datetime, limit: int | None, colours: boo
     if jobs.has_more and limit is not None:
         text += f"The newest {limit}. More: `sm-remote jobs --limit {limit * 5}`, or `--all`.\n"
     return text
+
+
+def render_no_jobs(jobs: JobList) -> str:
+    """What is said where there is nothing to list."""
+    return f"There are no such training jobs on the target {jobs.target!r}.\n"
 
 
 def _render_row_duration(row: TrainingJobSummary, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,25 @@ def check_region(region: str | None) -> Check:
     """Judges the AWS region, which has no default."""
     if region is None:
         return _fail("region", "none is set", "export AWS_DEFAULT_REGION=us-east-1  # or the one you use")
+    known = _list_regions()
+    if region not in known:
+        near = (difflib.get_close_matches(region, known, 1) or ["us-east-1"])[0]
+        detail = f"{make_inert(region)}, in which this version of boto3 knows no SageMaker"
+        fix = f"export AWS_DEFAULT_REGION={near}  # or: python -m pip install --upgrade boto3"
+        return Check(name="region", state=State.WARNING, detail=detail, fix=fix)
     return Check(name="region", state=State.OK, detail=region)
+
+
+def _list_regions() -> list[str]:
+    """The regions with SageMaker, by the table that botocore ships; nobody is asked."""
+    from botocore.session import get_session
+
+    session = get_session()
+    return [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("sagemaker", partition)
+    ]
 
 
 def check_profile(error: Exception) -> Check:

@@ -23,7 +23,7 @@ class AwsSession(Kind):
         _refuse_bucket(value)
         session = getattr(value, "boto_session", value)
         if isinstance(value, type) or not hasattr(session, "client") or not hasattr(session, "region_name"):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return session
 
     def _read_text(self, text: str) -> Any:

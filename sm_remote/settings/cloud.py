@@ -83,22 +83,22 @@ class CloudSettings(HasTraits):
         default=False, help="Whether the numbers of metric_definitions are also kept as a series over time."
     )
     experiment_config = Structure(
-        'a table such as {"ExperimentName": "digits", "TrialName": "first", "TrialComponentDisplayName": "training"}',
+        'a dict or table such as {"ExperimentName": "digits", "TrialName": "first", "TrialComponentDisplayName": "a"}',
         members=("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName"),
         help="The experiment of SageMaker Experiments to which the job belongs.",
     )
     profiler_config = Structure(
-        'a table such as {"S3OutputPath": "s3://bucket/profiles", "ProfilingIntervalInMilliseconds": 500}',
+        'a dict or table such as {"S3OutputPath": "s3://bucket/profiles", "ProfilingIntervalInMilliseconds": 500}',
         members=("S3OutputPath", "ProfilingIntervalInMilliseconds", "ProfilingParameters", "DisableProfiler"),
         help="What SageMaker's profiler measures, and where it keeps that.",
     )
     debugger_hook_config = Structure(
-        'a table such as {"S3OutputPath": "s3://bucket/tensors"}',
+        'a dict or table such as {"S3OutputPath": "s3://bucket/tensors"}',
         members=("LocalPath", "S3OutputPath", "HookParameters", "CollectionConfigurations"),
         help="Which tensors SageMaker Debugger saves, and where.",
     )
     tensorboard_output_config = Structure(
-        'a table such as {"S3OutputPath": "s3://bucket/tensorboard"}',
+        'a dict or table such as {"S3OutputPath": "s3://bucket/tensorboard"}',
         members=("LocalPath", "S3OutputPath"),
         help="From which directory of the job SageMaker sends TensorBoard's files to S3.",
     )

@@ -23,8 +23,8 @@ class Inputs(Kind):
     """Data by channel name. Whether a path is there is seen when a call is made, and what it holds is read then."""
 
     accepts = (
-        "a table by channel name (1 to 64 letters, digits, . - _; not sm_remote or sm_remote_layer) of s3:// URIs, "
-        "local paths, DataFrames, arrays, TrainingInput(...) or FileSystemInput(...)"
+        "a dict or table by channel name (1 to 64 letters, digits, . - _; not sm_remote or sm_remote_layer) of s3:// "
+        "URIs, local paths, DataFrames, arrays, TrainingInput(...) or FileSystemInput(...)"
     )
 
     def __init__(self, *, help: str) -> None:
@@ -36,7 +36,7 @@ class Inputs(Kind):
 
     def _check(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         if len(value) > MOST_CHANNELS:
             raise TraitError(f"There are {len(value)} channels, and a job can have {MOST_CHANNELS}")
         for name, item in value.items():

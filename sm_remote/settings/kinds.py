@@ -81,7 +81,7 @@ class Text(Kind):
 
     def _check(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         if not self._pattern.fullmatch(value):
             raise TraitError("It is not of the form that is wanted")
         return value
@@ -109,11 +109,11 @@ class Whole(Kind):
 
     def _check(self, value: Any) -> int:
         if isinstance(value, bool):
-            raise TraitError("It is a bool")
+            raise TraitError("Its type is bool")
         try:
             number = operator.index(value)
         except TypeError as error:
-            raise TraitError(f"It is a {type(value).__name__}") from error
+            raise TraitError(f"Its type is {type(value).__name__}") from error
         if number < self.least:
             raise TraitError("It is too small")
         if self.most is not None and number > self.most:
@@ -132,7 +132,7 @@ class Amount(Kind):
 
     def _check(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         if not 0 < value < float("inf"):
             raise TraitError("It is too small" if value <= 0 else "It is no finite number")
         return float(value)
@@ -163,7 +163,7 @@ class Flag(Kind):
 
     def _check(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return value
 
     def _read_text(self, text: str) -> bool:
@@ -194,7 +194,7 @@ class TextMap(Kind):
     def _pairs_of(self, value: Any) -> Iterable[tuple[Any, Any]]:
         """The names with their values."""
         if not isinstance(value, Mapping):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return value.items()
 
     def _read_text(self, text: str) -> Any:
@@ -204,7 +204,7 @@ class TextMap(Kind):
         if not isinstance(name, str) or not self._name_pattern.fullmatch(name):
             raise TraitError(f"The name {name!r:.80} is not allowed")
         if not isinstance(item, (str, int, float)):
-            raise TraitError(f"The value of {name!r} is a {type(item).__name__}")
+            raise TraitError(f"The value of {name!r} is of type {type(item).__name__}")
         text = str(item) if isinstance(item, str) else json.dumps(item)
         if not self._value_pattern.fullmatch(text):
             raise TraitError(f"The value of {name!r} has another form")
@@ -218,7 +218,7 @@ class Tags(TextMap):
         if isinstance(value, Mapping):
             return value.items()
         if not isinstance(value, Sequence) or isinstance(value, str):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return [self._pair_of(item) for item in value]
 
     def _pair_of(self, item: Any) -> tuple[Any, Any]:
@@ -232,7 +232,7 @@ class Tags(TextMap):
 class MetricDefinitions(Kind):
     """Numbers that are read out of the log, in the SageMaker SDK's spelling or as regex by name."""
 
-    accepts = 'a list of {"Name": ..., "Regex": ...}, or a table of regular expressions by name'
+    accepts = 'a list of {"Name": ..., "Regex": ...}, or a dict or table of regular expressions by name'
 
     def __init__(self, *, help: str) -> None:
         super().__init__((), help=help)
@@ -241,7 +241,7 @@ class MetricDefinitions(Kind):
         if isinstance(value, Mapping):
             value = [{"Name": name, "Regex": regex} for name, regex in value.items()]
         if not isinstance(value, Sequence) or isinstance(value, str):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return tuple(self._check_one(item) for item in value)
 
     def _read_text(self, text: str) -> Any:
@@ -279,7 +279,7 @@ class Dependencies(Kind):
             if not all(isinstance(item, str) for item in value):
                 raise TraitError("One of them is not a text")
             return tuple(value)
-        raise TraitError("It is empty" if isinstance(value, str) else f"It is a {type(value).__name__}")
+        raise TraitError("It is empty" if isinstance(value, str) else f"Its type is {type(value).__name__}")
 
     def _read_text(self, text: str) -> Any:
         return json.loads(text) if text.lstrip().startswith("[") else text

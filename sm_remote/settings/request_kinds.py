@@ -32,7 +32,7 @@ class TextList(Kind):
 
     def _check(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         for item in value:
             if not isinstance(item, str) or not self._pattern.fullmatch(item):
                 raise TraitError(f"{item!r:.80} is not of the form that is wanted")
@@ -58,7 +58,7 @@ class Structure(Kind):
 
     def _check(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         for name in value:
             if self._members and name not in self._members:
                 raise TraitError(f"It has no member {name!r:.80}, but {', '.join(self._members)}")
@@ -80,7 +80,7 @@ class InstanceGroups(Kind):
 
     def _check(self, value: Any) -> tuple[dict[str, Any], ...]:
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         groups = tuple(_read_group(item) for item in value)
         if len({group["InstanceGroupName"] for group in groups}) < len(groups):
             raise TraitError("Two of them have one name")

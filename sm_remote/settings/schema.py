@@ -121,10 +121,12 @@ class Settings(ServiceSettings, CloudSettings):
         help="The conda environment of the image whose Python runs the function. Default: the image's python3.",
     )
     environment_variables = TextMap(
-        "a table of texts by name", name_pattern=r"[A-Za-z_][A-Za-z0-9_]*", help="Environment variables of the job."
+        "a dict or table of texts by name",
+        name_pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+        help="Environment variables of the job.",
     )
     secrets = TextMap(
-        "a table of 'env:NAME' or 'secretsmanager:NAME[#key]' by the name of an environment variable",
+        "a dict or table of 'env:NAME' or 'secretsmanager:NAME[#key]' by the name of an environment variable",
         name_pattern=r"[A-Za-z_][A-Za-z0-9_]*",
         value_pattern=REFERENCE_PATTERN,
         help="Secrets that the function finds as environment variables: from a variable of this process (local jobs "
@@ -136,7 +138,8 @@ class Settings(ServiceSettings, CloudSettings):
         help="Names of environment variables, hyperparameters and tags whose values look like secrets and are none.",
     )
     hyperparameters = TextMap(
-        "a table of texts by name", help="Hyperparameters of the job, seen in it as SM_HPS and in hyperparameters.json."
+        "a dict or table of texts by name",
+        help="Hyperparameters of the job, seen in it as SM_HPS and in hyperparameters.json.",
     )
     metric_definitions = MetricDefinitions(help="Numbers to read out of the job's log.")
     inputs = Inputs(
@@ -228,7 +231,11 @@ class Settings(ServiceSettings, CloudSettings):
         pattern=r"[a-z0-9-]+",
         help="The AWS region. Default: that of the AWS configuration.",
     )
-    tags = Tags("a table of texts by key, or a list of pairs", help="Tags of the job.")
+    tags = Tags(
+        "a dict or table of texts by key, or a list of pairs; a key that begins with aws: is AWS's own",
+        name_pattern=r"(?i:(?!aws:))[\s\S]+",  # Source: API_Tag, Key
+        help="Tags of the job.",
+    )
     enable_network_isolation = Flag(default=False, help="Whether the job's container has no network.")
     disable_output_compression = Flag(
         default=True,
@@ -236,7 +243,7 @@ class Settings(ServiceSettings, CloudSettings):
         "model.tar.gz.",
     )
     extra_request = ExtraRequest(
-        "a table of members of CreateTrainingJob as the API spells them",
+        "a dict or table of members of CreateTrainingJob as the API spells them",
         help="What the request says beyond all other settings: merged into it last. Tables are merged, lists replaced, "
         "and what is None is left out.",
     )
@@ -381,7 +388,7 @@ def _describe(name: str, kind: Kind) -> SettingDescription:
 def _show_value(kind: Kind, value: Any) -> str:
     # An environment variable of the job may hold a secret, and an input all of somebody's data.
     if isinstance(kind, (TextMap, Inputs)) and not isinstance(value, str):
-        return f"a {type(value).__name__}"
+        return f"this {type(value).__name__}"
     return f"{value!r:.200}"
 
 

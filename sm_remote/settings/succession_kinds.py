@@ -65,7 +65,7 @@ class ErrorNames(Kind):
         elif isinstance(value, type):
             value = [value]
         if not isinstance(value, Iterable):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         return tuple(dict.fromkeys(_name_error(each) for each in value))
 
 

@@ -22,7 +22,7 @@ class Commands(Kind):
 
     def _check(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         if not all(isinstance(item, str) and item.strip() for item in value):
             raise TraitError("One of them is empty or not a text")
         if any("\0" in item for item in value):
@@ -45,7 +45,7 @@ class FilePath(Kind):
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
         if not isinstance(value, str) or not value.strip():
-            raise TraitError("It is empty" if isinstance(value, str) else f"It is a {type(value).__name__}")
+            raise TraitError("It is empty" if isinstance(value, str) else f"Its type is {type(value).__name__}")
         return value
 
 
@@ -64,7 +64,7 @@ class FileFilter(Kind):
         if callable(value) or hasattr(value, "ignore_name_patterns"):
             return value
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            raise TraitError(f"It is a {type(value).__name__}")
+            raise TraitError(f"Its type is {type(value).__name__}")
         if not all(isinstance(item, str) and item for item in value):
             raise TraitError("One of the patterns is empty or not a text")
         return tuple(value)

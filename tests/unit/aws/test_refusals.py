@@ -70,3 +70,10 @@ def test_expired_credentials_say_how_to_come_back_to_the_job() -> None:
 )
 def test_it_is_known_what_may_have_been_carried_out(error: Any, arrived: bool, unreachable: bool) -> None:
     assert (may_have_arrived(error), is_unreachable(error)) == (arrived, unreachable)
+
+
+def test_credentials_that_are_not_there_are_told_with_how_to_get_some() -> None:
+    absent = exceptions.NoCredentialsError()
+    told = translate_error(absent, "describe_training_job", {"TrainingJobName": "fit-1"})
+    assert told.what == "No AWS credentials were found here."
+    assert "aws configure" in told.fix

@@ -19,7 +19,7 @@ def test_absent_credentials_are_an_error_of_ours(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, str(tmp_path / "none"))
     with pytest.raises(ServiceUnavailable, match="Unable to locate credentials") as caught:
         _ = connect_aws("us-east-1").account
-    assert "aws sts get-caller-identity" in caught.value.fix
+    assert "aws configure" in caught.value.fix
 
 
 def test_a_session_that_is_given_has_its_own_credentials_and_region() -> None:

@@ -87,7 +87,7 @@ def test_with_an_account_nothing_is_asked_of_aws(tmp_path: Path) -> None:
 
 def test_what_is_missing_for_a_policy_is_told(tmp_path: Path) -> None:
     refused = FakeAws({"sts.get_caller_identity": refuse("ExpiredToken")})
-    assert "Add --account" in run(tmp_path, "iam", "job", aws=refused).stderr
+    assert "`iam` also takes --account" in run(tmp_path, "iam", "job", aws=refused).stderr
     assert "Add --region" in run(tmp_path, "iam", "job", region=None).stderr
     assert "is an alias" in run(tmp_path, "iam", "job", "--kms-key", "alias/mine").stderr
 

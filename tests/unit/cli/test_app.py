@@ -117,7 +117,7 @@ def test_a_doctor_who_finds_a_failure_exits_with_one(tmp_path: Path) -> None:
     [
         ({}, "No AWS region is set."),
         ({"AWS_PROFILE": "absent", "AWS_DEFAULT_REGION": "us-east-1"}, "The AWS configuration cannot be used."),
-        ({"AWS_DEFAULT_REGION": "us-east-1"}, "could not be reached for list_training_jobs."),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "No AWS credentials were found here."),
     ],
 )
 def test_an_aws_that_is_not_set_up_is_told(

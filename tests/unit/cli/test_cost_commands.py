@@ -97,8 +97,20 @@ def test_names_of_others_cannot_move_the_cursor(tmp_path: Path) -> None:
 
 def test_without_a_job_nothing_is_asked_and_no_file_made(tmp_path: Path) -> None:
     world = build_world(tmp_path, service=FakeService(runs=True))
-    assert run(world).output == "No job since 2026-10-22. Counted is what this machine has started.\n"
+    told = (
+        "No job since 2026-10-22. Counted is what this machine has started since then, here and on SageMaker; "
+        "AWS's bill knows the rest.\n"
+    )
+    assert run(world).stdout == told
+    piped = run(build_world(tmp_path, terminal=False))
+    assert (piped.stdout, piped.stderr) == ("", told)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_why_no_price_stands_beside_jobs_on_this_machine_is_said(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    add(world, build_settled("fit-1", 9.0, target="local", usd_per_hour=None, ended_at=NOW.timestamp() - 50))
+    assert "1 job has no known price (ml.m5.xlarge): `sm-remote costs refresh-prices`" in run(world, "--offline").output
 
 
 def test_jobs_that_nobody_watched_are_looked_at_first(tmp_path: Path) -> None:

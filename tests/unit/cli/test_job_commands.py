@@ -65,9 +65,11 @@ def test_jobs_can_be_chosen_by_state_and_name(tmp_path: Path) -> None:
     assert len(run(world, "jobs", "--name", "train").stdout.splitlines()) == 2
 
 
-def test_no_jobs_are_said_to_a_person_and_nothing_to_a_pipe(tmp_path: Path) -> None:
-    assert run(build_world(tmp_path), "jobs").stdout == "There are no such training jobs on the target 'local'.\n"
-    assert run(build_world(tmp_path, terminal=False), "jobs").stdout == ""
+def test_no_jobs_are_said_to_a_person_and_to_a_pipe_beside_it(tmp_path: Path) -> None:
+    told = "There are no such training jobs on the target 'local'.\n"
+    assert run(build_world(tmp_path), "jobs").stdout == told
+    piped = run(build_world(tmp_path, terminal=False), "jobs")
+    assert (piped.stdout, piped.stderr) == ("", told)
 
 
 def test_jobs_are_json_for_programs(tmp_path: Path) -> None:

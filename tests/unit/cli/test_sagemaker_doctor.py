@@ -207,3 +207,11 @@ def test_only_reading_is_done(tmp_path: Path) -> None:
     CliRunner().invoke(app, ["doctor", "--target", "sagemaker"], obj=world)
     reading = ("get", "list", "describe", "head", "batch_get", "simulate")
     assert all(name.partition(".")[2].startswith(reading) for name in aws.names())
+
+
+def test_a_region_that_nobody_knows_is_doubted_with_the_nearest(tmp_path: Path) -> None:
+    world = build_world(tmp_path, resolve=lambda: resolve_settings(SETTINGS), aws=FakeAws(WELL), region="eu-wst-1")
+    result = CliRunner().invoke(app, ["doctor", "--target", "sagemaker", "--json"], obj=world)
+    found = {each["name"]: each for each in json.loads(result.stdout)}["region"]
+    assert found["state"] == "warning"
+    assert "AWS_DEFAULT_REGION=eu-west-1 " in found["fix"]

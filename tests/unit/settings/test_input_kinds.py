@@ -51,7 +51,7 @@ def test_data_of_every_kind_is_accepted(value) -> None:
         ({"train": {"s3_data": "s3://bucket", "target_attribute_name": "y"}}, "target_attribute_name"),
         ({"train": {"s3_data": "s3://bucket", "attribute_names": "y"}}, "single text"),
         ({str(number): "s3://bucket" for number in range(19)}, "19 channels"),
-        ("s3://bucket", "It is a str"),
+        ("s3://bucket", "Its type is str"),
     ],
 )
 def test_what_no_channel_can_be_is_refused(inputs, reason) -> None:
