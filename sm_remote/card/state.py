@@ -11,7 +11,7 @@ from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.card.card import Card
 from sm_remote.costs import rate_job
 from sm_remote.jobs.log_line import Span
-from sm_remote.jobs.results import render_reason
+from sm_remote.jobs.reasons import render_reason
 
 OUTPUT_MARK = "sm_remote"
 """In an output's metadata."""

@@ -21,8 +21,8 @@ from sm_remote.errors import JobNameInUse, JobNotFound, RemoteError, StorageErro
 from sm_remote.jobs.cell import CellEnding
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.creation import create_training_job
+from sm_remote.jobs.exceptions import add_note
 from sm_remote.jobs.lock import hand_on_lock
-from sm_remote.jobs.results import add_note
 from sm_remote.jobs.succession import (
     CONTINUES_TAG,
     Ending,

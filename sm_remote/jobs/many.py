@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from sm_remote.errors import ConfigError
+from sm_remote.jobs.exceptions import add_note
 from sm_remote.jobs.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.results import add_note
 
 logger = logging.getLogger("sm_remote")
 
