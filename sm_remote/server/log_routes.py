@@ -78,12 +78,16 @@ class LogStreamHandler(PanelHandler):
             return await self._next(api, name, after)
 
         try:
-            async for piece, is_last in follow_slices(read, after, holds=api.session.holds_requests):
+            async for piece, is_last in follow_slices(
+                read, after, holds=api.session.holds_requests, is_gone=self._is_gone
+            ):
                 await self._send("slice", {**render_slice(piece), "ended": is_last})
-                if self.request.connection.stream.closed():  # type: ignore[union-attr]
-                    return
         except RemoteError as error:
             await self._send("problem", render_problem(explain(error)))
+
+    def _is_gone(self) -> bool:
+        """Whether the browser listens no more."""
+        return bool(self.request.connection.stream.closed())  # type: ignore[union-attr]
 
     async def _next(self, api: TrainingJobs, name: str, after: str) -> LogSlice:
         if after:
@@ -100,6 +104,7 @@ async def follow_slices(
     after: str,
     *,
     holds: bool,
+    is_gone: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[tuple[LogSlice, bool]]:
     """Yields slices of a log to its end, and whether each is the last. Throttling takes time, and is told to nobody.
@@ -108,10 +113,11 @@ async def follow_slices(
         read: Reads what comes after a cursor.
         after: The first cursor.
         holds: Whether the API holds a request until there is something.
+        is_gone: Tells whether nobody reads any more; asked before each request, also while the account is throttled.
         sleep: For tests.
     """
     settled, is_last = 0, False
-    while not is_last:
+    while not is_last and not is_gone():
         try:
             piece = await read(after)
         except Throttled:

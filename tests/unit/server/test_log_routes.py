@@ -48,6 +48,17 @@ def test_throttling_is_waited_out_and_the_cursor_is_kept() -> None:
     assert len(log.pauses) == 3
 
 
+def test_a_stream_that_nobody_reads_ends_although_it_is_throttled() -> None:
+    log = Log(*[Throttled("The API asked to slow down.")] * 9)
+
+    async def run() -> None:
+        gone = follow_slices(log.read, "", holds=False, is_gone=lambda: len(log.pauses) == 3, sleep=log.sleep)
+        assert [piece async for piece in gone] == []
+
+    asyncio.run(run())
+    assert len(log.cursors) == 3
+
+
 def test_where_nobody_says_that_a_log_has_ended_it_is_looked_at_some_more() -> None:
     log = Log(*[replace(SLICE, ended=True)] * SETTLED_LOOKS)
     assert [is_last for _, is_last in log.follow()] == [False] * (SETTLED_LOOKS - 1) + [True]
