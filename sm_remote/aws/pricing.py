@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sm_remote.aws.refusals import explain_passing
 from sm_remote.errors import ConfigError, ServiceUnavailable
 
 SERVICE_CODE = "AmazonSageMaker"
@@ -59,19 +60,20 @@ def fetch_prices(client: Any, region: str) -> PriceList:
     Raises:
         ConfigError: The credentials do not allow ``pricing:GetProducts``, or there are none.
         ServiceUnavailable: The API does not answer.
+        CredentialsExpired: They were good once.
     """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         return parse_prices(_fetch_products(client, region), region)
     except (ClientError, NoCredentialsError) as error:
-        raise ConfigError(
+        raise explain_passing(error, f"The Price List API for {region}") or ConfigError(
             f"AWS does not tell the prices of {region}.",
             why=str(error),
             fix="Allow pricing:GetProducts to your identity; without it the prices that sm_remote ships are used.",
         ) from error
     except BotoCoreError as error:
-        raise ServiceUnavailable(
+        raise explain_passing(error, f"The Price List API for {region}") or ServiceUnavailable(
             f"The Price List API could not be reached for the prices of {region}.",
             why=str(error),
             fix="Check the network; until then the prices that are here are used.",

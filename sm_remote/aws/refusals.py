@@ -78,6 +78,33 @@ def translate_error(error: Any, operation: str, members: Mapping[str, Any], *, a
     )
 
 
+def explain_passing(error: Any, service: str) -> RemoteError | None:
+    """The error for trouble that no permission would mend: expired credentials, throttling, a failure of AWS's own.
+
+    Args:
+        error: A ClientError or a BotoCoreError, of any service.
+        service: As people call it.
+
+    Returns:
+        None for any other trouble.
+    """
+    if is_expired(error):
+        return explain_expired(str(error))
+    code: str = ((_answer_of(error) or {}).get("Error") or {}).get("Code", "")
+    if code in THROTTLED:
+        return Throttled(
+            f"{service} asked to slow down, and did so after every retry.",
+            why=str(error),
+            fix="Call again in a minute.",
+            code=code,
+        )
+    if _status_of(error) >= 500:
+        return ServiceUnavailable(
+            f"{service} failed: {code}.", why=str(error), fix="Call again in a minute.", code=code
+        )
+    return None
+
+
 def explain_name_in_use(name: str, text: str) -> JobNameInUse:
     """The error for a name that another job has."""
     return JobNameInUse(

@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sm_remote.aws.ecr_uri import EcrImage
-from sm_remote.errors import ConfigError, ServiceUnavailable
+from sm_remote.aws.refusals import explain_passing
+from sm_remote.errors import ConfigError, RemoteError, ServiceUnavailable
 
 _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -146,7 +147,7 @@ class Registry:
         try:
             return getattr(self._client, operation)(**members)
         except BotoCoreError as error:
-            raise ServiceUnavailable(
+            raise explain_passing(error, "Amazon ECR") or ServiceUnavailable(
                 "Amazon ECR could not be reached.", why=str(error), fix="Check the AWS credentials and the network."
             ) from error
 
@@ -167,7 +168,10 @@ def _fetch(url: str) -> bytes:
     return content
 
 
-def _translate(error: ClientError, operation: str, repository: str) -> ConfigError:
+def _translate(error: ClientError, operation: str, repository: str) -> RemoteError:
+    passing = explain_passing(error, "Amazon ECR")
+    if passing is not None:
+        return passing
     code = error.response["Error"]["Code"]
     action = f"ecr:{operation}"
     fix = f"Let your identity do {action}, or push the image yourself and give its URI."

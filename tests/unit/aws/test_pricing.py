@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from sm_remote.aws.pricing import choose_endpoint_region, fetch_prices, parse_prices
 from sm_remote.aws.session import connect_aws
-from sm_remote.errors import ConfigError, ServiceUnavailable
+from sm_remote.errors import ConfigError, CredentialsExpired, ServiceUnavailable, Throttled
 from tests.fakes.price_list import FakePricing, build_product
 
 FILTERS = [
@@ -64,6 +64,7 @@ def test_of_two_prices_for_one_type_the_higher_one_counts() -> None:
             ConfigError,
         ),
         (NoCredentialsError(), ConfigError),
+        (ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "GetProducts"), Throttled),
         (ConnectTimeoutError(endpoint_url="..."), ServiceUnavailable),
         (ValueError("no JSON"), ServiceUnavailable),
     ],
@@ -71,6 +72,12 @@ def test_of_two_prices_for_one_type_the_higher_one_counts() -> None:
 def test_trouble_with_the_api_is_told(trouble: Exception, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="eu-west-1"):
         fetch_prices(FakePricing(trouble=trouble), "eu-west-1")
+
+
+def test_expired_credentials_lack_no_permission() -> None:
+    expired = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "GetProducts")
+    with pytest.raises(CredentialsExpired):
+        fetch_prices(FakePricing(trouble=expired), "eu-west-1")
 
 
 def test_an_answer_without_end_ends() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sm_remote.aws.ecr_uri import EcrImage, parse_ecr_uri, spell_login
 from sm_remote.aws.registry import Registry
-from sm_remote.errors import ConfigError
+from sm_remote.errors import ConfigError, CredentialsExpired, ServiceUnavailable, Throttled
 from tests.fakes.ecr import FakeEcr
 
 CONFIG = {"architecture": "amd64", "config": {"Env": ["PYTHON_VERSION=3.12.7"]}}
@@ -47,6 +48,27 @@ def test_a_refusal_names_the_permission() -> None:
     ecr.refuses = "BatchGetImage"
     with pytest.raises(ConfigError, match="ecr:BatchGetImage"):
         Registry(ecr).is_pullable(place("train:v1"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("ThrottlingException", 400, Throttled),
+        ("ExpiredTokenException", 403, CredentialsExpired),
+        ("ServerException", 500, ServiceUnavailable),
+    ],
+)
+def test_trouble_that_passes_names_no_permission(code: str, status: int, kind: type[Exception]) -> None:
+    ecr = FakeEcr()
+
+    def fail(**_: object) -> None:
+        answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(answer, "BatchGetImage")  # type: ignore[arg-type]
+
+    ecr.batch_get_image = fail  # type: ignore[method-assign,assignment]
+    with pytest.raises(kind) as caught:
+        Registry(ecr).is_pullable(place("train:v1"))
+    assert "ecr:" not in str(caught.value)
 
 
 def test_only_https_is_fetched() -> None:
