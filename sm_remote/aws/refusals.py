@@ -70,7 +70,12 @@ def translate_error(error: Any, operation: str, members: Mapping[str, Any], *, a
             f"The API failed at {_spell(operation)}: {code}.", why=text, fix="Call again in a minute.", code=code
         )
     if "Requested resource not found" in text or code in ("ResourceNotFound", "ResourceNotFoundException"):
-        return JobNotFound(f"There is no training job {name!r}.", why=text, job_name=name)
+        return JobNotFound(
+            f"There is no training job {name!r}.",
+            why=text,
+            fix="`sm-remote jobs` lists the newest of the target, the account and the region that are set.",
+            job_name=name,
+        )
     if code == "ResourceInUse":
         return explain_name_in_use(name, text)
     return SubmitError(

@@ -336,7 +336,7 @@ class Job(Future[T], ObservedJob):
         if self.cancelled():
             return "cancelled"
         if not self.done():
-            return "live" if self._submitted else "waits to be submitted"
+            return "submitted" if self._submitted else "waits to be submitted"
         error = super().exception()
         return "has a value" if error is None else f"ended with {type(error).__name__}"
 

@@ -79,7 +79,7 @@ def test_a_cancel_of_a_job_that_is_being_stopped_has_no_effect() -> None:
 
 def test_a_job_shows_what_is_known_of_it_without_asking() -> None:
     job: Job[int] = Job("nap", Untouchable())  # type: ignore[arg-type]
-    assert repr(job) == "<Job nap: live>"
+    assert repr(job) == "<Job nap: submitted>"
     job.set_result(7)
     assert repr(job) == "<Job nap: has a value>"
     failed: Job[int] = Job("nap", Untouchable())  # type: ignore[arg-type]
