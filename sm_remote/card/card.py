@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from sm_remote.costs import render_usd
+from sm_remote.costs import describe_charge
 from sm_remote.jobs.log_line import Span
 
 _MARKS = {"Completed": "✓", "Failed": "✕", "Stopped": "■", "Stopping": "■"}
@@ -130,10 +130,8 @@ def _describe_seen(card: Card) -> str:
 
 def render_cost(card: Card) -> str:
     """What the job costs; beside a local one what SageMaker would have charged."""
-    price = render_usd(card.cost_usd)
-    if card.is_local:
-        return f"no charge (on SageMaker {'an unknown price' if card.cost_usd is None else price})"
-    return f"cost {price}" if card.cost_usd is not None else "cost unknown"
+    charge = describe_charge(card.cost_usd, is_charged=not card.is_local)
+    return charge if card.is_local else f"cost {charge}"
 
 
 def render_seconds(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.card.card import Card
-from sm_remote.costs import rate_job
+from sm_remote.costs import find_billed, rate_job
 from sm_remote.jobs.log_line import Span
 from sm_remote.jobs.reasons import render_reason
 
@@ -60,7 +60,7 @@ def build_card(
         phases=tuple(_list_phases(description, now)),
         elapsed_s=max(0.0, (end - description.creation_time).total_seconds()),
         is_local=is_local,
-        cost_usd=_estimate(description, now),
+        cost_usd=rate_job(description).cost_usd(find_billed(description, now)),
         metrics=metrics or {},
         notes=notes,
         hint="" if description.status.is_terminal else hint,
@@ -94,14 +94,6 @@ def _list_phases(description: TrainingJobDescription, now: datetime) -> Iterable
         else:
             phases.append((transition.status, seconds))
     return phases
-
-
-def _estimate(description: TrainingJobDescription, now: datetime) -> float | None:
-    """What SageMaker charges for, as far as it is known: from the start of the training on."""
-    seconds = float(description.billable_s) if description.billable_s is not None else 0.0
-    if description.billable_s is None and description.start_time is not None:
-        seconds = max(0.0, ((description.end_time or now) - description.start_time).total_seconds())
-    return rate_job(description).cost_usd(seconds)
 
 
 class MetricReader:

@@ -66,11 +66,11 @@ def jobs(
 @json_option
 @click.pass_obj
 def show(world: World, name: str, target: str | None, as_json: bool) -> None:
-    """Show one training job: its state, phases, failure and output."""
+    """Show one training job: its state, cost, phases, failure and output."""
     from sm_remote.cli.job_rendering import render_job, render_job_json
     from sm_remote.cli.queries import fetch_details
 
-    details = fetch_details(world.connect(target), name)
+    details = fetch_details(world.connect(target), name, now=world.now())
     if as_json:
         sys.stdout.write(render_job_json(details, now=world.now()))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sm_remote.cli.attempt_rendering import (
     describe_newest,
@@ -17,6 +17,7 @@ from sm_remote.cli.inert import make_inert, make_lines_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.table import STATUS_COLOURS, paint, render_table, render_tabs
 from sm_remote.cli.units import render_age, render_duration, render_moment
+from sm_remote.costs import describe_charge
 
 if TYPE_CHECKING:
     from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
@@ -122,11 +123,21 @@ def _list_facts(details: JobDetails, now: datetime, *, colours: bool) -> list[tu
         ("duration", "" if duration_s is None else render_duration(duration_s)),
         ("billable", "" if job.billable_s is None else render_duration(job.billable_s)),
         ("savings", render_savings(job)),
+        ("cost", details.spending.describe()),
+        ("cost of call", _render_call_cost(details)),
         ("checkpoints", render_checkpoints(job, details.stored, now)),
         ("goes on as", _find_after(details)),
         ("goes on with", _find_before(details)),
     ]
     return [(name, value if name == "status" else make_inert(value)) for name, value in facts if value]
+
+
+def _render_call_cost(details: JobDetails) -> str:
+    """What all the jobs of its call have cost, where there are several."""
+    if len(details.chain) < 2:
+        return ""
+    charge = describe_charge(details.call_usd, is_charged=details.spending.is_charged)
+    return f"{charge}; {len(details.chain)} jobs"
 
 
 def _find_after(details: JobDetails) -> str:
@@ -199,6 +210,20 @@ def _render_ways_back(details: JobDetails) -> str:
     return render_table((), [row for row in rows if row[1]])
 
 
+def _list_cost_facts(details: JobDetails) -> dict[str, Any]:
+    spending = details.spending
+    return {
+        "usd": spending.usd,
+        "is_charged": spending.is_charged,
+        "is_final": spending.is_final,
+        "billed_s": spending.billed_s,
+        "usd_per_hour": spending.rate.usd_per_hour,
+        "region": spending.rate.region,
+        "price_origin": spending.rate.origin or None,
+        "call_usd": details.call_usd,
+    }
+
+
 def render_job_json(details: JobDetails, *, now: datetime) -> str:
     """One job as a JSON object."""
     job = details.description
@@ -217,6 +242,7 @@ def render_job_json(details: JobDetails, *, now: datetime) -> str:
             "end_time": _spell(job.end_time),
             "duration_s": measure_duration(job, now),
             "billable_s": job.billable_s,
+            "cost": _list_cost_facts(details),
             "phases": [
                 {"name": phase.name, "start": _spell(phase.start), "duration_s": phase.duration_s}
                 for phase in details.phases

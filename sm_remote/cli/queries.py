@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
+from sm_remote.costs import Spending, find_spending
 from sm_remote.jobs.attach import resolve_name
 from sm_remote.jobs.attempts import Attempt
 from sm_remote.jobs.chain import list_chain
@@ -44,10 +46,14 @@ class JobDetails:
         attempts: Of all the jobs of its call.
         stored: Its checkpoints in S3.
         chain: The names of the jobs of its call, where it is one of several.
+        spending: What it has cost.
+        call_usd: What all the jobs of its call have cost; None where a price is not known.
     """
 
     target: str
     description: TrainingJobDescription
+    spending: Spending
+    call_usd: float | None
     phases: Sequence[Phase]
     tags: dict[str, str]
     attempts: Sequence[Attempt] = ()
@@ -66,8 +72,13 @@ def fetch_jobs(
     return JobList(target=connection.target, rows=rows[:limit], has_more=len(rows) > limit)
 
 
-def fetch_details(connection: Connection, name: str) -> JobDetails:
+def fetch_details(connection: Connection, name: str, *, now: datetime) -> JobDetails:
     """One job, by its name or an unambiguous beginning of it.
+
+    Args:
+        connection: Where it is.
+        name: Its name.
+        now: This moment, for what a job that runs has cost.
 
     Raises:
         JobNotFound: No job, or several, begin so.
@@ -77,8 +88,15 @@ def fetch_details(connection: Connection, name: str) -> JobDetails:
     job: Job[object] = Job(full, connection)
     stored = job._list_checkpoints(description)
     chain = list_chain(connection, description)
+    spent = {
+        each.name: find_spending(each, connection.home, target=connection.target, now=now)
+        for each in (*chain, description)
+    }
+    known = [each.usd for each in spent.values() if each.usd is not None]
     return JobDetails(
         target=connection.target,
+        spending=spent[full],
+        call_usd=sum(known) if len(known) == len(spent) else None,
         # The API names a model's place whether there is one or not; a person is told of a model.
         description=replace(description, model_uri=job.model_uri if description.status.is_terminal else None),
         phases=job.timeline(),

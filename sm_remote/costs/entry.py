@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
 from sm_remote.aws.responses import TrainingJobDescription
@@ -118,11 +119,9 @@ def settle(entry: Entry, description: TrainingJobDescription) -> Entry:
     if not description.status.is_terminal:
         return entry
     raw = description.raw
-    pool = raw.get("WarmPoolStatus") or {}
-    pool_s = pool.get("ResourceRetainedBillableTimeInSeconds")
-    waits = pool.get("Status") in ("Available", "InUse") and pool_s is None
+    pool_s, waits = read_pool(description)
     end = description.end_time or raw.get("LastModifiedTime") or description.creation_time
-    billable_s = _find_billable(description)
+    billable_s = find_billed(description)
     training_s = raw.get("TrainingTimeInSeconds")
     return replace(
         entry,
@@ -131,17 +130,30 @@ def settle(entry: Entry, description: TrainingJobDescription) -> Entry:
         ended_at=end.timestamp(),
         training_s=billable_s if training_s is None else float(training_s),
         billable_s=billable_s,
-        pool_s=None if pool_s is None else float(pool_s),
+        pool_s=pool_s,
     )
 
 
-def _find_billable(description: TrainingJobDescription) -> float:
-    """A job that never got a machine has no time that is billed; of others the whole time counts if nothing is said."""
+def read_pool(description: TrainingJobDescription) -> tuple[float | None, bool]:
+    """For how many seconds a job's warm pool was billed, None where nothing is said, and whether it goes on."""
+    pool = description.raw.get("WarmPoolStatus") or {}
+    pool_s = pool.get("ResourceRetainedBillableTimeInSeconds")
+    return None if pool_s is None else float(pool_s), pool.get("Status") in ("Available", "InUse") and pool_s is None
+
+
+def find_billed(description: TrainingJobDescription, now: datetime | None = None) -> float:
+    """The seconds of one machine that are billed; where SageMaker does not say them, the time on the machine.
+
+    Args:
+        description: The job; one that never got a machine has no such time.
+        now: Up to when one counts that has no end.
+    """
     if description.billable_s is not None:
         return float(description.billable_s)
-    if description.start_time is None or description.end_time is None:
+    end = description.end_time or now
+    if description.start_time is None or end is None:
         return 0.0
-    return max(0.0, (description.end_time - description.start_time).total_seconds())
+    return max(0.0, (end - description.start_time).total_seconds())
 
 
 def void(entry: Entry, now: float) -> Entry:

@@ -127,6 +127,14 @@ class Ledger:
                 _write(connection, altered)
             return altered
 
+    def find(self, name: str, target: str) -> Entry | None:
+        """The entry of a job; None where there is none.
+
+        Raises:
+            StorageError: The ledger cannot be read.
+        """
+        return next(iter(self._read("name = ? AND target = ?", name, target, limit=1)), None)
+
     def list_since(self, moment: float) -> list[Entry]:
         """The entries of jobs that have ended since then, or not yet; oldest first, without those never created."""
         return self._read(f"state != 'void' AND ({_UNSETTLED} OR ended_at >= ?)", moment)

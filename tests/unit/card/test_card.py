@@ -74,7 +74,9 @@ def describe(status: str = "Completed", **more: Any) -> Any:
 def test_a_finished_local_job_costs_nothing_beside_what_sagemaker_would_charge() -> None:
     more = {"ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1}, "BillableTimeInSeconds": 3600}
     description = parse_description(build_answer("fit-1") | more)
-    assert "no charge (on SageMaker $0.23)" in render_text(build_card(description, now=NOW, is_local=True))
+    assert "no charge (on SageMaker about $0.23 on demand)" in render_text(
+        build_card(description, now=NOW, is_local=True)
+    )
     assert "cost $0.23" in render_text(build_card(description, now=NOW, is_local=False))
 
 

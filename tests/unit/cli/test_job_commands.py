@@ -3,15 +3,21 @@ from __future__ import annotations
 import json
 import pickle
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from sm_remote.aws.responses import parse_description
 from sm_remote.cli.app import app
+from sm_remote.cli.job_rendering import render_job
+from sm_remote.cli.queries import JobDetails
 from sm_remote.cli.world import World
-from tests.fakes.cli_world import FakeTrainingJobs, build_answer, build_world
+from sm_remote.costs.price import Rate
+from sm_remote.costs.spending import add_up_job
+from tests.fakes.cli_world import NOW, FakeTrainingJobs, build_answer, build_world
 
 JOBS = (
     build_answer("train-b", "InProgress", age_s=42),
@@ -189,6 +195,7 @@ fit-1
   created        2026-11-21T09:12:00Z (3 min ago)
   duration       12 s
   billable       9.0 s
+  cost           no charge (on SageMaker under $0.01); $0.115 an hour (us-east-1, on demand; list price of unknown date)
 
 phases
   Starting     1.0 s  ==
@@ -241,6 +248,16 @@ def test_one_job_is_json_for_programs(tmp_path: Path) -> None:
     assert shown["failure_reason"] == "AlgorithmError: ValueError: no"
     assert shown["phases"][0] == {"name": "Starting", "start": "2026-11-21T07:13:20+00:00", "duration_s": 1.0}
     assert shown["output_uri"] == "s3://sm-remote-local/sm_remote/jobs/fit-1/output/data/"
+    assert shown["cost"] == {
+        "usd": 0.0,
+        "is_charged": False,
+        "is_final": True,
+        "billed_s": 0.0,
+        "usd_per_hour": 0.115,
+        "region": "us-east-1",
+        "price_origin": "list price of unknown date",
+        "call_usd": 0.0,
+    }
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["show"], ["jobs", "--limit", "0"], ["jobs", "--status", "Done"]])
@@ -254,3 +271,22 @@ def test_a_model_is_shown_only_where_one_lies(tmp_path: Path) -> None:
         result = run(build_world(tmp_path, build_answer(name, **model)), "show", name)
         assert result.exit_code == 0
         assert ("\nmodel " in result.stdout) is shown
+
+
+def test_what_all_the_jobs_of_a_call_have_cost_is_told_beside_its_own() -> None:
+    description = parse_description(build_answer("fit-2", BillableTimeInSeconds=3600))
+    rate = Rate(machines="ml.m5.large", region="us-east-1", usd_per_hour=0.115, origin="a list")
+    spent = add_up_job(description, None, rate, is_charged=True, now=NOW)
+    details = JobDetails(
+        target="sagemaker",
+        description=description,
+        phases=(),
+        tags={},
+        chain=("fit-1", "fit-2"),
+        spending=spent,
+        call_usd=None,
+    )
+    for call_usd, told in ((None, "unknown; 2 jobs"), (1.5, "$1.50; 2 jobs")):
+        text = render_job(replace(details, call_usd=call_usd), now=NOW, width=80, colours=False)
+        assert f"cost of call   {told}\n" in text
+        assert "cost           $0.12; $0.115 an hour (us-east-1, on demand; a list)\n" in text
