@@ -13,6 +13,7 @@ import boto3
 from scripts.aws.budget import Budget
 from sm_remote import Job, remote
 from sm_remote.catalogue import PRICE_REGION, find_instance_type
+from sm_remote.costs.limit import STOP_S
 from sm_remote.settings import resolve_settings
 
 NAMES = "smr-verify"
@@ -75,7 +76,7 @@ class Account:
         named = chosen["instance_type"]
         types = [named] if isinstance(named, str) else list(named)
         seconds, count = chosen["max_runtime_in_seconds"], chosen.get("instance_count", 1)
-        seconds += chosen.get("keep_alive_period_in_seconds", 0)
+        seconds += STOP_S + chosen.get("keep_alive_period_in_seconds", 0)
         label = f"job {len(self.jobs) + 1}"
         prices = [self._price_usd(name, seconds, count) for name in types]
         self.budget.reserve(label, None if None in prices else max(price for price in prices if price is not None))
