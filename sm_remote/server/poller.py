@@ -114,6 +114,7 @@ class Poller:
 
     def _look_once(self, panel: bool) -> tuple[bool, bool]:
         """One look: (whether the panel has news, whether the API holds requests)."""
+        before = self.table.seq
         try:
             api = self._connect(panel)
             if api is None:
@@ -121,7 +122,8 @@ class Poller:
             changed = self._update(api)
             changed = self.table.note(as_of_ms=int(self._now() * 1000)) or changed
         except Throttled:
-            return False, False  # the account's other programs need their turn: what is shown stays as it is
+            # The account's other programs need their turn: what is shown stays as it is, as far as this look has come.
+            return self.table.seq != before, False
         except RemoteError as error:
             logger.debug("The jobs of %s cannot be seen.", self.target, exc_info=True)
             self._seen = 0
@@ -151,14 +153,28 @@ class Poller:
             found = list(islice(api.list_all(), MOST_JOBS))
             changed = self.table.keep_only(row.name for row in found)
             self._modified = {}
+            self._described = {row.name: self._described.get(row.name) for row in found}
         elif api.session.holds_requests or self._newest is None:
             waits = api.session.holds_requests and not self._find_undetailed()
             found, _, self._seen = api.list_page(wait_s=HOLD_S if waits else 0.0, seen=self._seen)
         else:
-            found, _, _ = api.list_page(modified_after=self._newest - timedelta(seconds=MARGIN_S), ended_first=True)
+            found = self._list_changes(api, self._newest - timedelta(seconds=MARGIN_S))
         self._modified.update({row.name: row.modified_time for row in found if row.modified_time is not None})
         self._newest = max(self._modified.values(), default=None)
         return self.table.put(self._merge(found)) or changed
+
+    def _list_changes(self, api: TrainingJobs, since: datetime) -> list[TrainingJobSummary]:
+        """What was modified since a moment, all of it: a page left out would never be asked for again."""
+        found: list[TrainingJobSummary] = []
+        page: str | None = None
+        while True:
+            rows, page, _ = api.list_page(modified_after=since, ended_first=True, page=page)
+            found += rows
+            if page is None:
+                return found
+            if len(found) >= MOST_JOBS:
+                self._wants_all = True  # which ends where the panel's own list does
+                return found
 
     def _merge(self, found: Iterable[TrainingJobSummary]) -> list[JobRow]:
         rows = []

@@ -142,11 +142,13 @@ class PolledJobs(ListedJobs):
         self.session = SimpleNamespace(holds_requests=False)
         self.modified = dict.fromkeys(names, START)
         self.asked = []
+        self.page_size = 100
 
-    def list_page(self, *, modified_after=None, **_):
+    def list_page(self, *, modified_after=None, page=None, **_):
         self.asked.append(modified_after)
-        rows = [replace(row, modified_time=self.modified[row.name]) for row in self.list_all()]
-        return [row for row in rows if modified_after is None or row.modified_time > modified_after], None, 0
+        found = [row for row in self.list_all() if modified_after is None or row.modified_time > modified_after]
+        end = int(page or 0) + self.page_size
+        return found[int(page or 0) : end], str(end) if end < len(found) else None, 0
 
     def list_all(self, **_):
         return iter([replace(row, modified_time=self.modified[row.name]) for row in super().list_all()])
@@ -166,6 +168,30 @@ def test_sagemaker_is_asked_for_changes_and_describes_only_what_has_changed(star
     api.modified["b"] = START + timedelta(hours=1)
     poller._woken.set()
     wait_until(lambda: api.described > described)
+
+
+def test_more_changes_than_a_page_holds_are_all_taken_up(start):
+    api = PolledJobs("a", "b", "c")
+    poller, _ = start(api)
+    wait_until(lambda: len(poller.table.rows()) == 3 and all(row.detailed for row in poller.table.rows()))
+    api.page_size = 1
+    api.answers = [build_answer(name) for name in "abc"]
+    api.modified = {name: START + timedelta(hours=hours) for hours, name in enumerate("cab", start=1)}
+    poller._woken.set()
+    wait_until(lambda: all(row.is_terminal for row in poller.table.rows()))
+
+
+def test_what_a_throttled_look_has_found_is_told(start):
+    api = PolledJobs("a")
+    poller, told = start(api)
+    wait_until(lambda: told and all(row.detailed for row in poller.table.rows()))
+    api.describe = lambda name, **_: (_ for _ in ()).throw(Throttled("The API asked to slow down."))
+    api.answers = [*api.answers, build_answer("b", "InProgress")]
+    api.modified["b"] = START + timedelta(hours=1)
+    seen = len(told)
+    poller._woken.set()
+    wait_until(lambda: len(told) > seen)
+    assert {row.name for row in poller.table.rows()} == {"a", "b"}
 
 
 def test_without_a_service_there_are_no_jobs_and_no_problem(start):
