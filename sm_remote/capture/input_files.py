@@ -61,9 +61,10 @@ def list_files(channel: str, text: str, *, limit_bytes: int) -> tuple[InputFile,
             raise _refuse(channel, path, "It is neither a file nor a directory.", "Give a file or a directory.")
     except OSError as error:
         why = f"{error.strerror or error} ({error.filename})."
-        raise _refuse(
-            channel, path, why, "Correct the path (it is taken from the working directory), or make it readable."
-        ) from error
+        fix = "Correct the path (it is taken from the working directory), or make it readable."
+        if text.lower().startswith("s3:"):
+            fix = "A place in S3 is written s3://bucket/prefix."
+        raise _refuse(channel, path, why, fix) from error
     if not found:
         raise _refuse(channel, path, "The directory holds no file.", "Give one that does, or leave the channel out.")
     _check_size(channel, path, sum(one.size_bytes for one in found), limit_bytes)

@@ -381,9 +381,10 @@ class Checkpoint:
 
     def _tell_cost(self) -> None:
         if self.saves:
-            whole_s = max(self._clock() - self._opened_at, 1e-9)
-            share = 100 * self.saving_s / whole_s
-            self._say(f"{self.saves} saved in {self.saving_s:.1f} s, {share:.1f} % of {whole_s:.0f} s")
+            whole_s = self._clock() - self._opened_at
+            # Of a moment's work no share tells what saving costs.
+            share = f", {100 * self.saving_s / whole_s:.1f} % of {whole_s:.0f} s" if whole_s >= 1 else ""
+            self._say(f"{self.saves} saved in {self.saving_s:.1f} s{share}")
 
     def _say(self, text: str) -> None:
         with suppress(OSError, ValueError, AttributeError):  # stderr may be closed, or not be there

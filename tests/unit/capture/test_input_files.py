@@ -77,6 +77,13 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "nothing").why
 
 
+@pytest.mark.parametrize("text", ["s3:/bucket/images", "S3://bucket/images"])
+def test_a_place_in_s3_that_is_misspelled_is_told_apart(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        list_files("train", text, limit_bytes=1)
+    assert caught.value.fix == "A place in S3 is written s3://bucket/prefix."
+
+
 def test_an_empty_directory_is_refused(data: Path) -> None:
     assert "holds no file" in refusal(data / "empty").why
 

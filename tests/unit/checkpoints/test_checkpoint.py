@@ -257,6 +257,12 @@ def test_what_saving_costs_is_counted_and_said(tmp_path, capsys):
     assert "2 saved in 6.0 s, 10.0 % of 60 s" in capsys.readouterr().err
 
 
+def test_of_a_moments_work_no_share_is_said(tmp_path, capsys):
+    with open_checkpoint(tmp_path, time=Time()) as ckpt:
+        ckpt.save(1)
+    assert capsys.readouterr().err.endswith("1 saved in 0.0 s\n")
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_full_disk_leaves_the_generation_before(tmp_path, monkeypatch, code, at):
