@@ -148,25 +148,10 @@ def connect_aws(
     Raises:
         ConfigError: No region is known, or the AWS configuration is broken.
     """
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
-        session = boto_session or boto3.session.Session(region_name=region)
-    except BotoCoreError as error:
-        raise ConfigError(
-            "The AWS configuration cannot be used.",
-            why=str(error),
-            fix="Check AWS_PROFILE: `aws configure list-profiles` shows the profiles that there are.",
-        ) from error
-    region_name = region or session.region_name
-    if region_name is None:
-        raise ConfigError(
-            "No AWS region is set.",
-            why="target is 'sagemaker', and neither the setting `region` nor the AWS configuration names one.",
-            fix="Set AWS_DEFAULT_REGION, or pass region='us-east-1' (or the one you use).",
-        )
+    session, region_name = _open_chain(region, boto_session)
     advice = "Check the AWS credentials (`aws sts get-caller-identity`) and the network."
 
     def find_account() -> str | None:
@@ -185,7 +170,7 @@ def connect_aws(
     def open_client(service: str, mode: str, attempts: int) -> Any:
         retries = {"mode": mode, "total_max_attempts": attempts}
         config = Config(read_timeout=READ_LIMIT_S, max_pool_connections=POOL_SIZE, retries=retries)  # type: ignore[arg-type]
-        client = session.client(service, region_name=region_name, config=config)  # type: ignore[call-overload]
+        client = session.client(service, region_name=region_name, config=config)
         pacer.register(client)
         return client
 
@@ -209,6 +194,33 @@ def connect_aws(
         advice=advice,
         terms=terms,
     )
+
+
+def _open_chain(region: str | None, boto_session: Any) -> tuple[Any, str]:
+    """The boto3 session whose credentials are used, and the region.
+
+    Raises:
+        ConfigError: No region is known, or the AWS configuration is broken.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto_session or boto3.session.Session(region_name=region)
+    except BotoCoreError as error:
+        raise ConfigError(
+            "The AWS configuration cannot be used.",
+            why=str(error),
+            fix="Check AWS_PROFILE: `aws configure list-profiles` shows the profiles that there are.",
+        ) from error
+    region_name = region or session.region_name
+    if region_name is None:
+        raise ConfigError(
+            "No AWS region is set.",
+            why="target is 'sagemaker', and neither the setting `region` nor the AWS configuration names one.",
+            fix="Set AWS_DEFAULT_REGION, or pass region='us-east-1' (or the one you use).",
+        )
+    return session, region_name
 
 
 def connect_briefly(region: str | None) -> tuple[str | None, Callable[[str], Any]]:

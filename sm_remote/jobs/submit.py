@@ -88,33 +88,13 @@ def _prepare(
     role_arn = choose_role(settings.role, connection)
     root_uri = choose_root(settings, connection)
     function_name = _name_of(func)
-    spec = TrainingJobSpec(
-        name=build_job_name(
-            settings.job_name_prefix or function_name,
-            moment or datetime.now(),
-            secrets.randbits(64) if random_bits is None else random_bits,
-            longest=LONGEST - LONGEST_SUFFIX,
-        ),
-        role_arn=role_arn,
-        image_uri=image_uri,
-        output_uri=f"{root_uri}/{JOBS}",
-        resources=choose_resources(settings),
-        max_runtime_s=settings.max_runtime_in_seconds,
-        spot=choose_spot(settings),
-        environment={
-            **settings.environment_variables,
-            **name_references(settings.secrets),
-            **_build_process_variables(settings),
-        },
-        hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
-        metric_definitions=tuple(
-            MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
-        ),
-        tags=build_tags(_describe_origin(settings), function_name, dict(settings.tags)),
-        network_isolation=settings.enable_network_isolation,
+    name = build_job_name(
+        settings.job_name_prefix or function_name,
+        moment or datetime.now(),
+        secrets.randbits(64) if random_bits is None else random_bits,
+        longest=LONGEST - LONGEST_SUFFIX,
     )
-    spec = add_members(spec, settings)
-    spec = add_plan(spec, settings)
+    spec = build_spec(name, function_name, settings, role_arn=role_arn, image_uri=image_uri, root_uri=root_uri)
     place = choose_named_place(settings, find_location(args, kwargs))
     spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
     _check(spec)
@@ -153,6 +133,37 @@ def _prepare(
     _check(complete)
     inputs.upload()
     return complete, build_lock(complete, captured, settings, image_digest=python.digest)
+
+
+def build_spec(
+    name: str, function_name: str, settings: ResolvedSettings, *, role_arn: str, image_uri: str, root_uri: str
+) -> TrainingJobSpec:
+    """The job that the settings ask for, without what its capture adds.
+
+    Raises:
+        ConfigError: What may follow it is more than can travel with it.
+    """
+    spec = TrainingJobSpec(
+        name=name,
+        role_arn=role_arn,
+        image_uri=image_uri,
+        output_uri=f"{root_uri}/{JOBS}",
+        resources=choose_resources(settings),
+        max_runtime_s=settings.max_runtime_in_seconds,
+        spot=choose_spot(settings),
+        environment={
+            **settings.environment_variables,
+            **name_references(settings.secrets),
+            **_build_process_variables(settings),
+        },
+        hyperparameters={key: str(value) for key, value in settings.hyperparameters.items()},
+        metric_definitions=tuple(
+            MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in settings.metric_definitions
+        ),
+        tags=build_tags(_describe_origin(settings), function_name, dict(settings.tags)),
+        network_isolation=settings.enable_network_isolation,
+    )
+    return add_plan(add_members(spec, settings), settings)
 
 
 def _build_process_variables(settings: ResolvedSettings) -> dict[str, str]:
