@@ -70,8 +70,8 @@ def fetch_prices(client: Any, region: str) -> PriceList:
         raise explain_passing(error, f"The Price List API for {region}") or ConfigError(
             f"AWS does not tell the prices of {region}.",
             why=str(error),
-            fix="Have AWS credentials (`aws configure`, `aws sso login`) of an identity that pricing:GetProducts is allowed "
-            "to; without them the prices that sm_remote ships are used.",
+            fix="Have AWS credentials (`aws configure`, `aws sso login`) of an identity that pricing:GetProducts is "
+            "allowed to; without them the prices that sm_remote ships are used.",
         ) from error
     except BotoCoreError as error:
         raise explain_passing(error, f"The Price List API for {region}") or ServiceUnavailable(
