@@ -14,7 +14,7 @@
     ├── EngineUnavailable             no container engine answers
     ├── ServiceUnavailable            the training-job API cannot be reached
     │   └── Throttled                 it asked to slow down, and did so after every retry
-    ├── CredentialsExpired            the AWS credentials are no longer good: sign in again, jobs go on
+    ├── CredentialsExpired            the AWS credentials expired or are gone: sign in again, jobs go on
     ├── SubmitError                   the API refused the job
     │   └── JobNameInUse
     ├── JobNotFound (LookupError)
@@ -131,7 +131,7 @@ class Throttled(ServiceUnavailable):
 
 
 class CredentialsExpired(RemoteError):
-    """The AWS credentials are no longer good. Jobs go on: after a new sign-in, `result` goes on, too."""
+    """The AWS credentials are no longer good, or are gone. Jobs go on: after a new sign-in, `result` goes on, too."""
 
 
 class SubmitError(RemoteError):

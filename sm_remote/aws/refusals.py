@@ -122,10 +122,10 @@ def explain_name_in_use(name: str, text: str) -> JobNameInUse:
 
 
 def explain_expired(why: str, name: str = "") -> CredentialsExpired:
-    """The error for credentials that are no longer good: what runs goes on, and how to come back to it."""
+    """The error for credentials that were good and are so no longer: what runs goes on, and how to come back to it."""
     back = f", then call result() again, or sm_remote.attach({name!r})" if name else ", then call again"
     return CredentialsExpired(
-        "The AWS credentials have expired; training jobs go on.",
+        "The AWS credentials have expired or are gone; training jobs go on.",
         why=why,
         fix=f"{SIGN_IN}{back}.",
         job_name=name,
@@ -133,7 +133,7 @@ def explain_expired(why: str, name: str = "") -> CredentialsExpired:
 
 
 def explain_absent(why: str) -> ServiceUnavailable:
-    """The error for credentials that are not there; a machine's own may come a moment later: it may be tried again."""
+    """The error for credentials that were never there; a machine's own may come a moment later: then it goes on."""
     return ServiceUnavailable(
         "No AWS credentials were found here.",
         why=why,

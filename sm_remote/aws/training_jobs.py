@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -17,7 +18,14 @@ from typing import Any, TypeVar
 from sm_remote.aws.creation import create_once
 from sm_remote.aws.local_service import call_service
 from sm_remote.aws.metrics import MetricCourse, build_queries, choose_period_s, parse_courses
-from sm_remote.aws.refusals import is_expired, is_unreachable, may_have_arrived, translate_error
+from sm_remote.aws.refusals import (
+    explain_expired,
+    is_absent,
+    is_expired,
+    is_unreachable,
+    may_have_arrived,
+    translate_error,
+)
 from sm_remote.aws.responses import (
     TrainingJobDescription,
     TrainingJobSummary,
@@ -30,7 +38,7 @@ from sm_remote.aws.responses import (
 from sm_remote.aws.secrets import read_request_values
 from sm_remote.aws.session import Session
 from sm_remote.aws.sightings import Sightings
-from sm_remote.errors import JobNotFound, ServiceUnavailable, SubmitError
+from sm_remote.errors import ConfigError, CredentialsExpired, JobNotFound, ServiceUnavailable, SubmitError
 
 T = TypeVar("T")
 
@@ -65,6 +73,7 @@ class TrainingJobs:
         self.session = session
         self.sightings = Sightings()
         self._renewed_at = float("-inf")
+        self._had_credentials = False
         self._sleep = sleep
         self._lock = threading.Lock()
         self._prepare_clients()
@@ -74,17 +83,25 @@ class TrainingJobs:
             self.session.client(service).meta.events.register(f"before-call.{service}", _add_wait_headers)
 
     def _reconnect(self, used: Any) -> None:
-        """Connects anew, unless another thread has done so since a request was sent with a client."""
+        """Connects anew, unless another thread has done so since a request was sent with a client.
+
+        Raises:
+            CredentialsExpired: The profile or its region, by which it was connected before, is gone.
+        """
         with self._lock:
             if self.session.client("sagemaker") is used:
-                self.session = self.session.reconnect()
+                try:
+                    self.session = self.session.reconnect()
+                except ConfigError as error:
+                    raise explain_expired(error.why) from error
                 self._renewed_at = time.monotonic()
                 self._prepare_clients()
 
     def renew_credentials(self) -> None:
         """Takes the credentials that there are now, for all that is sent from here on, unless it just has."""
         if time.monotonic() - self._renewed_at > BETWEEN_RENEWALS_S:
-            self._reconnect(self.session.client("sagemaker"))
+            with suppress(CredentialsExpired):  # the next request says so
+                self._reconnect(self.session.client("sagemaker"))
 
     def _call(
         self,
@@ -109,11 +126,13 @@ class TrainingJobs:
                 self._reconnect(anchor)
                 return self._send(service, operation, members, once=once)
             except (BotoCoreError, ClientError) as error:
-                if not is_expired(error):
+                if not (is_expired(error) or is_absent(error)):
                     raise
                 self._reconnect(anchor)  # they may have been renewed since this process read them
                 return self._send(service, operation, members, once=once)
         except (BotoCoreError, ClientError) as error:
+            if is_absent(error) and self._had_credentials:
+                raise explain_expired(str(error), str(members.get("TrainingJobName", ""))) from error
             translated = translate_error(error, operation, members, advice=self.session.advice)
             translated.facts |= {"may_have_arrived": may_have_arrived(error), "unreachable": is_unreachable(error)}
             raise translated from error
@@ -123,6 +142,7 @@ class TrainingJobs:
     def _send(self, service: str, operation: str, members: Mapping[str, Any], *, once: bool) -> dict[str, Any]:
         client = self.session.single_try_client(service) if once else self.session.client(service)
         answer: dict[str, Any] = getattr(client, operation)(**members)
+        self._had_credentials = True
         return answer
 
     def create(self, request: Mapping[str, Any]) -> str:

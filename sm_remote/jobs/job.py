@@ -197,6 +197,9 @@ class Job(Future[T], ObservedJob):
 
     def _look_again(self, end: TrainingJobDescription | RemoteError, trouble: BaseException | None) -> None:
         """After a pause, each longer than the one before: how the job ended does not change meanwhile."""
+        if not self._trouble_told:
+            self._trouble_told = True
+            logger.warning("The outcome of %s cannot be had yet; looking again. %s", self.name, trouble)
         if isinstance(trouble, CredentialsExpired):
             self._interrupt(trouble)
             self._connection.training_jobs.renew_credentials()
@@ -208,9 +211,6 @@ class Job(Future[T], ObservedJob):
             add_note(error, f"Training job {self.name} has ended. Its value: sm_remote.attach({self.name!r}).result()")
             self.set_exception(error.with_traceback(None))
             return
-        if not self._trouble_told:
-            self._trouble_told = True
-            logger.warning("The outcome of %s cannot be had yet; looking again. %s", self.name, trouble)
         again = threading.Timer(pause_s, self._conclude, (end,))
         again.daemon = True
         again.start()

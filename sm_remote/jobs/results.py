@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from sm_remote.aws.refusals import explain_expired
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import CorruptBlob, CredentialsExpired, OutcomeMissing, ServiceUnavailable, StorageError
 from sm_remote.jobs.exceptions import rebuild_exception
 from sm_remote.jobs.reasons import explain_failure, explain_stop
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.storage import Store
+from sm_remote.storage.store import NO_CREDENTIALS
 from sm_remote.wire import layout
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.launch import read_manifest_digest
@@ -44,6 +46,8 @@ def reaching() -> Iterator[None]:
     except (ServiceUnavailable, CredentialsExpired) as error:
         raise OutOfReachError from error
     except StorageError as error:
+        if error.facts.get("code") == NO_CREDENTIALS:
+            raise OutOfReachError from explain_expired(error.why)
         if isinstance(error, CorruptBlob) or error.facts.get("missing") is not False:
             raise
         raise OutOfReachError from error

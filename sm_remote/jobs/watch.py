@@ -151,7 +151,9 @@ class Watcher:
     def _on_expired(self, error: CredentialsExpired) -> float:
         if not self._expired_told:
             self._expired_told = True
-            logger.warning("Jobs cannot be looked at, and go on: the AWS credentials have expired. %s", error.fix)
+            logger.warning(
+                "Jobs cannot be looked at, and go on: the AWS credentials have expired or are gone. %s", error.fix
+            )
         with self._lock:
             entries = [entry for entries in self._watched.values() for entry in entries]
         for entry in entries:

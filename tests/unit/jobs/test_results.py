@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sm_remote.errors import CorruptBlob, StorageError
+from sm_remote.errors import CorruptBlob, CredentialsExpired, StorageError
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.jobs.results import _unpack_outcome, discard_corrupt
+from sm_remote.jobs.results import OutOfReachError, _unpack_outcome, discard_corrupt, reaching
 from sm_remote.storage import Store, open_store
+from sm_remote.storage.store import NO_CREDENTIALS
 from sm_remote.wire.digest import BlobRef, digest_bytes
 from sm_remote.wire.layout import OUTCOME, blob_key
 
@@ -65,3 +66,10 @@ def test_a_blob_that_is_what_it_should_be_stays_whatever_a_job_says(store: Store
     discard_corrupt(CorruptBlob("refused", digest="../../identity"), store)
     discard_corrupt(CorruptBlob("refused"), store)
     assert store.head(blob_key(digest)) is not None
+
+
+def test_a_store_that_has_lost_its_credentials_is_waited_for_until_somebody_signs_in() -> None:
+    with pytest.raises(OutOfReachError) as caught, reaching():
+        raise StorageError("Not read.", why="No AWS credentials were found.", code=NO_CREDENTIALS, missing=False)
+    assert isinstance(caught.value.__cause__, CredentialsExpired)
+    assert "aws sso login" in caught.value.__cause__.fix
