@@ -19,7 +19,7 @@ from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.catalogue import PRICE_REGION, find_instance_type
 from sm_remote.costs.demand import Demand, read_demand
 from sm_remote.costs.price import Price, Rate, add_prices
-from sm_remote.errors import RemoteError
+from sm_remote.errors import CredentialsExpired, RemoteError
 from sm_remote.home import Home, find_home, make_private, write_private
 
 REFRESH_AFTER = timedelta(days=1)
@@ -118,9 +118,12 @@ def refresh(home: Home, region: str, client: Any, *, now: datetime) -> PriceBook
     Raises:
         ConfigError: The credentials do not allow it; that it was tried is kept.
         ServiceUnavailable: AWS does not answer; that it was tried is kept.
+        CredentialsExpired: They were good once; nothing is kept.
     """
     try:
         found = fetch_prices(client, region)
+    except CredentialsExpired:  # after a new sign-in it is asked again, not tomorrow
+        raise
     except RemoteError as error:
         _write(home, _keep_trouble(read_price_book(home, region), error, now))
         raise

@@ -6,12 +6,12 @@ import stat
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from sm_remote.costs.demand import Demand
 from sm_remote.costs.price import add_prices, render_hourly, render_usd
 from sm_remote.costs.price_book import CATALOGUE_ORIGIN, read_price_book, refresh
-from sm_remote.errors import ConfigError
+from sm_remote.errors import ConfigError, CredentialsExpired
 from sm_remote.home import Home
 from tests.fakes.price_list import FakePricing, build_product
 
@@ -54,6 +54,13 @@ def test_a_refusal_leaves_the_old_prices_and_is_not_repeated_that_day(state):
     assert not book.is_due(later + timedelta(hours=23))
     assert book.is_due(later + timedelta(hours=25))
     assert book.is_due(later - timedelta(days=9))  # a clock that was set back must not end the refreshing
+
+
+def test_expired_credentials_are_no_answer_so_it_is_asked_again_after_the_next_sign_in(state):
+    expired = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "GetProducts")
+    with pytest.raises(CredentialsExpired):
+        refresh(state, "eu-west-1", FakePricing(trouble=expired), now=NOW)
+    assert read_price_book(state, "eu-west-1").is_due(NOW)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 9}', '{"format": 1, "region": "us-east-1"}'])
