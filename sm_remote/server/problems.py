@@ -46,7 +46,8 @@ def render_problem(problem: Problem) -> dict[str, Any]:
 
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _INVALID = ("UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch")
-_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError")
+_ABSENT = ("NoCredentialsError", "PartialCredentialsError")
+_NO_CREDENTIALS = (*_ABSENT, "CredentialRetrievalError", "TokenRetrievalError")
 _OFFLINE = ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError", "ReadTimeoutError", "SSLError")
 
 
@@ -78,7 +79,7 @@ def _classify(error: RemoteError) -> tuple[str, int]:
     if isinstance(error, SubmitError):
         return _classify_refusal(str(error.facts.get("code", "")))
     if isinstance(error, CredentialsExpired):
-        return "expired_credentials", 403
+        return ("no_credentials" if cause in _ABSENT else "expired_credentials"), 403
     if isinstance(error, Throttled):
         return "throttled", 429
     if isinstance(error, ConfigError):

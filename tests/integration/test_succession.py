@@ -72,6 +72,7 @@ def test_out_of_memory_is_tried_again_with_more_and_the_list_of_jobs_tells(capsy
     first, second = said.groups()
     shown = CliRunner().invoke(app, ["show", first], catch_exceptions=False).output
     assert re.search(rf"goes on as\s+{second}", shown)
+    assert re.search(r"cost of call\s+no charge .*; 2 jobs", shown)
     assert re.search(rf"1 .* OutOfMemory .* ml.m5.large\s+{first}", shown)
     log = CliRunner().invoke(app, ["logs", first], catch_exceptions=False).output
     assert f"---- training job {second} ----" in log.splitlines()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from sm_remote.errors import CredentialsExpired, ServiceUnavailable, SubmitError, Throttled
 from sm_remote.server.poller import LEASE_S, Poller
@@ -98,12 +99,19 @@ def test_nobody_looks_so_the_thread_ends_and_starts_again_when_somebody_does(sta
     assert poller.is_running
 
 
+def build_absent():
+    error = CredentialsExpired("The AWS credentials have expired or are gone.")
+    error.__cause__ = NoCredentialsError()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (ServiceUnavailable("The training-job API could not be reached."), "no_service"),
         (SubmitError("Refused.", code="AccessDeniedException"), "no_permission"),
         (CredentialsExpired("The AWS credentials have expired."), "expired_credentials"),
+        (build_absent(), "no_credentials"),
         (RuntimeError("a bug"), "unexpected"),
     ],
 )
