@@ -63,7 +63,7 @@ def live_job(functions: dict[str, Any]) -> Iterator[Job[str]]:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -84,7 +84,7 @@ def test_a_lock_in_s3_knows_the_state_of_the_input_and_the_job_can_be_run_again(
     job = cell["number"].submit()
     assert job.result() == 3
     key = f"calls/jobs/{job.name}/job.lock.json"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=key).get("Contents"):
         assert time.monotonic() < deadline, "no lock"
         time.sleep(0.1)

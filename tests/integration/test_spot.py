@@ -54,8 +54,9 @@ def test_an_interrupted_job_gives_the_value_of_an_uninterrupted_one(
 ) -> None:
     tags = {"sm_remote:interrupt-at": "1.5", "sm_remote:interrupt-grace": "3"}
     train = define(deaf, tags=tags)
-    job = train.submit(80, f"{engine} {deaf}")
-    assert job.result(60) == list(range(80))
+    steps = 150 if deaf else 80  # still at work when it is killed, on however fast a machine
+    job = train.submit(steps, f"{engine} {deaf}")
+    assert job.result(240) == list(range(steps))
     first, second = job.attempts
     assert (first.cause, second.cause) == ("Interrupted", "Completed")
     assert second.resumed_step is not None
@@ -216,7 +217,7 @@ def test_an_interrupted_job_that_waits_too_long_goes_on_on_demand_from_its_check
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

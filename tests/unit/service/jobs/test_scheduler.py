@@ -52,7 +52,7 @@ class Slow(JobStore):
         record = super().find(name)
         if record.cleaned and threading.current_thread().name == f"job {name}":
             self.asked.set()
-            assert self.go_on.wait(20)
+            assert self.go_on.wait(120)
         return record
 
 
@@ -113,7 +113,7 @@ def run(home: Home, buckets: Any, tmp_path: Path) -> Any:
     for scheduler, shop in opened:
         shop.sampler.close()
         scheduler.close()
-        assert scheduler.join(10)
+        assert scheduler.join(120)
 
 
 def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
@@ -139,10 +139,10 @@ def test_whoever_joins_waits_until_the_last_thread_is_done_with_the_store(run: A
         scheduler.close()
         assert not scheduler.join(0.2)
         store.go_on.set()
-        assert scheduler.join(10)
+        assert scheduler.join(120)
     finally:
         store.go_on.set()
-        assert scheduler.join(10)
+        assert scheduler.join(120)
         store.close()
 
 
@@ -165,7 +165,7 @@ def test_a_job_without_capacity_fails_even_if_that_cannot_be_written_at_once(
         assert scheduler.count_jobs() == (0, 0)
     finally:
         scheduler.close()
-        assert scheduler.join(10)
+        assert scheduler.join(120)
         store.close()
 
 
@@ -178,17 +178,17 @@ def test_a_job_that_comes_while_another_is_said_to_wait_is_said_to_wait_too(run:
             scheduler.enqueue(store.insert("third", build_request("third", **whole), {}, time.time()))
 
     store = JobStore(tmp_path / "three.sqlite", come)
-    scheduler = run(store, FakeEngine(lambda container: int(not go.wait(20))))
+    scheduler = run(store, FakeEngine(lambda container: int(not go.wait(120))))
     try:
         for name in ("first", "second"):
             scheduler.enqueue(store.insert(name, build_request(name, **whole), {}, time.time()))
-        wait_until(lambda: _is_pending(store, "third"), timeout_s=10)
+        wait_until(lambda: _is_pending(store, "third"))
         go.set()
         wait_until(lambda: store.find("third").is_terminal)
     finally:
         go.set()
         scheduler.close()
-        assert scheduler.join(10)
+        assert scheduler.join(120)
         store.close()
 
 
