@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from sm_remote.checkpoints.checkpoint import Checkpoint
 from sm_remote.runtime.cell import CellEnd
 from sm_remote.runtime.changes import Change, find_changes, fingerprint, measure
 from sm_remote.wire.namespace import VALUE_NAME, Namespace
@@ -82,7 +83,8 @@ def _choose(end: CellEnd) -> Iterable[Change]:
     changes = {change.name: change for change in find_changes(end.sent, end.home)}
     wanted = end.cell.wanted
     if wanted is None:
-        return changes.values()
+        # A checkpoint that the cell opened is its job's: it cannot come back, and nobody misses it.
+        return [change for change in changes.values() if not isinstance(end.home.get(change.name), Checkpoint)]
     # An unchanged name that was asked for comes back as well: it was asked for.
     absent = (Change(name, "assigned" if name in end.home else "absent") for name in wanted)
     return [changes.get(change.name, change) for change in absent]

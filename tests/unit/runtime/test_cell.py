@@ -13,6 +13,7 @@ from sm_remote.runtime import display
 from sm_remote.runtime.cell import Cell, CellEnd, compile_steps, run_cell
 from sm_remote.runtime.cell_result import collect_result
 from sm_remote.runtime.shell import Shell
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY_VARIABLE
 from sm_remote.wire.marker import split_display
 
 DIGEST = "d" * 64
@@ -102,6 +103,16 @@ def test_names_that_are_wanted_come_though_nothing_changed(main: dict[str, Any])
     result = collect_result(run("b = 2", {"a": [1]}, wanted=("a", "c")))
     assert [name for name, *_ in result.told] == ["a"]
     assert result.absent == ["c"]
+
+
+def test_a_checkpoint_of_the_cell_stays_behind_without_a_word(
+    main: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CHECKPOINT_DIRECTORY_VARIABLE, str(tmp_path))
+    source = "import sm_remote\nwith sm_remote.checkpoint('state') as ckpt:\n    ckpt.save(1)\ndone = True"
+    result = collect_result(run(source, {}))
+    assert ([name for name, *_ in result.told], result.refused) == (["done"], [])
+    assert "ckpt" in [name for name, _ in collect_result(run(source, {}, wanted=("ckpt",))).refused]
 
 
 def test_a_nan_and_a_set_are_not_taken_for_changed(main: dict[str, Any]) -> None:
