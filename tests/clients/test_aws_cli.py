@@ -43,6 +43,16 @@ class Cli:
             *("--hyper-parameters", "epochs=2"),
         )
 
+    def wait(self, name: str, *, code: int = 0) -> None:
+        """Waits by `aws wait`, which looks every two minutes: it is called once there is nothing to wait for."""
+        deadline = time.monotonic() + 120
+        while self("sagemaker", "describe-training-job", "--training-job-name", name)["TrainingJobStatus"] in (
+            "InProgress",
+            "Stopping",
+        ):
+            assert time.monotonic() < deadline
+        self("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name, code=code)
+
     def read_log(self, name: str) -> list[str]:
         """A job's log, by `aws logs`."""
         group = ("--log-group-name", "/aws/sagemaker/TrainingJobs")
@@ -59,7 +69,7 @@ def cli(aws: LocalAws, client_environments: Path) -> Cli:
 def test_a_job_from_its_request_to_its_model(cli: Cli, image: BuildImage, job_name: str) -> None:
     created = cli.create(job_name, image("algorithm"))
     assert created["TrainingJobArn"].endswith(f":training-job/{job_name}")
-    cli("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", job_name)
+    cli.wait(job_name)
     done = cli("sagemaker", "describe-training-job", "--training-job-name", job_name)
     assert (done["TrainingJobStatus"], done["HyperParameters"]) == ("Completed", {"epochs": "2"})
     assert cli.read_log(job_name)[-2:] == ["epoch 0 loss=1.000", "epoch 1 loss=0.500"]
@@ -70,11 +80,11 @@ def test_a_job_from_its_request_to_its_model(cli: Cli, image: BuildImage, job_na
 
 def test_a_job_is_stopped_and_waited_for(cli: Cli, image: BuildImage, job_name: str) -> None:
     cli.create(job_name, image("plain"), "echo begun; exec sleep 300")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while cli("sagemaker", "describe-training-job", "--training-job-name", job_name)["SecondaryStatus"] != "Training":
         assert time.monotonic() < deadline
     cli("sagemaker", "stop-training-job", "--training-job-name", job_name)
-    cli("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", job_name)
+    cli.wait(job_name)
     done = cli("sagemaker", "describe-training-job", "--training-job-name", job_name)
     assert done["TrainingJobStatus"] == "Stopped"
     assert "begun" in cli.read_log(job_name)
@@ -82,7 +92,7 @@ def test_a_job_is_stopped_and_waited_for(cli: Cli, image: BuildImage, job_name: 
 
 def test_a_failed_job_gives_the_waiters_exit_code_and_its_reason(cli: Cli, image: BuildImage, job_name: str) -> None:
     cli.create(job_name, image("plain"), "echo no luck >/opt/ml/output/failure; exit 3")
-    cli("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", job_name, code=255)
+    cli.wait(job_name, code=255)
     done = cli("sagemaker", "describe-training-job", "--training-job-name", job_name)
     assert done["FailureReason"] == "AlgorithmError: no luck, exit code: 3"
 
@@ -104,7 +114,7 @@ def test_a_job_is_found_by_what_it_printed_what_it_used_and_what_it_is(
     cli: Cli, image: BuildImage, job_name: str
 ) -> None:
     cli.create(job_name, image("plain"), "echo begun; sleep 4; echo done")
-    cli("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", job_name)
+    cli.wait(job_name)
     group = ("--log-group-name", "/aws/sagemaker/TrainingJobs", "--log-stream-name-prefix", f"{job_name}/")
     events = cli("logs", "filter-log-events", *group, "--filter-pattern", "?begun ?done")["events"]
     assert [event["message"] for event in events] == ["begun", "done"]
