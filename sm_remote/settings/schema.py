@@ -1,6 +1,6 @@
 """Every setting: its name, kind, default and meaning. The command line, the documentation and the panel read them here.
 
-Names are the SageMaker SDK's wherever it has the thing.
+Names are the SageMaker SDK's wherever it has the thing. It is long because it is one table, in which each is looked up.
 """
 
 from __future__ import annotations
