@@ -30,6 +30,9 @@ from sm_remote.wire.manifest import HOSTS_KEY
 
 WORKSPACE_VARIABLE = "SM_REMOTE_RANK_WORKSPACE"
 """Where this host's runtime lies, for the ranks that its daemon starts: not the same on another host."""
+LEAVING_LIMIT_S = 10.0
+"""How long mpirun or its daemon may stay once the job is over: Open MPI 5's has stayed for ever after a failure."""
+_LOOK_S = 0.5
 _ENDINGS = "endings"
 _PIDS = "pids"
 # As the verifier does: what an image has preloaded must not stand in for what was sent and verified.
@@ -63,7 +66,7 @@ def run_by_mpirun(job: Job, *, say: Callable[[str], None], started: Callable[[],
             fix="Use engine='docker', or instance_count=1 with a higher nproc_per_node.",
         )
     program = find_program("mpirun")
-    host = MpiHost(job)
+    host = MpiHost(job, say=say)
     host.prepare()
     started()
     if len(hosts) == 1:
@@ -165,10 +168,14 @@ class MpiHost:
 
     Args:
         job: What to run.
+        say: Writes to the log.
+        leaving_limit_s: How long a launcher may stay once the job is over, and again once it was told to end.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, *, say: Callable[[str], None], leaving_limit_s: float = LEAVING_LIMIT_S) -> None:
         self.job = job
+        self._say = say
+        self._leaving_limit_s = leaving_limit_s
         self._launcher: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -180,14 +187,38 @@ class MpiHost:
 
     def run_mpirun(self, program: str, slots: Mapping[str, int], variables: Mapping[str, str]) -> Ending:
         """Runs mpirun to its end, and says how this host's ranks have ended."""
-        exit_code = self.run_launcher(build_command(program, slots, self.job.digest), variables)
-        return self.conclude(exit_code, self.read_endings(), sum(slots.values()))
+        count = sum(slots.values())
+        command = build_command(program, slots, self.job.digest)
+        exit_code = self.run_launcher(command, variables, is_over=lambda: is_over(self.read_endings(), count))
+        return self.conclude(exit_code, self.read_endings(), count)
 
-    def run_launcher(self, command: list[str], variables: Mapping[str, str]) -> int:
-        """Runs mpirun, or one of its daemons, to its end."""
+    def run_launcher(self, command: list[str], variables: Mapping[str, str], *, is_over: Callable[[], bool]) -> int:
+        """Runs mpirun, or one of its daemons, to its end; one that does not leave a job that is over is ended.
+
+        Args:
+            command: What to run.
+            variables: For its environment, beside this process's.
+            is_over: Tells whether nothing is left that it could do.
+        """
         environment = {**os.environ, **variables, WORKSPACE_VARIABLE: self.job.workspace}
         self._launcher = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-        return self._launcher.wait()
+        while not is_over():
+            with suppress(subprocess.TimeoutExpired):
+                return self._launcher.wait(_LOOK_S)
+        with suppress(subprocess.TimeoutExpired):
+            return self._launcher.wait(self._leaving_limit_s)
+        name = os.path.basename(command[0])
+        self._say(f"sm_remote: {name} was still there {self._leaving_limit_s:g} s after its work was over: ended\n")
+        return self._end(self._launcher)
+
+    def _end(self, launcher: subprocess.Popen[bytes]) -> int:
+        launcher.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            return launcher.wait(self._leaving_limit_s)
+        launcher.kill()
+        for pid in self._list_pids():  # the ranks that it has left behind
+            self._signal(pid, signal.SIGKILL)
+        return launcher.wait()
 
     def read_endings(self) -> list[tuple[float, Ending]]:
         """How ranks of this host have ended, and when."""
@@ -264,6 +295,11 @@ def run_rank(manifest_digest: str, workspace: str) -> NoReturn:
         sys.stderr.flush()
     finally:
         os._exit(exit_code)
+
+
+def is_over(endings: list[tuple[float, Ending]], count: int) -> bool:
+    """Whether the job has come to its end: a rank has failed, or all of them have ended."""
+    return len(endings) >= count or any(ending.failed for _, ending in endings)
 
 
 def without_outcome(ending: Ending) -> Ending:

@@ -21,7 +21,7 @@ from sm_remote.errors import JobFailed
 from sm_remote.runtime import mpi_agent
 from sm_remote.runtime.children import Ending
 from sm_remote.runtime.environment import count_cpus
-from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, find_program, without_outcome
+from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, find_program, is_over, without_outcome
 from sm_remote.runtime.mpi_daemon import parse_daemon_command
 from sm_remote.runtime.peer_line import LineRefused, PeerLine
 from sm_remote.runtime.ranks import count_local_ranks
@@ -53,11 +53,17 @@ def lead_hosts(
         requests.bind(_agent_address(host.job.workspace))
         requests.listen()
         _serve(requests, company.answer_agent)
+        count = sum(slots.values())
+
+        def nothing_is_left() -> bool:
+            return company.has_lost_one() or is_over(host.read_endings() + company.list_endings(), count)
+
         command = build_command(program, slots, host.job.digest)
-        exit_code = host.run_launcher(command, build_variables(interface, agent=agent))
+        variables = build_variables(interface, agent=agent)
+        exit_code = host.run_launcher(command, variables, is_over=nothing_is_left)
     endings = host.read_endings() + company.wait_for_endings(ENDING_LIMIT_S)
     try:
-        ending = host.conclude(exit_code, endings, sum(slots.values()))
+        ending = host.conclude(exit_code, endings, count)
     except JobFailed as failure:
         company.tell_all({"failure": str(failure)})
         raise
@@ -78,7 +84,7 @@ def join_first_host(host: MpiHost, first: str, current: str, key: bytes) -> Endi
         line.trust()
         message = line.receive()
         if "launch" in message:
-            line.send(_launch(host, str(message["launch"])))
+            line.send(_launch(host, str(message["launch"]), line))
             message = line.receive()
     except OSError as error:
         raise JobFailed(f"{first}, which runs mpirun, has left {current} alone.", why=str(error)) from error
@@ -87,10 +93,15 @@ def join_first_host(host: MpiHost, first: str, current: str, key: bytes) -> Endi
     raise JobFailed(str(message.get("failure")))
 
 
-def _launch(host: MpiHost, line: str) -> dict[str, Any]:
-    command = parse_daemon_command(line)
+def _launch(host: MpiHost, agents_line: str, first_host: PeerLine) -> dict[str, Any]:
+    command = parse_daemon_command(agents_line)
     program = find_program(command.name)
-    exit_code = host.run_launcher([program, *command.arguments], command.variables)
+
+    def nothing_is_left() -> bool:
+        # The first host says nothing more before the daemon has ended, unless it goes on without it, or is gone.
+        return first_host.has_news() or any(ending.failed for _, ending in host.read_endings())
+
+    exit_code = host.run_launcher([program, *command.arguments], command.variables, is_over=nothing_is_left)
     return {"exit_code": exit_code, "endings": [(when, ending.to_json()) for when, ending in host.read_endings()]}
 
 
@@ -209,7 +220,15 @@ class Company:
         for member in self._members.values():
             if member.was_launched:
                 member.ended.wait(max(0.0, deadline - time.monotonic()))
+        return self.list_endings()
+
+    def list_endings(self) -> list[tuple[float, Ending]]:
+        """How those ranks have ended whose hosts have said so, which they do once their daemon has ended."""
         return [each for member in self._members.values() for each in member.endings]
+
+    def has_lost_one(self) -> bool:
+        """Whether a host's daemon has failed, or a host is gone."""
+        return any(member.ended.is_set() and member.exit_code for member in self._members.values())
 
     def tell_all(self, message: dict[str, Any]) -> None:
         """Tells every host that is still there how the job has ended."""

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import os
+import select
 import socket
 from typing import Any
 
@@ -87,6 +88,10 @@ class PeerLine:
         if not isinstance(message, dict):
             raise LineRefused("the other side does not speak as a host does")
         return message
+
+    def has_news(self) -> bool:
+        """Whether `receive` would not have to wait: a message has come, or the other side is gone."""
+        return bool(select.select([self._connection], [], [], 0)[0])
 
     def close(self) -> None:
         """Ends the line."""

@@ -9,7 +9,7 @@ import pytest
 
 from sm_remote.errors import JobFailed
 from sm_remote.runtime.children import Ending
-from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, run_by_mpirun, without_outcome
+from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, is_over, run_by_mpirun, without_outcome
 from sm_remote.runtime.ranks import Rank, count_local_ranks, read_mpi_rank
 from sm_remote.runtime.report import Report
 from sm_remote.runtime.run import Job
@@ -28,10 +28,16 @@ def end(number, *, failure="", exit_code=0, gone=False, outcome=None):
 
 
 @pytest.fixture
-def host(tmp_path):
+def said():
+    """What went to the log."""
+    return []
+
+
+@pytest.fixture
+def host(tmp_path, said):
     manifest = Manifest(objects=(), python="3.11", function_name="f")
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield MpiHost(Job(manifest, "d" * 64, str(tmp_path)))
+    yield MpiHost(Job(manifest, "d" * 64, str(tmp_path)), say=said.append, leaving_limit_s=0.01)
     for number, handler in kept.items():
         signal.signal(number, handler)
 
@@ -75,6 +81,33 @@ def test_the_earliest_failure_counts(host):
 def test_a_rank_that_never_was_is_no_success(host):
     with pytest.raises(JobFailed, match="exit code 0 when 2 of 3 ranks had ended"):
         host.conclude(0, [(1.0, end(0)), (1.0, end(1))], 3)
+
+
+@pytest.mark.parametrize(
+    ("command", "signalled"),
+    [
+        ("touch {}; exec sleep 60", signal.SIGTERM),
+        ("trap '' TERM; touch {}; while :; do sleep 0.01; done", signal.SIGKILL),
+    ],
+)
+def test_a_launcher_that_stays_when_the_job_is_over_is_ended(host, said, tmp_path, command, signalled):
+    host.prepare()
+    ready = tmp_path / "ready"
+    assert host.run_launcher(["sh", "-c", command.format(ready)], {}, is_over=ready.exists) == -signalled
+    assert said == ["sm_remote: sh was still there 0.01 s after its work was over: ended\n"]
+
+
+def test_a_launcher_that_leaves_by_itself_is_waited_for(host, said):
+    assert host.run_launcher(["sh", "-c", "exit 3"], {}, is_over=lambda: False) == 3
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("endings", "expected"),
+    [([], False), ([end(1)], False), ([end(1, failure="E", exit_code=1)], True), ([end(n) for n in range(3)], True)],
+)
+def test_a_job_is_over_when_a_rank_has_failed_or_all_have_ended(endings, expected):
+    assert is_over([(1.0, ending) for ending in endings], 3) == expected
 
 
 def test_a_signal_goes_to_the_ranks_that_are_there(host, tmp_path):

@@ -92,6 +92,7 @@ def test_a_host_starts_one_daemon_and_says_how_its_ranks_ended(company, call):
     ending = end(line, exit_code=1, failure="ValueError: no")
     thread.join()
     assert exit_codes == [1]
+    assert company.has_lost_one()
     assert company.wait_for_endings(0) == [(1.5, ending)]
     with pytest.raises(LineRefused, match="already"):
         company.launch("algo-2", "prted --x")
@@ -103,12 +104,15 @@ def test_a_host_that_is_gone_has_no_endings_and_holds_up_nobody(company, call):
     with pytest.raises(OSError):
         company.launch("algo-2", "prted")
     assert company.wait_for_endings(5) == []
+    assert company.has_lost_one()
 
 
 def test_all_are_told_how_the_job_has_ended(company, call):
     lines = [call("algo-2"), call("algo-3")]
     lines[0].close()  # gone already, which is its own business
+    assert not lines[1].has_news()
     company.tell_all({"failure": "why"})
+    assert lines[1].has_news()
     assert lines[1].receive() == {"failure": "why"}
 
 
