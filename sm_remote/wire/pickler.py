@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 import sys
 from collections import ChainMap
 from types import FunctionType
@@ -30,8 +32,14 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
         self._home: dict[str, Any] | None = None
 
     def reducer_override(self, obj: Any) -> Any:
-        """Called by pickle for every object that is no plain builtin."""
-        if isinstance(obj, BaseException):
+        """Called by pickle for every object that is no plain builtin.
+
+        Raises:
+            PicklingError: It is an open file.
+        """
+        if isinstance(obj, io.TextIOWrapper):
+            _refuse_file(obj)
+        elif isinstance(obj, BaseException):
             reduced = reduce_exception(obj)
             if reduced is not NotImplemented:
                 return reduced
@@ -43,3 +51,9 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
         elif self._home is not None and isinstance(obj, FunctionType) and obj.__globals__ is self._home:
             return leave_globals_out(super().reducer_override(obj))
         return super().reducer_override(obj)
+
+
+def _refuse_file(file: io.TextIOWrapper) -> None:
+    """Of a text file cloudpickle would make a StringIO with all that is in it: no file, as large as the file was."""
+    if file is not sys.stdout and file is not sys.stderr:  # these go as their names
+        raise pickle.PicklingError(f"the file {getattr(file, 'name', '?')!r} is open in this process alone")

@@ -107,6 +107,19 @@ def test_variables_that_the_function_uses_are_named(fault_of):
     assert fault_of(cell["builds"]).facts["path"] == "variable 'Base' used by builds() -> Base.shared -> _thread.lock"
 
 
+@pytest.mark.parametrize("mode", ["r", "w", "r+", "rb", "wb"])
+def test_an_open_file_is_refused_whatever_it_was_opened_for(fault_of, tmp_path, mode):
+    (tmp_path / "rows.csv").write_text("a,b")
+    with (tmp_path / "rows.csv").open(mode) as file:
+        for error, name in ((fault_of(train, file), "frame"), (fault_of(train, more=file), "more")):
+            assert error.what.startswith(f"train() cannot be sent to a job: argument '{name}' -> _io.")
+            assert "Open the file inside" in error.fix
+        assert (
+            "variable 'file' used by reads()"
+            in fault_of(run_cell("def reads(): return file", {"file": file})["reads"]).what
+        )
+
+
 def test_advice_fits_the_culprit(fault_of, tmp_path):
     (tmp_path / "f").touch()
     with (tmp_path / "f").open("wb") as file:
