@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -13,7 +14,7 @@ from sm_remote.capture.call import TargetPython
 from sm_remote.capture.distributions import normalise
 from sm_remote.errors import ConfigError
 from sm_remote.settings import ResolvedSettings
-from sm_remote.settings.leaks import advise, refuse_leaks
+from sm_remote.settings.leaks import advise, refuse_leaks, refuse_leaks_of_commands
 from sm_remote.wire.secret import parse_reference
 
 logger = logging.getLogger("sm_remote")
@@ -32,7 +33,20 @@ def check_secrets(settings: ResolvedSettings) -> None:
         "extra_request": settings.extra_request.get("HyperParameters") or {},
     }
     refuse_leaks(texts, target=settings.target, passed=settings.not_secret)
+    refuse_leaks_of_commands(_read_commands(settings), target=settings.target, passed=settings.not_secret)
     _check_references(settings)
+
+
+def _read_commands(settings: ResolvedSettings) -> dict[str, str]:
+    """What runs before the function, by its place. A script that cannot be read is refused where it is sent."""
+    texts = {f"pre_execution_commands[{index}]": text for index, text in enumerate(settings.pre_execution_commands)}
+    if settings.pre_execution_script is not None:
+        try:
+            data = Path(settings.pre_execution_script).expanduser().read_bytes()
+        except OSError:
+            return texts
+        texts["pre_execution_script"] = data.decode("utf-8", "replace")
+    return texts
 
 
 def _check_references(settings: ResolvedSettings) -> None:

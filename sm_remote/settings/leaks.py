@@ -1,4 +1,6 @@
-"""Which values of a job's request look like secrets. A request is readable by whoever may describe the job.
+"""Which values of a job's request, and which of its commands, look like secrets.
+
+A request is readable by whoever may describe the job, commands by whoever may read the bucket or the log.
 
 A table of the forms that issuers give their keys finds most of them whatever they are called. A name that says
 "password" or "token" counts as well, where its value looks made up by a machine. What has an ordinary form (a number,
@@ -56,6 +58,11 @@ _ORDINARY = re.compile(
     re.DOTALL,
 )
 _PLAIN_WORDS = frozenset({"disabled", "enabled", "required", "optional", "default", "prompt", "unset", "changeme"})
+_ASSIGNMENT = re.compile(
+    r"(?<![\w$\-])(?:--)?(?P<name>[A-Za-z_][\w\-]*)="
+    r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s;&|)'\"]*))"
+)
+"""``NAME=value`` and ``--name=value`` of a shell."""
 _SHORTEST_PASSWORD, _SHORTEST_TOKEN = 6, 16
 _LEAST_ENTROPY_BITS = 3.0
 """A character's, on average: 32 random hexadecimal digits have 3.2 to 3.9, repeated or ordered text less."""
@@ -133,6 +140,51 @@ def refuse_leaks(values: Mapping[str, Mapping[str, str]], *, target: str, passed
         setting=leak.setting,
         name=leak.name,
     )
+
+
+def refuse_leaks_of_commands(texts: Mapping[str, str], *, target: str, passed: Collection[str] = ()) -> None:
+    """Refuses commands of a shell in which a value looks like a secret; the error does not show it.
+
+    Args:
+        texts: By place, such as ``pre_execution_commands[0]``.
+        target: Where the job would run.
+        passed: The variables, and the places, whose values the user knows to be none.
+
+    Raises:
+        ConfigError: There is one. It says what to write instead.
+    """
+    for place, text in texts.items():
+        for number, line in enumerate(text.splitlines(), start=1):
+            leak = None if place in passed else _find_leak_of_line(place, line, passed)
+            if leak is None:
+                continue
+            where = f"{place}, line {number}," if "\n" in text.strip() else place
+            raise ConfigError(
+                f"{where} has what looks like {leak.what}; nothing was sent.",
+                why="Commands lie in the bucket, and what they print in the job's log: whoever may read one of them "
+                "could read it.",
+                fix=f"{advise(_name_variable(leak.name), target)}: the function finds it there, and can start what "
+                "needs it. Packages of a private index travel with dependencies=[...], and its password stays here. "
+                f"If it is no secret: not_secret=[{leak.name!r}].",
+                setting=place.partition("[")[0],
+                name=leak.name,
+            )
+
+
+def _find_leak_of_line(place: str, line: str, passed: Collection[str]) -> Leak | None:
+    for match in _ASSIGNMENT.finditer(line):
+        value = match["double"] or match["single"] or match["bare"] or ""
+        what = None if match["name"] in passed else describe_secret(match["name"], value)
+        if what is not None:
+            return Leak(setting=place, name=match["name"], what=what)
+    rest = _ASSIGNMENT.sub(lambda match: "" if match["name"] in passed else match[0], line)
+    what = describe_secret("", rest)
+    return None if what is None else Leak(setting=place, name=place, what=what)
+
+
+def _name_variable(name: str) -> str:
+    """What to call a secret: as it was called, or ``TOKEN`` where a place in commands is all that is known."""
+    return "TOKEN" if "[" in name or name.startswith("pre_execution") else re.sub(r"\W", "_", name).upper()
 
 
 def advise(variable: str, target: str) -> str:

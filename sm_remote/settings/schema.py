@@ -135,7 +135,8 @@ class Settings(ServiceSettings, CloudSettings):
     not_secret = TextList(
         "a list of names",
         pattern=r"[\s\S]+",
-        help="Names of environment variables, hyperparameters and tags whose values look like secrets and are none.",
+        help="Names of environment variables, hyperparameters and tags whose values look like secrets and are none; "
+        "of commands that run first, the variable that is set or the place that the error names.",
     )
     hyperparameters = TextMap(
         "a dict or table of texts by name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def resolve(**settings: Any) -> Any:
         {"hyperparameters": {"key": KEY}},
         {"tags": {"key": KEY}},
         {"extra_request": {"HyperParameters": {"key": KEY}}},
+        {"pre_execution_commands": [f"aws configure set aws_access_key_id {KEY}"]},
     ],
 )
 def test_a_call_is_refused_before_its_target_is_asked_anything(settings: dict[str, Any]) -> None:
@@ -33,6 +35,14 @@ def test_a_call_is_refused_before_its_target_is_asked_anything(settings: dict[st
     with pytest.raises(ConfigError, match="looks like an AWS access key") as caught:
         prepare_function(print, (), {}, resolve(**settings), nothing)
     assert KEY not in str(caught.value)
+
+
+def test_a_script_that_runs_first_is_read(tmp_path: Path) -> None:
+    script = tmp_path / "setup.sh"
+    script.write_bytes(f"echo \xe9\nexport KEY={KEY}\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match="pre_execution_script, line 2, has what looks like an AWS access key"):
+        check_secrets(resolve(pre_execution_script=str(script)))
+    check_secrets(resolve(pre_execution_script=str(script), not_secret=["KEY"]))
 
 
 def test_a_value_that_is_known_to_be_no_secret_passes() -> None:

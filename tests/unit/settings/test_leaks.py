@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sm_remote.errors import ConfigError
-from sm_remote.settings.leaks import describe_secret, find_leak, refuse_leaks
+from sm_remote.settings.leaks import describe_secret, find_leak, refuse_leaks, refuse_leaks_of_commands
 
 _DRAW = random.Random(7)
 
@@ -130,3 +130,48 @@ def test_a_name_that_is_passed_is_not_looked_at() -> None:
     values: dict[str, Any] = {"tags": {"build_token": SECRETS["GitHub"][1]}, "hyperparameters": {"a": "b"}}
     assert find_leak(values, passed=["build_token"]) is None
     assert find_leak(values) is not None
+
+
+_WRITTEN = ["export {0}={1}", "{0}='{1}' make fetch", 'run --{0}="{1}" x', "a; {0}={1}; b"]
+
+
+@pytest.mark.parametrize("written", _WRITTEN)
+@pytest.mark.parametrize("kind", ["GitHub", "password", "hexadecimal token", "client secret", "AWS secret"])
+def test_a_command_that_sets_what_looks_like_a_secret_is_refused_without_showing_it(kind: str, written: str) -> None:
+    name, value = SECRETS[kind]
+    texts = {"pre_execution_commands[0]": "true", "pre_execution_commands[1]": written.format(name, value)}
+    with pytest.raises(ConfigError) as caught:
+        refuse_leaks_of_commands(texts, target="local")
+    assert value not in str(caught.value) + repr(caught.value.facts)
+    assert caught.value.what.startswith("pre_execution_commands[1] has what looks like a")
+    assert f"not_secret=[{name!r}]" in caught.value.fix
+    refuse_leaks_of_commands(texts, target="local", passed=[name])
+
+
+@pytest.mark.parametrize("kind", ["GitHub", "index with a token", "private key", "database", "signed URL"])
+def test_a_secret_anywhere_in_a_script_is_refused_with_its_line(kind: str) -> None:
+    value = SECRETS[kind][1]
+    texts = {"pre_execution_script": f"#!/bin/sh\ncurl -H 'Authorization: Bearer {value}' example.org\n"}
+    with pytest.raises(ConfigError, match=r"^pre_execution_script, line 2, has what looks like a") as caught:
+        refuse_leaks_of_commands(texts, target="sagemaker")
+    assert value.splitlines()[0] not in str(caught.value)
+    assert "'secretsmanager:TOKEN'" in caught.value.fix
+    refuse_leaks_of_commands(texts, target="sagemaker", passed=["pre_execution_script"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "apt-get update && apt-get install -y ffmpeg=7:6.1.1-3 libsndfile1",
+        "pip install --index-url https://user:$INDEX_TOKEN@pypi.example.org/simple package==1.0",
+        "export HF_TOKEN=$(cat /run/secret) API_KEY=${API_KEY:-} DB_PASSWORD=",
+        'export HF_TOKEN="$HF_TOKEN"',
+        "git clone https://example.org/a/b.git && git checkout 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        "echo sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 | sha256sum -c",
+        "python -c 'import os; print(os.environ[\"HF_TOKEN\"])'",
+        'if [ "$TOKEN" = none ]; then exit 1; fi',
+        "",
+    ],
+)
+def test_ordinary_commands_pass(command: str) -> None:
+    refuse_leaks_of_commands({"pre_execution_commands[0]": command}, target="local")
