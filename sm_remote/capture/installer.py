@@ -19,6 +19,7 @@ _LEFTOVERS = (".lock", ".gitignore", ".lockfile", "CACHEDIR.TAG")
 _BUILD_FAILED = re.compile(
     r"failed to build|no wheels? with a matching|only-binary|not compatible with the", re.IGNORECASE
 )
+_WANTS_NETWORK = re.compile(r"network \w+ disabled|not found in the cache|offline", re.IGNORECASE)
 
 
 class CannotBuildHere(DependencyInstallFailed):
@@ -65,10 +66,10 @@ def _install(question: Question, choice: Choice, target: Path, limit_s: float) -
     doing = f"Installing {count} package{'s' if count != 1 else ''} ({_name_some(choice.fetched, choice)})"
     # Exact versions that uv has in its cache it finds there without asking the index: that halves such a run.
     answer = run_uv([*command, "--offline"], doing=doing, stdin=stdin, limit_s=limit_s)
-    if answer.code:
+    if answer.code and (_WANTS_NETWORK.search(answer.said) or not _BUILD_FAILED.search(answer.said)):
         answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
     if answer.code:
-        error = explain_failure(question, answer.tail)
+        error = explain_failure(question, answer)
         if _BUILD_FAILED.search(answer.said) and not question.target.is_host:
             raise CannotBuildHere(error.what, why=error.why, fix=error.fix, **error.facts)
         raise error

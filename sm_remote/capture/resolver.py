@@ -16,7 +16,7 @@ from sm_remote.capture.credentials import redact
 from sm_remote.capture.distributions import normalise
 from sm_remote.capture.fitting import TargetPlatform
 from sm_remote.capture.pip_settings import read_pip_settings
-from sm_remote.capture.uv_program import LIMIT_S, has_own_main_index, index_arguments, run_uv
+from sm_remote.capture.uv_program import LIMIT_S, UvAnswer, has_own_main_index, index_arguments, run_uv
 from sm_remote.errors import DependencyInstallFailed
 
 _logger = logging.getLogger("sm_remote")
@@ -24,6 +24,44 @@ _logger = logging.getLogger("sm_remote")
 _TORCH = re.compile(r"^(torch|torchvision|torchaudio)\b", re.IGNORECASE)
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._\-]+)(?:\[[^\]]*\])?\s*(?:==\s*(?P<version>[^\s;]+)|@\s*(?P<url>\S+))")
 _BARE = re.compile(r"^(?P<url>(?:\w+://|/|\.)\S+\.(?:whl|tar\.gz|zip))")
+_ABSENT = re.compile(r"not found in the package registry", re.IGNORECASE)
+_REFUSED = re.compile(r"\b(401|403)\b|unauthorized|forbidden|authentication|credentials", re.IGNORECASE)
+_ADVICE = tuple(
+    (re.compile(form, re.IGNORECASE), advice)
+    for form, advice in (
+        (
+            # First: numbers and words of the others stand in what a build prints.
+            r"failed to build|build backend",
+            "No wheel is there for this Python and platform, so it was built from its source, and that failed: ask for "
+            "a version that has a wheel, run another Python, or install here what the build needs.",
+        ),
+        (
+            _REFUSED.pattern,
+            "The index wants credentials: put them into the environment (UV_INDEX_<NAME>_USERNAME and _PASSWORD), "
+            "~/.netrc or the keyring.",
+        ),
+        (
+            r"requires-python|python version|matching python|python abi|python implementation",
+            "No wheel is there for this Python: ask for another version of the package, or run another Python.",
+        ),
+        (
+            rf"{_ABSENT.pattern}|not found in the provided package locations",
+            "Correct the name, or tell where the package is: UV_INDEX, pip.conf, "
+            "dependencies=['--extra-index-url https://...', ...].",
+        ),
+        (
+            r"dns error|error sending request|connection (?:refused|reset)|timed out|failed to fetch",
+            "The index cannot be reached: look at the network and the proxy (HTTPS_PROXY), or install here what is "
+            "asked for: what is installed needs no index.",
+        ),
+        (r"unsatisfiable|no solution", "Change the requirements so that one set fulfils them all."),
+        (
+            r"",
+            "Correct the requirement or the index settings (UV_INDEX, pip.conf), or use an image that has the package.",
+        ),
+    )
+)
+"""What to do, by the first form of words that uv's explanation has."""
 _VIA = re.compile(r"^\s+#\s+(?:via\s+)?(?P<who>\S.*)$")
 
 
@@ -95,8 +133,13 @@ def _compile(question: Question, arguments: list[str], limit_s: float) -> Answer
         count = len(question.lines)
         doing = f"Resolving {count} requirement{'s' if count != 1 else ''}"
         answer = run_uv(command, doing=doing, stdin=stdin, limit_s=limit_s)
+        if answer.code and _ABSENT.search(answer.said):
+            # Where uv compares all indexes, it does not say that one of them has refused to answer.
+            ordered = [*command, "--index-strategy", "first-index"]
+            again = run_uv(ordered, doing=doing, stdin=stdin, limit_s=limit_s)
+            answer = again if again.code and _REFUSED.search(again.said) else answer
         if answer.code:
-            raise explain_failure(question, answer.tail)
+            raise explain_failure(question, answer)
         return parse_pins(output.read_text(), base=Path.cwd())
 
 
@@ -186,35 +229,20 @@ def drop_below(answer: Answer, stop: Iterable[str]) -> tuple[Pin, ...]:
     return tuple(pin for pin in answer.pins if pin.name in kept)
 
 
-def explain_failure(question: Question, said: str) -> DependencyInstallFailed:
+def explain_failure(question: Question, answer: UvAnswer) -> DependencyInstallFailed:
     """What people are told when uv finds no set, or cannot install one."""
-    failing = redact(find_failing_requirement(question.lines, said))
+    failing = redact(find_failing_requirement(question.lines, answer.tail))
     return DependencyInstallFailed(
         f"The requirement {failing!r} could not be installed for Python {question.minor}"
         f"{'' if question.target.is_host else f' on {question.target.uv_name}'}.",
-        why=f"uv said:\n{said}",
-        fix=f"{_advise(said)} Nothing was uploaded or started.",
+        why=f"uv said:\n{answer.tail}",
+        fix=f"{_advise(answer.said)} Nothing was uploaded or started.",
         requirement=failing,
     )
 
 
 def _advise(said: str) -> str:
-    text = said.lower()
-    if re.search(r"\b(401|403)\b|unauthorized|forbidden|authentication|credentials", text):
-        return (
-            "The index wants credentials: put them into the environment (UV_INDEX_<NAME>_USERNAME and _PASSWORD), "
-            "~/.netrc or the keyring."
-        )
-    if re.search(r"failed to build|build backend", text):
-        return (
-            "No wheel is there for this Python and platform, so it was built from its source, and that failed: ask for "
-            "a version that has a wheel, run another Python, or install here what the build needs."
-        )
-    if re.search(r"requires-python|python version|matching python|python abi|python implementation", text):
-        return "No wheel is there for this Python: ask for another version of the package, or run another Python."
-    if re.search(r"unsatisfiable|no solution", text):
-        return "Change the requirements so that one set fulfils them all."
-    return "Correct the requirement or the index settings (UV_INDEX, pip.conf), or use an image that has the package."
+    return next(advice for form, advice in _ADVICE if form.search(said))
 
 
 def find_failing_requirement(lines: tuple[str, ...], output: str) -> str:

@@ -32,6 +32,8 @@ _QUIET_S = 1.0
 _TICK_S = 0.2
 _TAIL_LINES = 25
 _HEAD_LINES = 3
+_ERROR = re.compile(r"\s*(?:error\b|\u00d7)")
+"""With which uv's explanation begins, after lines that tell how far it came."""
 _FROM_PIP = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -61,8 +63,10 @@ class UvAnswer:
 
     @property
     def tail(self) -> str:
-        """The end of what it said, after how it began: a build that fails is named first and explained last."""
+        """The end of what it said, after how its error began: a build that fails is named first and explained last."""
         lines = self.said.strip().splitlines()
+        began = next((number for number, line in enumerate(lines) if _ERROR.match(line)), 0)
+        lines = lines[began:]
         if len(lines) > _TAIL_LINES:
             lines = [*lines[:_HEAD_LINES], "...", *lines[_HEAD_LINES + 1 - _TAIL_LINES :]]
         return "\n".join(lines)

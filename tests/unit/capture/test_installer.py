@@ -277,7 +277,9 @@ def test_a_source_that_cannot_be_built_for_this_python_says_so(have, tmp_path):
     files = {
         "old-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: old\nVersion: 1.0\n",
         "old-1.0/pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
-        "old-1.0/backend.py": "def build_wheel(*a, **k): raise AttributeError('this Python is too new')\n",
+        "old-1.0/backend.py": "def build_wheel(*a, **k):\n"
+        f"    open({str(tmp_path / 'builds')!r}, 'a').write('once')\n"
+        "    raise AttributeError('this Python is too new')\n",
     }
     with tarfile.open(tmp_path / "wheels" / "old-1.0.tar.gz", "w:gz") as tar:
         for name, text in files.items():
@@ -290,12 +292,15 @@ def test_a_source_that_cannot_be_built_for_this_python_says_so(have, tmp_path):
         have(["old==1.0"], same_as_host=True)
     assert "this Python is too new" in caught.value.why
     assert "No wheel is there for this Python and platform" in caught.value.fix
+    assert "Failed to build" in caught.value.why.splitlines()[1]
+    assert (tmp_path / "builds").read_text() == "once"
 
 
 def test_a_requirement_that_cannot_be_had_is_named_with_what_uv_said(have, tmp_path):
     with pytest.raises(DependencyInstallFailed, match=r"no-such-package-of-ours==9\.9") as caught:
         have(["no-such-package-of-ours==9.9"])
     assert "uv said" in caught.value.why
+    assert "tell where the package is" in caught.value.fix
     assert not list((tmp_path / "layers").glob("*"))
 
 
@@ -327,6 +332,18 @@ def test_an_index_that_wants_credentials_says_so_and_none_are_shown(have, refusi
     assert "wants credentials" in caught.value.fix
     told = f"{caught.value} {caught.value.facts} {caplog.text}"
     assert "pa55word" not in told
+
+
+def test_an_index_that_wants_credentials_says_so_also_beside_others(have, refusing_index, monkeypatch, tmp_path):
+    """As with a private index that pip was told of beside the public one."""
+    (tmp_path / "simple").mkdir()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "simple").as_uri())
+    monkeypatch.setenv("UV_INDEX", f"http://me:pa55word@{refusing_index}/simple")
+    monkeypatch.setenv("UV_INDEX_STRATEGY", "unsafe-best-match")
+    with pytest.raises(DependencyInstallFailed, match="'ours-alone' could not be installed") as caught:
+        have(["ours-alone"])
+    assert "wants credentials" in caught.value.fix
+    assert "pa55word" not in str(caught.value)
 
 
 def test_credentials_are_in_no_lock(have, publish, monkeypatch):

@@ -10,10 +10,12 @@ from sm_remote.capture.resolver import (
     Question,
     choose_torch,
     drop_below,
+    explain_failure,
     find_failing_requirement,
     parse_pins,
     torch_arguments,
 )
+from sm_remote.capture.uv_program import UvAnswer
 
 ELSEWHERE = TargetPlatform(system="linux", machine="aarch64", glibc=(2, 28), is_host=False)
 COMPILED = """\
@@ -88,3 +90,20 @@ def test_the_build_that_was_chosen_is_looked_for_where_it_was_found():
 )
 def test_the_failing_requirement_is_the_one_that_is_spoken_of(output, failing):
     assert find_failing_requirement(("fine", "nope==9.9", "broken-build>=1"), output) == failing
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("cause: Failed to fetch: `https://x/simple/six/`\n  cause: dns error", "index cannot be reached"),
+        ("Failed to fetch: `https://x/simple/six/`\n  HTTP status client error (403 Forbidden)", "wants credentials"),
+        ("Because six was not found in the package registry and you require six", "tell where the package is"),
+        ("Because six==1 has no wheels with a matching Python ABI tag", "run another Python"),
+        ('Failed to build `six`\n  File "setup.py", line 403, in credentials', "built from its source"),
+        ("six>=2 and six<1 are unsatisfiable", "one set fulfils them all"),
+        ("something else", "Correct the requirement"),
+    ],
+)
+def test_the_advice_fits_what_uv_said(said, advice):
+    question = Question(lines=("six",), minor="3.11", target=ELSEWHERE)
+    assert advice in explain_failure(question, UvAnswer(code=1, output="", said=said)).fix
