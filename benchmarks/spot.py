@@ -15,7 +15,7 @@ from typing import Any
 from measure import describe_machine, state_of_its_own
 
 from sm_remote import checkpoint, remote
-from sm_remote.jobs.drill_plan import DrillReport
+from sm_remote.jobs.repetition.drill_plan import DrillReport
 
 
 @remote(max_runtime_in_seconds=3600, instance_type="ml.m5.large")

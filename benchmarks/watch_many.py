@@ -19,8 +19,8 @@ from measure import describe_machine, quantile, show_figure
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sm_remote.jobs.lists import SweptList
-from sm_remote.jobs.watch import Watcher
+from sm_remote.jobs.watching.lists import SweptList
+from sm_remote.jobs.watching.watcher import Watcher
 from tests.fakes.sagemaker_list import START, FakeSageMaker, VirtualTime, connect_fake
 
 QUOTAS = {"ListTrainingJobs": 2.0, "DescribeTrainingJob": 10.0}

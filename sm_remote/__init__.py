@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from sm_remote.image.definition import Image
     from sm_remote.inputs import FileSystemInput, ShuffleConfig, TrainingInput
     from sm_remote.jobs.attach import attach, list_jobs
-    from sm_remote.jobs.diff import diff
     from sm_remote.jobs.futures import get_future, list_futures
     from sm_remote.jobs.job import Job
-    from sm_remote.jobs.replay import replay
+    from sm_remote.jobs.repetition.diff import diff
+    from sm_remote.jobs.repetition.replay import replay
 
 __version__ = "0.1.0"
 
@@ -117,8 +117,8 @@ _CLIENT_MODULES = {
     "list_jobs": "sm_remote.jobs",
     "get_future": "sm_remote.jobs.futures",
     "list_futures": "sm_remote.jobs.futures",
-    "replay": "sm_remote.jobs.replay",
-    "diff": "sm_remote.jobs.diff",
+    "replay": "sm_remote.jobs.repetition.replay",
+    "diff": "sm_remote.jobs.repetition.diff",
 }
 _SHARED_MODULES = {
     "checkpoint": "sm_remote.checkpoints.checkpoint",

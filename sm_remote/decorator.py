@@ -14,20 +14,20 @@ from sm_remote.capture.function import bind_call, check_runnable, display_name
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.errors import ConfigError
 from sm_remote.executor import create_job
-from sm_remote.jobs.announcement import announce_cost, announce_many
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.beside import run_in_thread
-from sm_remote.jobs.drill import run_drill
-from sm_remote.jobs.drill_plan import DrillReport
-from sm_remote.jobs.foreground import say, see_through
-from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.inputs import describe_inputs
-from sm_remote.jobs.interrupt import interrupt_jobs
+from sm_remote.jobs.calls.announcement import announce_cost, announce_many
+from sm_remote.jobs.calls.foreground import say, see_through
+from sm_remote.jobs.calls.interrupt import interrupt_jobs
+from sm_remote.jobs.calls.local_run import run_here
+from sm_remote.jobs.calls.many import check_limit, run_many
+from sm_remote.jobs.environments.image_choice import choose_image
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.local_run import run_here
-from sm_remote.jobs.many import check_limit, run_many
-from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.submit import describe_workspace
+from sm_remote.jobs.outcome.plain_errors import raise_plainly
+from sm_remote.jobs.repetition.drill import run_drill
+from sm_remote.jobs.repetition.drill_plan import DrillReport
+from sm_remote.jobs.submission.inputs import describe_inputs
+from sm_remote.jobs.submission.preparation import describe_workspace
+from sm_remote.jobs.watching.event_loop import run_in_thread
 from sm_remote.runtime.api import in_job
 from sm_remote.settings import check_combinations, check_names, resolve_settings
 from sm_remote.settings.options import RemoteOptions

@@ -12,13 +12,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from sm_remote.capture.function import bind_call
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.creation import open_charges
-from sm_remote.jobs.foresight import check_affordable
+from sm_remote.jobs.calls.foresight import check_affordable
+from sm_remote.jobs.calls.many import check_limit
+from sm_remote.jobs.creation.charges import open_charges
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.many import check_limit
-from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.results import conclude
-from sm_remote.jobs.submit import prepare_function
+from sm_remote.jobs.outcome.plain_errors import raise_plainly
+from sm_remote.jobs.outcome.results import conclude
+from sm_remote.jobs.submission.preparation import prepare_function
 from sm_remote.settings import ResolvedSettings, check_names, resolve_settings
 
 P = ParamSpec("P")
@@ -40,7 +40,7 @@ def create_job(
         args: Its positional arguments.
         kwargs: Its keyword arguments.
         settings: Of this call.
-        conclude: What makes the job's value of its end; see `jobs.results.conclude`.
+        conclude: What makes the job's value of its end; see `jobs.outcome.results.conclude`.
 
     Raises:
         TypeError: The arguments do not fit the function.

@@ -22,8 +22,8 @@ from sm_remote.aws.session import Session
 from sm_remote.costs import refresh
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Home, find_home
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.creation import open_charges
-from sm_remote.jobs.submit import prepare_function
+from sm_remote.jobs.creation.charges import open_charges
+from sm_remote.jobs.submission.preparation import prepare_function
 from sm_remote.settings import ResolvedSettings, resolve_settings
 from tests.fakes.memory_s3 import REGION, MemoryS3
 from tests.fakes.price_list import FakePricing, build_product

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from sm_remote.costs import describe_charge
-from sm_remote.jobs.log_line import Span
+from sm_remote.jobs.logs.line import Span
 
 _MARKS = {"Completed": "✓", "Failed": "✕", "Stopped": "■", "Stopping": "■"}
 _COLOURS = {

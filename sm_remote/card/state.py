@@ -10,8 +10,8 @@ from typing import Any
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.card.card import Card
 from sm_remote.costs import find_billed, rate_job
-from sm_remote.jobs.log_line import Span
-from sm_remote.jobs.reasons import render_reason
+from sm_remote.jobs.logs.line import Span
+from sm_remote.jobs.outcome.reasons import render_reason
 
 OUTPUT_MARK = "sm_remote"
 """In an output's metadata."""

@@ -1,6 +1,6 @@
 """The job's side of a fire-drill: it tells where it is, and holds still where an interruption hurts most.
 
-Only a drill's request sets the variable that wakes it (`sm_remote.jobs.drill`).
+Only a drill's request sets the variable that wakes it (`sm_remote.jobs.repetition.drill`).
 """
 
 from __future__ import annotations

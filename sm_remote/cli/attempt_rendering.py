@@ -12,8 +12,8 @@ from sm_remote.cli.units import render_duration, render_moment
 
 if TYPE_CHECKING:
     from sm_remote.aws.responses import TrainingJobDescription
-    from sm_remote.jobs.attempts import Attempt
-    from sm_remote.jobs.stored_checkpoints import StoredGeneration
+    from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration
+    from sm_remote.jobs.succession.attempts import Attempt
 
 
 def render_attempts(attempts: Sequence[Attempt]) -> str:
@@ -74,7 +74,7 @@ def list_attempt_facts(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
 
 def render_savings(job: TrainingJobDescription) -> str:
     """What spot capacity has saved, as SageMaker puts it."""
-    from sm_remote.jobs.attempts import compute_savings
+    from sm_remote.jobs.succession.attempts import compute_savings
 
     savings = compute_savings(job)
     return "" if savings is None else f"{savings:.1f}% (Managed Spot Training)"
@@ -82,8 +82,8 @@ def render_savings(job: TrainingJobDescription) -> str:
 
 def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGeneration], now: datetime) -> str:
     """How much an interruption would cost now; after the end, where the checkpoints lie."""
-    from sm_remote.jobs.stored_checkpoints import describe_durable, find_durable
-    from sm_remote.jobs.succession import find_run_name
+    from sm_remote.jobs.artifacts.stored_checkpoints import describe_durable, find_durable
+    from sm_remote.jobs.succession.plan import find_run_name
 
     config = job.raw.get("CheckpointConfig")
     if not config:
@@ -98,8 +98,8 @@ def render_checkpoints(job: TrainingJobDescription, stored: Sequence[StoredGener
 
 def describe_newest(job: TrainingJobDescription, stored: Sequence[StoredGeneration]) -> dict[str, Any] | None:
     """The last durable checkpoint for a program."""
-    from sm_remote.jobs.stored_checkpoints import find_durable
-    from sm_remote.jobs.succession import find_run_name
+    from sm_remote.jobs.artifacts.stored_checkpoints import find_durable
+    from sm_remote.jobs.succession.plan import find_run_name
 
     durable = find_durable(stored, find_run_name(job))
     if durable is None:

@@ -172,7 +172,7 @@ def _examine_image(make_client: Callable[[str], Any], settings: ResolvedSettings
     from sm_remote.catalogue import find_framework, find_python, list_choices
     from sm_remote.cli.resource_checks import check_image
     from sm_remote.image.definition import Image
-    from sm_remote.jobs.aws_image_choice import choose_default_image, find_processor, name_image, propose
+    from sm_remote.jobs.environments.aws_image_choice import choose_default_image, find_processor, name_image, propose
 
     here = ".".join(describe_interpreter().version.split(".")[:2])
     if settings.chosen_instance_type is None:  # functions name their own; most images differ only for GPUs

@@ -40,8 +40,8 @@ def build(world: World, source: str, context: Path | None, push: bool, as_json: 
     """
     from sm_remote.cli.image_sources import load_image
     from sm_remote.cli.progress import lines_to_stderr
-    from sm_remote.jobs.image_push import push_image
-    from sm_remote.jobs.images import ensure_image
+    from sm_remote.jobs.environments.built_images import ensure_image
+    from sm_remote.jobs.environments.image_push import push_image
 
     wanted = _name_base(load_image(source, context), world)
     discovery = world.service.start()
@@ -56,7 +56,7 @@ def _name_base(wanted: Image, world: World) -> Image:
     """An image that can be built: where it starts from one of AWS's, which one that is."""
     from sm_remote.capture.interpreter import describe_interpreter
     from sm_remote.image.definition import AwsBase, Image
-    from sm_remote.jobs.aws_image_choice import find_region, name_image
+    from sm_remote.jobs.environments.aws_image_choice import find_region, name_image
 
     if not isinstance(wanted.base, AwsBase):
         return wanted
@@ -83,7 +83,7 @@ def list_(
     if framework or python or region:
         raise click.UsageError("--framework, --python and --region go with --aws.")
     from sm_remote.cli.image_rendering import render_images, render_images_json
-    from sm_remote.jobs.images import call_through, list_built
+    from sm_remote.jobs.environments.built_images import call_through, list_built
 
     found = list_built(call_through(world.service.start()))
     sys.stdout.write(render_images_json(found) if as_json else render_images(found, now=world.now()))
@@ -116,7 +116,7 @@ def _list_aws(world: World, framework: str | None, python: str | None, region: s
 def prune(world: World, older_than: float, as_json: bool) -> None:
     """Remove built images that no live job uses. A job that needs one later has it built again."""
     from sm_remote.cli.image_rendering import render_images_json, render_pruned
-    from sm_remote.jobs.images import call_through, find_live_images, list_built, prune_built
+    from sm_remote.jobs.environments.built_images import call_through, find_live_images, list_built, prune_built
 
     call = call_through(world.service.start())
     live = find_live_images(world.connect("local"))

@@ -13,7 +13,7 @@ from sm_remote.cli.units import render_age, render_bytes, render_moment
 
 if TYPE_CHECKING:
     from sm_remote.catalogue import AwsImage
-    from sm_remote.jobs.images import BuiltImage
+    from sm_remote.jobs.environments.built_images import BuiltImage
 
 _DESCRIPTION_WIDTH = 100
 

@@ -90,7 +90,7 @@ def logs(world: World, name: str, follow: bool, target: str | None) -> None:
     """
     from sm_remote.cli.queries import follow_from
     from sm_remote.jobs.attach import resolve_name
-    from sm_remote.jobs.text_output import TextOutput
+    from sm_remote.jobs.logs.text_output import TextOutput
 
     connection = world.connect(target)
     output = TextOutput("redrawn" if world.terminal else "each", flushes=follow)
@@ -108,7 +108,7 @@ def logs(world: World, name: str, follow: bool, target: str | None) -> None:
 def stop(world: World, name: str, target: str | None) -> None:
     """Stop a training job, or the one that goes on with its work; returns at once. No other follows."""
     from sm_remote.jobs.attach import resolve_name
-    from sm_remote.jobs.chain import list_chain, stop_for_good
+    from sm_remote.jobs.succession.chain import list_chain, stop_for_good
 
     connection = world.connect(target)
     newest = list_chain(connection, connection.training_jobs.describe(resolve_name(connection, name, live=True)))[-1]

@@ -22,7 +22,7 @@ def layers() -> None:
 def list_(world: World, as_json: bool) -> None:
     """List layers, the one used last first."""
     from sm_remote.cli.layer_rendering import render_layers, render_layers_json
-    from sm_remote.jobs.layers import list_layers
+    from sm_remote.jobs.environments.layers import list_layers
 
     found = list_layers(world.home)
     sys.stdout.write(render_layers_json(found) if as_json else render_layers(found, now=world.now()))
@@ -35,7 +35,7 @@ def list_(world: World, as_json: bool) -> None:
 def show(world: World, key: str, as_json: bool) -> None:
     """Show what is in a layer. KEY may be the beginning of its key."""
     from sm_remote.cli.layer_rendering import render_layer, render_layers_json
-    from sm_remote.jobs.layers import find_layer
+    from sm_remote.jobs.environments.layers import find_layer
 
     layer = find_layer(world.home, key)
     sys.stdout.write(render_layers_json([layer]) if as_json else render_layer(layer, now=world.now()))
@@ -55,7 +55,7 @@ def show(world: World, key: str, as_json: bool) -> None:
 def prune(world: World, older_than: float, as_json: bool) -> None:
     """Remove layers that are not used; never one that a live job has. A job that needs one later makes it again."""
     from sm_remote.cli.layer_rendering import render_layers_json, render_pruned
-    from sm_remote.jobs.layers import (
+    from sm_remote.jobs.environments.layers import (
         find_live_keys,
         list_layers,
         remove_layer,

@@ -12,7 +12,7 @@ from sm_remote.cli.table import render_table
 from sm_remote.cli.units import render_age, render_bytes, render_moment
 
 if TYPE_CHECKING:
-    from sm_remote.jobs.layers import Layer
+    from sm_remote.jobs.environments.layers import Layer
 
 _FEW = 3
 

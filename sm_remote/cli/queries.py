@@ -9,14 +9,14 @@ from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.costs import Spending, find_spending
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration
 from sm_remote.jobs.attach import resolve_name
-from sm_remote.jobs.attempts import Attempt
-from sm_remote.jobs.chain import list_chain
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.history import Phase, list_history
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.logs import follow_log
-from sm_remote.jobs.stored_checkpoints import StoredGeneration
+from sm_remote.jobs.logs.job_log import follow_log
+from sm_remote.jobs.succession.attempts import Attempt
+from sm_remote.jobs.succession.chain import list_chain
+from sm_remote.jobs.succession.history import Phase, list_history
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

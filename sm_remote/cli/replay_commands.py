@@ -26,7 +26,7 @@ from sm_remote.cli.world import World
 def replay(world: World, /, name: str, target: str | None, as_json: bool, **options: Any) -> None:
     """Run a training job again: the same code, arguments and packages under a new name. Nothing is uploaded."""
     from sm_remote.jobs.attach import resolve_name
-    from sm_remote.jobs.replay import replay_through
+    from sm_remote.jobs.repetition.replay import replay_through
 
     connection = world.connect(target)
     given = {key: value for key, value in options.items() if value is not None}
@@ -49,7 +49,7 @@ def replay(world: World, /, name: str, target: str | None, as_json: bool, **opti
 def diff(world: World, before: str, after: str, target: str | None, as_json: bool) -> None:
     """Tell what differs between two training jobs: code, packages, image, data, machine, settings."""
     from sm_remote.jobs.attach import resolve_name
-    from sm_remote.jobs.diff import diff_through
+    from sm_remote.jobs.repetition.diff import diff_through
 
     connection = world.connect(target)
     names = [resolve_name(connection, name) for name in (before, after)]

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
 
 from sm_remote.aws.session import Session
 from sm_remote.errors import ConfigError
-from sm_remote.home import LOCAL_ACCOUNT, LOCAL_ROLE_ARN
-
-if TYPE_CHECKING:
-    from sm_remote.jobs.connection import Connection
 
 logger = logging.getLogger("sm_remote")
 
@@ -127,23 +122,6 @@ class Account:
 def default_bucket(region: str, account: str | None) -> str:
     """SageMaker's own bucket of an account in a region. Source: SageMaker SDK, `Session.default_bucket`."""
     return f"sagemaker-{region}-{account}"
-
-
-def choose_role(role: str | None, connection: Connection) -> str:
-    """The ARN of the role that a job's request names; nobody takes on that of a local job.
-
-    Args:
-        role: Its ARN or name; None for that of the running environment.
-        connection: To where the job runs.
-
-    Raises:
-        ConfigError: On SageMaker: there is none, it is of another account, or its name cannot be looked up.
-    """
-    if connection.target == "sagemaker":
-        return connection.account.choose_role(role)
-    if role is None:
-        return LOCAL_ROLE_ARN
-    return role if role.startswith("arn:") else f"arn:aws:iam::{LOCAL_ACCOUNT}:role/{role}"
 
 
 def spell_new_role(name: str = NEW_ROLE) -> str:

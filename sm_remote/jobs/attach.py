@@ -13,12 +13,12 @@ from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.aws.s3_terms import S3Terms
 from sm_remote.errors import JobNotFound
 from sm_remote.home import find_home
-from sm_remote.jobs.chain import find_chain
 from sm_remote.jobs.connection import Connection, connect
-from sm_remote.jobs.creation import find_charges
+from sm_remote.jobs.creation.charges import find_charges
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.results import conclude
+from sm_remote.jobs.outcome.plain_errors import raise_plainly
+from sm_remote.jobs.outcome.results import conclude
+from sm_remote.jobs.succession.chain import find_chain
 from sm_remote.settings import ResolvedSettings, resolve_settings
 
 SEARCHED = 500

@@ -14,7 +14,7 @@ from sm_remote.errors import JobNotFound
 from sm_remote.jobs.attach import attach_through, connect_with
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.plain_errors import raise_plainly
+from sm_remote.jobs.outcome.plain_errors import raise_plainly
 from sm_remote.settings import resolve_settings
 
 

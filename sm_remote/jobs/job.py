@@ -18,18 +18,18 @@ from sm_remote.aws.requests import build_create_training_job
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import Charges
 from sm_remote.errors import CorruptBlob, CredentialsExpired, RemoteError, StorageError
-from sm_remote.jobs.beside import wait_awake
-from sm_remote.jobs.chain import Chain, choose_margin_s, find_error, stop_for_good
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.exceptions import add_note
-from sm_remote.jobs.lock import JobLock, place_lock, send_lock
-from sm_remote.jobs.logs import read_tail
+from sm_remote.jobs.creation.lock import JobLock, place_lock, send_lock
+from sm_remote.jobs.logs.job_log import read_tail
 from sm_remote.jobs.observed import ObservedJob
-from sm_remote.jobs.plain_errors import raise_plainly
-from sm_remote.jobs.results import TAIL_LINES, OutOfReachError, conclude, discard_corrupt, reaching
-from sm_remote.jobs.succession import Plan, find_plan, read_plan
-from sm_remote.jobs.waiting import Waiting
-from sm_remote.jobs.watch import EXPIRED_PAUSE_S
+from sm_remote.jobs.outcome.exceptions import add_note
+from sm_remote.jobs.outcome.plain_errors import raise_plainly
+from sm_remote.jobs.outcome.results import TAIL_LINES, OutOfReachError, conclude, discard_corrupt, reaching
+from sm_remote.jobs.succession.chain import Chain, choose_margin_s, find_error, stop_for_good
+from sm_remote.jobs.succession.plan import Plan, find_plan, read_plan
+from sm_remote.jobs.watching.event_loop import wait_awake
+from sm_remote.jobs.watching.waiting import Waiting
+from sm_remote.jobs.watching.watcher import EXPIRED_PAUSE_S
 from sm_remote.spec import TrainingJobSpec, TrainingJobStatus
 from sm_remote.wire.layout import JOBS
 

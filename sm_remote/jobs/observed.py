@@ -12,13 +12,13 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.errors import JobError, JobNotFound, RemoteError
-from sm_remote.jobs.artifacts import Kind, download_artifacts, is_there
-from sm_remote.jobs.attempts import Attempt
+from sm_remote.jobs.artifacts.downloads import Kind, download_artifacts, is_there
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration, list_stored
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.history import Phase, list_history, list_phases
-from sm_remote.jobs.logs import follow_log
-from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored
-from sm_remote.jobs.succession import Plan
+from sm_remote.jobs.logs.job_log import follow_log
+from sm_remote.jobs.succession.attempts import Attempt
+from sm_remote.jobs.succession.history import Phase, list_history, list_phases
+from sm_remote.jobs.succession.plan import Plan
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
 
 logger = logging.getLogger("sm_remote")

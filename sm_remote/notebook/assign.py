@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from sm_remote.jobs.cell import CellEnding
+from sm_remote.jobs.outcome.cell import CellEnding
 from sm_remote.wire.namespace import VALUE_NAME
 
 

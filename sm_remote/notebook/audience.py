@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from sm_remote.jobs.foreground import Audience
+from sm_remote.jobs.calls.foreground import Audience
 from sm_remote.jobs.job import Job
 from sm_remote.notebook.front_end import choose_bars, has_reader, replaces_output
 from sm_remote.notebook.output import CellOutput

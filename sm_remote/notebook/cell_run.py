@@ -13,10 +13,10 @@ from sm_remote.capture.sizes import render_size
 from sm_remote.errors import ConfigError
 from sm_remote.executor import create_job
 from sm_remote.jobs.attach import attach_through, connect_with, resolve_name
-from sm_remote.jobs.cell import CellEnding, conclude_cell
-from sm_remote.jobs.foreground import see_through
-from sm_remote.jobs.interrupt import interrupt_jobs
+from sm_remote.jobs.calls.foreground import see_through
+from sm_remote.jobs.calls.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.outcome.cell import CellEnding, conclude_cell
 from sm_remote.notebook.assign import assign_names, remember_value
 from sm_remote.notebook.audience import open_output
 from sm_remote.notebook.body import CellBody, read_body

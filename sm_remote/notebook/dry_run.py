@@ -10,10 +10,10 @@ from sm_remote.capture.inputs import list_input_items
 from sm_remote.capture.names import MeasuredNames
 from sm_remote.costs import render_usd
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.foresight import foresee_call
-from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.inputs import describe_inputs
-from sm_remote.jobs.submit import describe_workspace
+from sm_remote.jobs.calls.foresight import foresee_call
+from sm_remote.jobs.environments.image_choice import choose_image
+from sm_remote.jobs.submission.inputs import describe_inputs
+from sm_remote.jobs.submission.preparation import describe_workspace
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
 from sm_remote.settings import ResolvedSettings, check_combinations

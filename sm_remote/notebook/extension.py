@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from sm_remote.jobs.foreground import Audience, set_audience
+from sm_remote.jobs.calls.foreground import Audience, set_audience
 from sm_remote.notebook.audience import find_audience
 from sm_remote.notebook.completion import build_matcher
 from sm_remote.notebook.magics import RemoteMagics

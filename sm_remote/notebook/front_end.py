@@ -7,8 +7,8 @@ import threading
 from importlib.util import find_spec
 from typing import Any
 
-from sm_remote.jobs import text_output
-from sm_remote.jobs.text_output import Bars
+from sm_remote.jobs.logs import text_output
+from sm_remote.jobs.logs.text_output import Bars
 
 
 def replaces_output(shell: Any) -> bool:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sm_remote.errors import RemoteError
-from sm_remote.jobs.foreground import Audience
-from sm_remote.jobs.log_line import fold_bar
-from sm_remote.jobs.text_output import Bars, TextOutput
+from sm_remote.jobs.calls.foreground import Audience
+from sm_remote.jobs.logs.line import fold_bar
+from sm_remote.jobs.logs.text_output import Bars, TextOutput
 from sm_remote.notebook.report import PREFIX
 from sm_remote.notebook.view import JobView
 from sm_remote.wire.marker import DisplayMark

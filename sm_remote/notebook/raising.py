@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from sm_remote.errors import CaptureError
-from sm_remote.jobs.plain_errors import shorten
+from sm_remote.jobs.outcome.plain_errors import shorten
 
 
 def raise_in_notebook(error: BaseException, shell: Any) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sm_remote.capture.names import MeasuredNames
 from sm_remote.capture.sizes import render_size
-from sm_remote.jobs.cell import CellEnding, ReturnedName
+from sm_remote.jobs.outcome.cell import CellEnding, ReturnedName
 
 MOST_NAMES = 12
 PREFIX = "sm_remote: "

@@ -12,7 +12,7 @@ from sm_remote.cli.job_rendering import render_jobs
 from sm_remote.cli.queries import fetch_jobs
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.attach import connect_with, resolve_name
-from sm_remote.jobs.chain import list_chain, stop_for_good
+from sm_remote.jobs.succession.chain import list_chain, stop_for_good
 from sm_remote.notebook.cell_run import attach_cell
 from sm_remote.notebook.flags import Flags, parse_flags, setting_of
 from sm_remote.settings import check_combinations, describe_settings, resolve_settings

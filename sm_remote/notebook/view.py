@@ -19,7 +19,7 @@ from sm_remote.card.card import Card, render_card, render_tail, render_text
 from sm_remote.card.state import CARD_LINES, OUTPUT_MARK, MetricReader, build_card, mark_output, read_introduction
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.log_line import LogTail
+from sm_remote.jobs.logs.line import LogTail
 
 logger = logging.getLogger("sm_remote")
 

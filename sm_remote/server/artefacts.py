@@ -6,7 +6,7 @@ import re
 from typing import IO, Any
 
 from sm_remote.errors import JobError
-from sm_remote.jobs.artifacts import OUR_OUTPUT
+from sm_remote.jobs.artifacts.downloads import OUR_OUTPUT
 from sm_remote.storage import Store
 
 MOST_FILES = 500

@@ -11,9 +11,9 @@ from typing import Any
 
 from sm_remote.aws.channels import describe_source
 from sm_remote.aws.responses import TrainingJobDescription
-from sm_remote.jobs.history import list_history
-from sm_remote.jobs.stored_checkpoints import StoredGeneration, describe_durable, find_durable
-from sm_remote.jobs.succession import find_run_name
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration, describe_durable, find_durable
+from sm_remote.jobs.succession.history import list_history
+from sm_remote.jobs.succession.plan import find_run_name
 from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import detail_row, to_ms
 

@@ -13,10 +13,10 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from sm_remote.errors import RemoteError
-from sm_remote.jobs.chain import list_chain, stop_for_good
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration, list_stored
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.replay import replay_through
-from sm_remote.jobs.stored_checkpoints import StoredGeneration, list_stored
+from sm_remote.jobs.repetition.replay import replay_through
+from sm_remote.jobs.succession.chain import list_chain, stop_for_good
 from sm_remote.server.artefacts import list_artefacts, open_artefact
 from sm_remote.server.details import build_details
 from sm_remote.server.problems import Problem, render_problem

@@ -14,7 +14,7 @@ from typing import Any
 
 from sm_remote.aws.training_jobs import LogPage, TrainingJobs
 from sm_remote.errors import ConfigError
-from sm_remote.jobs.logs import read_line
+from sm_remote.jobs.logs.job_log import read_line
 from sm_remote.wire.launch import read_manifest_digest
 
 LONGEST_LINE = 64 * 1024

@@ -19,7 +19,7 @@ from itertools import islice
 from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.errors import JobNotFound, RemoteError, Throttled
-from sm_remote.jobs.sweep import MARGIN_S
+from sm_remote.jobs.watching.sweep import MARGIN_S
 from sm_remote.server.problems import explain
 from sm_remote.server.rows import JobRow, build_row, detail_row, update_row
 from sm_remote.server.table import JobTable

@@ -9,7 +9,7 @@ from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.costs import rate_job
-from sm_remote.jobs.succession import find_plan
+from sm_remote.jobs.succession.plan import find_plan
 from sm_remote.server.failure import explain_failure
 from sm_remote.spec import TrainingJobStatus
 

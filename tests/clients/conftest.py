@@ -14,7 +14,7 @@ import pytest
 from sm_remote import Image
 from sm_remote.aws.local_service import find_service
 from sm_remote.home import find_home
-from sm_remote.jobs.images import ensure_image
+from sm_remote.jobs.environments.built_images import ensure_image
 from tests.clients.local_aws import BUCKET, ROOT, LocalAws, start_local_aws, stop_local_aws
 from tests.engines import record_interpreter
 

@@ -23,7 +23,7 @@ from sm_remote.capture.alterations import forget_findings
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
 from sm_remote.errors import ConfigError, DependencyInstallFailed
 from sm_remote.home import find_home
-from sm_remote.jobs.layers import list_layers
+from sm_remote.jobs.environments.layers import list_layers
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service

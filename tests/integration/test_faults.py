@@ -18,9 +18,9 @@ import pytest
 from sm_remote.errors import CredentialsExpired, SubmitError
 from sm_remote.home import Home
 from sm_remote.jobs.attach import attach_through
-from sm_remote.jobs.chain import Chain
 from sm_remote.jobs.connection import Connection, connect
-from sm_remote.jobs.succession import Plan, write_plan
+from sm_remote.jobs.succession.chain import Chain
+from sm_remote.jobs.succession.plan import Plan, write_plan
 from tests.fakes.engine import FakeContainer, FakeEngine
 from tests.fakes.service import build_request, serve
 from tests.fault_proxy import EXPIRED, NO_CAPACITY, THROTTLE, Call, Delay, Fault, FaultProxy, Lose, Reset, Rewrite

@@ -16,9 +16,9 @@ import pytest
 from sm_remote import Image, remote
 from sm_remote.errors import ConfigError, ImageBuildFailed
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.image_push import push_through
-from sm_remote.jobs.images import call_through, ensure_image, require_discovery
+from sm_remote.jobs.environments.built_images import call_through, ensure_image, require_discovery
+from sm_remote.jobs.environments.image_choice import choose_image
+from sm_remote.jobs.environments.image_push import push_through
 from sm_remote.service.engines.docker.connection import connect_docker
 from sm_remote.settings import resolve_settings
 from tests.cells import run_cell

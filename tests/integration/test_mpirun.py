@@ -15,8 +15,8 @@ from sm_remote.aws.requests import build_create_training_job
 from sm_remote.errors import ConfigError, JobFailed
 from sm_remote.home import LOCAL_ROLE_ARN
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.image_choice import choose_image
-from sm_remote.jobs.submit import DEFAULT_LOCAL_ROOT
+from sm_remote.jobs.environments.image_choice import choose_image
+from sm_remote.jobs.submission.preparation import DEFAULT_LOCAL_ROOT
 from sm_remote.settings import resolve_settings
 from sm_remote.spec import Resources, TrainingJobSpec
 from tests.fakes.service import wait_for_end

@@ -14,7 +14,7 @@ import pytest
 from sm_remote import attach, diff, remote, replay
 from sm_remote.errors import ConfigError, JobError, JobNotFound, JobStopped
 from sm_remote.home import find_home
-from sm_remote.jobs.layers import find_layer
+from sm_remote.jobs.environments.layers import find_layer
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service

@@ -12,7 +12,7 @@ import pytest
 from sm_remote import CustomFileFilter, Image, remote
 from sm_remote.errors import ConfigError, JobFailed, PreflightFailed
 from sm_remote.jobs.attach import connect_with
-from sm_remote.jobs.image_choice import choose_image
+from sm_remote.jobs.environments.image_choice import choose_image
 from sm_remote.settings.resolve import resolve_settings
 from tests.cells import run_cell
 

@@ -30,8 +30,8 @@ from sm_remote.aws.responses import parse_description
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.errors import CorruptBlob, JobFailed, OutcomeMissing
 from sm_remote.home import LOCAL_BUCKET, Home
-from sm_remote.jobs.cell import conclude_cell
-from sm_remote.jobs.results import conclude
+from sm_remote.jobs.outcome.cell import conclude_cell
+from sm_remote.jobs.outcome.results import conclude
 from sm_remote.runtime.load import load_call, read_manifest
 from sm_remote.runtime.mpi import read_key
 from sm_remote.runtime.run import Job

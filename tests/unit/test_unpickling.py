@@ -14,7 +14,7 @@ PACKAGE = Path(sm_remote.__file__).parent
 ALLOWED = {
     "wire/payload.py": "a payload whose file the caller has verified",
     "wire/outcome.py": "an outcome whose file the caller has verified",
-    "jobs/cell.py": "the names of a cell's outcome, after `open_outcome` has verified it",
+    "jobs/outcome/cell.py": "the names of a cell's outcome, after `open_outcome` has verified it",
 }
 UNPICKLES = {
     "marshal": {"load", "loads"},

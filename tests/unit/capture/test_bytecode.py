@@ -26,7 +26,7 @@ from sm_remote.capture.bytecode import (
     remove_unused,
 )
 from sm_remote.home import Home
-from sm_remote.jobs.layers import remove_unused_bytecode
+from sm_remote.jobs.environments.layers import remove_unused_bytecode
 
 pytestmark = pytest.mark.slow  # starts interpreters
 

@@ -13,7 +13,7 @@ import pytest
 from sm_remote.aws.responses import parse_description
 from sm_remote.card.card import Card, render_card, render_seconds, render_text
 from sm_remote.card.state import MetricReader, build_card, mark_output, read_introduction
-from sm_remote.jobs.log_line import reduce_line
+from sm_remote.jobs.logs.line import reduce_line
 from tests.fakes.cli_world import NOW, build_answer
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ansi.json").read_text(encoding="utf-8"))["cases"]

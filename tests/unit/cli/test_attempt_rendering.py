@@ -11,9 +11,9 @@ from sm_remote.cli.attempt_rendering import (
     render_checkpoints,
     render_savings,
 )
-from sm_remote.jobs.attempts import list_attempts
-from sm_remote.jobs.stored_checkpoints import StoredGeneration
-from tests.unit.jobs.test_attempts import INTERRUPTED, TWICE, at, describe, save
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration
+from sm_remote.jobs.succession.attempts import list_attempts
+from tests.unit.jobs.succession.test_attempts import INTERRUPTED, TWICE, at, describe, save
 
 
 def test_attempts_are_a_line_each():

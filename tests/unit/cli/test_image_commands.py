@@ -16,7 +16,7 @@ from sm_remote.cli.app import app
 from sm_remote.cli.image_rendering import render_images, render_pruned
 from sm_remote.cli.image_sources import load_image
 from sm_remote.errors import ConfigError
-from sm_remote.jobs.images import BuiltImage
+from sm_remote.jobs.environments.built_images import BuiltImage
 from tests.fakes.cli_world import NOW, build_world
 
 FILE = """

@@ -43,7 +43,7 @@ def test_a_container_that_holds_itself_ends() -> None:
 
 
 def test_an_exception_is_shown_without_the_frames_of_this_program() -> None:
-    source = compile("def conclude(run):\n    run()\n", f"{PACKAGE}/jobs/results.py", "exec")
+    source = compile("def conclude(run):\n    run()\n", f"{PACKAGE}/jobs/outcome/results.py", "exec")
     ours: dict[str, object] = {}
     exec(source, ours)
 

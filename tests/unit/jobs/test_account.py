@@ -9,8 +9,7 @@ import pytest
 
 from sm_remote.aws.policies import build_trust_policy
 from sm_remote.errors import ConfigError
-from sm_remote.home import LOCAL_ROLE_ARN
-from sm_remote.jobs.account import Account, choose_role, default_bucket
+from sm_remote.jobs.account import Account, default_bucket
 from tests.fakes.aws import FakeAws, refuse
 
 ACCOUNT = "111122223333"
@@ -71,15 +70,6 @@ def test_where_roles_cannot_be_listed_the_form_of_an_arn_is_told() -> None:
 def test_a_name_that_cannot_be_looked_up_is_no_guess(code: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         account(FakeAws({"iam.get_role": refuse(code)})).choose_role("jobs")
-
-
-def test_a_local_job_takes_any_role_and_asks_nobody() -> None:
-    local: Any = SimpleNamespace(target="local")
-    assert choose_role(None, local) == LOCAL_ROLE_ARN
-    assert choose_role(ROLE, local) == ROLE
-    assert choose_role("jobs", local) == LOCAL_ROLE_ARN.replace("sm-remote-local", "jobs")
-    remote: Any = SimpleNamespace(target="sagemaker", account=account(FakeAws({"iam.get_role": DESCRIBED})))
-    assert choose_role("jobs", remote) == ROLE
 
 
 def test_a_bucket_is_looked_at_once() -> None:

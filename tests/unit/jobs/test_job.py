@@ -13,8 +13,8 @@ import pytest
 
 from sm_remote.aws.responses import TrainingJobSummary, parse_description
 from sm_remote.errors import OutcomeMissing, ServiceUnavailable, StorageError
-from sm_remote.jobs.history import Phase
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.succession.history import Phase
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.wire.digest import BlobRef, digest_file
 from sm_remote.wire.launch import build_launch

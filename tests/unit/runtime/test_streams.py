@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sm_remote.jobs.log_line import LogTail
+from sm_remote.jobs.logs.line import LogTail
 from sm_remote.runtime.streams import WatchedOutput
 
 

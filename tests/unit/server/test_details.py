@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from sm_remote.aws.responses import parse_description
-from sm_remote.jobs.stored_checkpoints import StoredGeneration
-from sm_remote.jobs.succession import Plan, write_plan
+from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration
+from sm_remote.jobs.succession.plan import Plan, write_plan
 from sm_remote.server.details import build_details
 from sm_remote.server.failure import explain_failure
 from sm_remote.server.rows import build_row, detail_row, update_row

@@ -1,0 +1,1 @@
+"""A job once more: replayed, compared with another, or put to the test of interruptions."""

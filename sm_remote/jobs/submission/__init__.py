@@ -1,0 +1,1 @@
+"""From a function and settings to a training job's spec."""
