@@ -109,10 +109,13 @@ class Job(Future[T], ObservedJob):
                 # An interrupt. The request may have arrived all the same: the job is one until nobody knows it.
                 self._begin(created)
                 raise
-            spec, lock = self._spec, self._lock
+            spec = self._spec
+            lock = None if self._lock is None else place_lock(self._lock, self._chain.placed_on)
+            if lock is not None:
+                self._chain.locks.expect()  # before anybody sees the job end
             self._begin(created)
         if lock is not None:
-            send_lock(place_lock(lock, self._chain.placed_on), spec, self._connection)
+            send_lock(lock, spec, self._connection, self._chain.locks)
 
     def _begin(self, created: datetime) -> None:
         spec, self._spec, self._lock = self._spec, None, None

@@ -17,6 +17,7 @@ class ChainedJobs:
     Attributes:
         training_jobs: Itself, as `Connection` has it; so are `watcher` and `alarm`.
         refusals: For each instance type the code with which it is refused.
+        ends_at_once: Jobs that have ended when they are watched, each with its reason.
         stopped: Names, as they were asked to stop.
         alarms: What was to be called, with the seconds until then.
     """
@@ -29,6 +30,7 @@ class ChainedJobs:
         self.refusals: dict[str, str] = {}
         self.requests: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, dict[str, Any]] = {}
+        self.ends_at_once: dict[str, str] = {}
         self.stopped: list[str] = []
         self.alarms: list[tuple[float, Callable[[], float | None]]] = []
         self.watched: dict[str, Callable[[Any], None]] = {}
@@ -94,6 +96,8 @@ class ChainedJobs:
 
     def watch(self, name: str, created: datetime, on_end: Callable[[Any], None], *_: Any) -> None:
         self.watched[name] = on_end
+        if name in self.ends_at_once:
+            self.end(name, reason=self.ends_at_once.pop(name))
 
     def call_after(self, seconds: float, look: Callable[[], float | None]) -> None:
         self.alarms.append((seconds, look))

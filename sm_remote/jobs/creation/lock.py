@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
@@ -128,16 +128,54 @@ def _list_inputs(spec: TrainingJobSpec) -> dict[str, str]:
     }
 
 
-def send_lock(lock: JobLock, spec: TrainingJobSpec, connection: Connection) -> None:
+class LockRelay:
+    """Has the locks of a call's later jobs wait for the first one's, of which they are made.
+
+    A job may have ended, and another may go on with its work, before its lock is stored.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._is_expected = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def expect(self) -> None:
+        """The first lock is on its way: `pass_on` waits for `arrive`."""
+        self._is_expected = True
+
+    def arrive(self) -> None:
+        """The first lock is stored, or never will be: does what has waited for it."""
+        with self._mutex:
+            self._is_expected = False
+            waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each()
+
+    def pass_on(self, store: Callable[[], None]) -> None:
+        """Stores a later lock: now, or as soon as the first one is there."""
+        with self._mutex:
+            if self._is_expected:
+                self._waiting.append(store)
+                return
+        store()
+
+
+def send_lock(lock: JobLock, spec: TrainingJobSpec, connection: Connection, relay: LockRelay) -> None:
     """Stores the lock of a job that was just created: at once where that is quick, else while the job starts."""
     store = connection.open_store(spec.output_uri)
     inputs = {name: uri for name, uri in _list_inputs(spec).items() if uri.startswith("s3://")}
+
+    def send() -> None:
+        try:
+            write_lock(lock, inputs, store, connection)
+        finally:
+            relay.arrive()
+
     if isinstance(store, EmbeddedStore) and not inputs:
-        write_lock(lock, {}, store, connection)
+        send()
         return
     # Not a daemon: a program that submits and ends waits for its lock.
-    name = f"sm_remote-lock-{spec.name}"
-    threading.Thread(target=write_lock, args=(lock, inputs, store, connection), name=name).start()
+    threading.Thread(target=send, name=f"sm_remote-lock-{spec.name}").start()
 
 
 def write_lock(lock: JobLock, inputs: Mapping[str, str], store: Store, connection: Connection) -> None:

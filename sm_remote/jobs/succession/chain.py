@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription
@@ -19,7 +20,7 @@ from sm_remote.aws.successors import change_request, rebuild_request
 from sm_remote.costs import Charges
 from sm_remote.errors import JobNameInUse, JobNotFound, RemoteError, StorageError, SubmitError
 from sm_remote.jobs.connection import Connection
-from sm_remote.jobs.creation.lock import hand_on_lock
+from sm_remote.jobs.creation.lock import LockRelay, hand_on_lock
 from sm_remote.jobs.creation.sending import create_training_job
 from sm_remote.jobs.outcome.cell import CellEnding
 from sm_remote.jobs.outcome.exceptions import add_note
@@ -117,6 +118,7 @@ class Chain:
         is_over: Whether nothing is to follow any more.
         lock: Held while a job is followed by another, and while one is stopped.
         placed_on: The instance type of the job that was created last; empty before, and for groups of instances.
+        locks: Keeps the locks of its jobs in order.
         heard: Where what happens is noted for somebody who tells it; None to have it logged.
     """
 
@@ -125,6 +127,7 @@ class Chain:
         self._charges = charges
         self.is_over = False
         self.lock = threading.RLock()
+        self.locks = LockRelay()
         self.heard: list[str] | None = None
         self.placed_on = ""
 
@@ -193,7 +196,8 @@ class Chain:
                 raise
             return Successor(name=name, arn=there.arn, created=there.creation_time)
         self._say(f"{end.name}: {ending.describe()}; training job {name} goes on with {(placed or step).describe()}")
-        hand_on_lock(end.name, name, end.output_uri, self.placed_on, self._connection)
+        store_lock = partial(hand_on_lock, end.name, name, end.output_uri, self.placed_on, self._connection)
+        self.locks.pass_on(store_lock)
         return Successor(name=name, arn=arn, created=created)
 
     def _read_ending(self, end: TrainingJobDescription, error: BaseException | None) -> Ending | None:

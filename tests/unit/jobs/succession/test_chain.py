@@ -19,6 +19,7 @@ from sm_remote.jobs.succession.chain import Chain, find_chain, stop_for_good
 from sm_remote.jobs.succession.plan import Plan, find_plan, write_plan
 from sm_remote.spec import Checkpoints, Resources, Spot, TrainingJobSpec
 from tests.fakes.chained_jobs import ChainedJobs
+from tests.fakes.service import wait_until
 from tests.unit.aws.test_requests import SPEC
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
@@ -96,6 +97,21 @@ def test_a_successor_has_a_lock_of_its_own(api: ChainedJobs) -> None:
         "continues": "train-1",
         "instance": {"instance_type": "ml.g5.xlarge"},
     }
+
+
+def test_a_job_that_ends_before_its_lock_is_stored_hands_it_on_all_the_same(api: ChainedJobs) -> None:
+    plan = Plan(types=("ml.g6.xlarge", "ml.g5.xlarge"))
+    lock = {"format": 1, "job": "train-1", "image": {"uri": "x", "digest": "sha256:1"}, "instance": {}}
+    spec = replace(build_spec(plan), channels=())
+    job: Job[Any] = Job("train-1", api, spec=spec, lock=lock)  # type: ignore[arg-type]
+    job._on_end = job._conclude  # type: ignore[method-assign]
+    api.ends_at_once = {"train-1": CAPACITY}
+    job._submit()
+    wait_until(lambda: "train-1-2/job.lock.json" in api.objects)
+    first, second = (json.loads(api.objects[f"{name}/job.lock.json"]) for name in ("train-1", "train-1-2"))
+    assert first["instance"] == {"instance_type": "ml.g6.xlarge"}
+    assert second["instance"] == {"instance_type": "ml.g5.xlarge"}
+    assert second == {**first, "job": "train-1-2", "continues": "train-1", "instance": second["instance"]}
 
 
 def test_what_keeps_a_successor_away_is_raised_with_what_it_was_for(api: ChainedJobs) -> None:
