@@ -178,9 +178,9 @@ def run_fault_proxy(service: Discovery) -> Iterator[FaultProxy]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(120)
     try:
         yield proxy
     finally:
         ended[0]()
-        thread.join(60)
+        thread.join(120)

@@ -123,7 +123,7 @@ def kernel(tmp_path: Path, process_engine_by_default: None) -> Iterator[Kernel]:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=120)
         started = Kernel(manager, client)
         loaded = started.run("%load_ext sm_remote")
         assert loaded.error is None, loaded.error

@@ -145,10 +145,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """The server by a signal that has it end its kernels, then whatever is left of its session."""
     process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(20)
+        process.wait(120)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(120)
 
 
 def _stop_service(home: Path) -> None:

@@ -82,7 +82,7 @@ def make_client(discovery: Discovery, service: str = "sagemaker", **options: Any
         region_name="us-east-1",
         aws_access_key_id=options.get("access_key", discovery.access_key),
         aws_secret_access_key=options.get("secret_key", discovery.secret_key),
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=40, proxies={}),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={}),
     )
 
 

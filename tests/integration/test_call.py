@@ -119,7 +119,7 @@ def test_an_end_without_a_value_fails_with_its_true_reason(body: str, reason: st
         """
     )
     job = cell["end"].submit()
-    error = job.exception(timeout=60)
+    error = job.exception(timeout=120)
     assert isinstance(error, JobFailed)
     assert reason.lower() in str(error).lower()
     assert job.status == "Failed"
@@ -136,7 +136,7 @@ def test_an_errno_is_no_exit_code() -> None:
         """
     )
     job = cell["fail"].submit()
-    error = job.exception(timeout=60)
+    error = job.exception(timeout=120)
     assert type(error) is OSError
     assert error.errno == 256
     assert job.status == "Failed"
@@ -146,7 +146,7 @@ def test_an_ended_job_is_described_with_the_record_of_its_outcome(engine: str) -
     cell = define("@remote(stream_logs=False)\ndef invert(x):\n    return 1 / x")
     for argument in (1, 0):
         job = cell["invert"].submit(argument)
-        concurrent.futures.wait([job], timeout=60)
+        concurrent.futures.wait([job], timeout=120)
         marker = job._look().outcome_marker
         assert marker is not None
         assert marker.startswith("sm_remote outcome ")
@@ -380,7 +380,7 @@ def test_an_executors_waiting_job_has_its_name_and_can_be_withdrawn() -> None:
     assert second.name.startswith("nap-")
     assert second.cancel()
     assert second.cancelled()
-    _, pending = concurrent.futures.wait([first, third], timeout=60)
+    _, pending = concurrent.futures.wait([first, third], timeout=120)
     assert not pending
     assert [first.result(), third.result()] == [1.5, 0.1]
     assert not first.cancelled()
@@ -398,7 +398,7 @@ def test_a_stopped_job_raises_job_stopped_and_stop_is_idempotent(engine: str) ->
     job.stop()
     assert time.monotonic() - began < 1
     job.stop()
-    assert isinstance(job.exception(timeout=30), JobStopped)
+    assert isinstance(job.exception(timeout=120), JobStopped)
     job.stop()
     assert str(job.status) == "Stopped"
     assert not job.cancelled()
@@ -407,7 +407,7 @@ def test_a_stopped_job_raises_job_stopped_and_stop_is_idempotent(engine: str) ->
 def test_a_job_over_its_limit_raises_timed_out() -> None:
     cell = define("import time\n@remote(stream_logs=False, max_runtime_in_seconds=1)\ndef nap(s):\n    time.sleep(s)")
     job = cell["nap"].submit(60)
-    error = job.exception(timeout=60)
+    error = job.exception(timeout=120)
     assert isinstance(error, TimedOut)
     assert not isinstance(error, TimeoutError)
     assert str(job.secondary_status) == "MaxRuntimeExceeded"
@@ -418,13 +418,13 @@ def test_a_caller_that_waits_too_long_gets_a_timeout_and_the_job_goes_on() -> No
     job = cell["nap"].submit(1.5)
     with pytest.raises(TimeoutError, match=job.name):
         job.result(timeout=0.2)
-    assert job.result(timeout=60) == 1.5
+    assert job.result(timeout=120) == 1.5
 
 
 def test_a_job_knows_its_phases_log_and_description(engine: str) -> None:
     cell = define("@remote(stream_logs=False)\ndef talk():\n    print('one')\n    print('two', end='')\n    return 1")
     job = cell["talk"].submit()
-    assert job.result(timeout=60) == 1
+    assert job.result(timeout=120) == 1
     lines = list(job.logs())
     assert lines[-2:] == ["one", "two"]
     assert list(job.logs(follow=True)) == lines
@@ -452,7 +452,7 @@ def test_models_and_output_are_saved_where_sagemaker_expects_them(engine: str, t
         """
     )
     job = cell["save"].submit()
-    hyperparameters, gpus = job.result(timeout=60)
+    hyperparameters, gpus = job.result(timeout=120)
     assert '"epochs"' in hyperparameters
     assert gpus == "0"
     assert job.model_uri == f"s3://sm-remote-local/sm_remote/jobs/{job.name}/output/model"
@@ -500,18 +500,18 @@ def test_attach_works_from_another_process_after_the_first_was_killed(engine: st
         os.kill(os.getpid(), 9)
     """
     ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=False
     )
     name = ended.stdout.strip()
     assert name, ended.stderr
     job = attach(name)
-    assert job.result(timeout=60) == {"slept": 1.5}
+    assert job.result(timeout=120) == {"slept": 1.5}
     assert "rested" in list(job.logs())
 
 
 def test_attach_to_an_unknown_name_offers_close_matches() -> None:
     job = define("@remote(stream_logs=False)\ndef quick(): return 1")["quick"].submit()
-    job.result(timeout=60)
+    job.result(timeout=120)
     with pytest.raises(JobNotFound, match=job.name):
         attach(job.name[:-1])
 
@@ -557,7 +557,7 @@ def test_nothing_is_touched_at_decoration(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "home")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     assert ended.stdout.strip() == "[] False"
@@ -608,7 +608,7 @@ def test_a_module_beside_the_script_travels_and_its_decorated_functions_run_in_p
         "if __name__ == '__main__':\n    print(bill(4))\n"
     )
     ended = subprocess.run(
-        [sys.executable, str(package / "main.py")], capture_output=True, text=True, timeout=90, check=False
+        [sys.executable, str(package / "main.py")], capture_output=True, text=True, timeout=120, check=False
     )
     assert ended.stdout.strip().splitlines()[-1:] == ["13"], ended.stderr
     assert sorted(path.name for path in package.rglob("*") if "__pycache__" not in path.parts) == sorted(

@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from sm_remote.cli import main; main()"]
 
 
 def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120)
     assert done.returncode == code, f"{words}: {done.stdout}\n{done.stderr}"
     assert "sm_remote/cli" not in done.stderr, "a traceback of our own"
     return done
@@ -114,7 +114,7 @@ def test_a_live_job_is_followed_and_stopped(live_job: Job[str]) -> None:
     assert follower.stdout.readline().startswith("sm_remote: ")
     assert follower.stdout.readline() == "waiting\n"
     assert run("stop", live_job.name).stdout == f"{live_job.name} is being stopped.\n"
-    assert follower.wait(30) == 0
+    assert follower.wait(120) == 0
     follower.stdout.close()
     assert "was stopped" in run("result", live_job.name, code=1).stderr
     assert run("stop", live_job.name).stdout == f"{live_job.name} has ended already: Stopped.\n"
@@ -126,7 +126,7 @@ def test_an_interrupt_of_waiting_leaves_the_job(live_job: Job[str]) -> None:
     wait_until(lambda: len(os.listdir(f"/proc/{waiting.pid}/task")) > 1)  # the thread that watches the job
     time.sleep(0.5)  # until it waits for that one, which nothing outside of it tells
     waiting.send_signal(signal.SIGINT)
-    _, told = waiting.communicate(timeout=10)
+    _, told = waiting.communicate(timeout=120)
     assert waiting.returncode == 130
     assert f"Training job {live_job.name} goes on." in told
     assert "Traceback" not in told

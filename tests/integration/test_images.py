@@ -280,7 +280,7 @@ def test_processes_have_no_images_and_the_error_says_what_to_do() -> None:
 
 def test_the_command_line_tells_that_processes_have_no_images() -> None:
     command = [sys.executable, "-c", "from sm_remote.cli import main; main()", "image", "list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: There are no images here")
     assert "Docker" in done.stderr

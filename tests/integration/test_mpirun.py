@@ -94,7 +94,7 @@ def test_all_ranks_are_told_of_an_interruption_and_go_on_from_their_checkpoints(
     tags = {"sm_remote:interrupt-at": "4", "sm_remote:interrupt-grace": "5"}
     spot = {"use_spot_instances": True, "max_runtime_in_seconds": 120, "tags": tags}
     job = on_two_hosts(count_up, "wheel", **spot).submit(60)
-    value = job.result(90)
+    value = job.result(120)
     assert value["done"] == [60] * 4
     assert min(value["begun"]) >= 1
     assert len(set(value["begun"])) == 1
@@ -125,7 +125,7 @@ def test_a_job_of_ones_own_may_call_mpirun() -> None:
         arguments=("python3", "-c", code),
     )
     connection.training_jobs.create(build_create_training_job(spec))
-    description = wait_for_end(connection.training_jobs.session.client("sagemaker"), spec.name, 60)
+    description = wait_for_end(connection.training_jobs.session.client("sagemaker"), spec.name, 120)
     assert description["TrainingJobStatus"] == "Completed", description
     logs = connection.training_jobs.session.client("logs")
     group = "/aws/sagemaker/TrainingJobs"

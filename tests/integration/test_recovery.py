@@ -65,7 +65,7 @@ def test_a_running_job_survives_the_services_death(home: Home) -> None:
     job = define(NAP)["nap"].submit(2)
     wait_for(lambda: job.secondary_status == "Training")
     pid = kill_service(home)
-    assert job.result(timeout=20) == 2
+    assert job.result(timeout=120) == 2
     discovery = read_discovery(home)
     assert discovery is not None
     assert discovery.pid != pid
@@ -79,14 +79,14 @@ def test_a_job_that_ended_while_the_service_was_dead_is_collected(home: Home) ->
     wait_for(lambda: "before" in list(job.logs()))
     kill_service(home)
     time.sleep(2)
-    assert job.result(timeout=20) == 1
+    assert job.result(timeout=120) == 1
 
 
 def test_queued_jobs_run_after_the_services_death(home: Home) -> None:
     nap = define(NAP)["nap"]
     jobs = [nap.submit(0.3) for _ in range(4)]
     kill_service(home)
-    assert [job.result(timeout=20) for job in jobs] == [0.3] * 4
+    assert [job.result(timeout=120) for job in jobs] == [0.3] * 4
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_repeated_kills_lose_no_job_and_run_none_twice(home: Home) -> None:
         wait_for(lambda: find_service(home) is not None)
         time.sleep(0.25)
         kill_service(home)
-    assert [job.result(timeout=40) for job in jobs] == [0.1] * 12
+    assert [job.result(timeout=120) for job in jobs] == [0.1] * 12
     for job in jobs:
         assert list(job.logs()).count("after") == 1
     assert len(list_jobs(limit=None)) == 12
@@ -107,7 +107,7 @@ def test_a_killed_container_ends_with_its_true_reason(home: Home) -> None:
     job = define(
         "import os, time\n@remote(stream_logs=False)\ndef f():\n    os.kill(os.getppid(), 9)\n    time.sleep(60)"
     )["f"].submit()
-    error = job.exception(timeout=20)
+    error = job.exception(timeout=120)
     assert "137" in str(error) or "SIGKILL" in str(error)
     assert str(job.status) == "Failed"
 
@@ -116,12 +116,12 @@ def test_an_altered_outcome_is_not_loaded(home: Home) -> None:
     job = define("@remote(stream_logs=False)\ndef f():\n    return [1, 2, 3]")["f"].submit()
     jobs = home.store / "sm-remote-local" / "sm_remote" / "jobs"
     path = jobs / job.name / "output" / "data" / "sm_remote" / "outcome"
-    assert job.result(timeout=20) == [1, 2, 3]
+    assert job.result(timeout=120) == [1, 2, 3]
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[-70] ^= 1
     path.write_bytes(content)
-    error = attach(job.name).exception(timeout=30)
+    error = attach(job.name).exception(timeout=120)
     assert isinstance(error, OutcomeMissing)
     assert isinstance(error.__cause__, CorruptBlob)
 
@@ -154,7 +154,7 @@ def test_a_service_of_another_version_is_replaced_when_idle_and_left_alone_when_
     wait_for(lambda: job.secondary_status == "Training")
     with pytest.raises(ServiceUnavailable, match="live job"):
         ensure_service(home, ServiceOptions(engine="docker"))
-    assert job.result(timeout=30) == 2
+    assert job.result(timeout=120) == 2
 
 
 def test_a_stale_discovery_file_is_no_obstacle(home: Home) -> None:
@@ -169,7 +169,7 @@ def test_a_name_is_used_once(home: Home) -> None:
     from sm_remote.settings import resolve_settings
 
     job = define("@remote(stream_logs=False)\ndef f():\n    return 5")["f"].submit()
-    job.result(timeout=30)
+    job.result(timeout=120)
     api = connect_with(resolve_settings({})).training_jobs
     request = {
         "TrainingJobName": job.name,

@@ -127,7 +127,7 @@ def test_a_job_whose_objects_are_gone_cannot_be_run_again(cell: dict[str, Any]) 
 def test_the_command_line_runs_again_compares_and_lists_layers(cell: dict[str, Any]) -> None:
     def run(*words: str) -> Any:
         command = [sys.executable, "-c", "from sm_remote.cli import main; main()", *words, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -151,13 +151,13 @@ def test_a_layer_of_a_live_job_stays(cell: dict[str, Any]) -> None:
         old = layer.last_used.timestamp() - 40 * 86400
         os.utime(layer.path, (old, old))
         command = [sys.executable, "-c", "from sm_remote.cli import main; main()", "layers", "prune"]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=120)
         assert layer.path.is_dir()
     finally:
         job.stop()
     with pytest.raises(JobStopped):
         job.result()
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=120)
     assert not layer.path.exists()
     assert cell["total"](3)[0] == 3.0  # made again
 

@@ -162,10 +162,10 @@ def test_a_job_is_found_again_at_its_target_with_what_it_has_cost(divide: Any, s
         divide.options(instance_type="ml.c5.4xlarge", max_cost=1)(1, 1)  # the local service tells no prices
     assert job.describe()["OutputDataConfig"]["S3OutputPath"].startswith(f"s3://{s3_server.bucket}/")
     again = attach(job.name, target="sagemaker")
-    assert again.result(timeout=60) == 3
+    assert again.result(timeout=120) == 3
     assert "dividing 9 by 3" in list(again.logs())
     assert job.name in [row.name for row in list_jobs(target="sagemaker")]
-    assert get_future(job.name, target="sagemaker").result(timeout=60) == 3
+    assert get_future(job.name, target="sagemaker").result(timeout=120) == 3
     assert job.name in [future.name for future in list_futures("divide", target="sagemaker")]
     with pytest.raises(JobNotFound, match="sagemaker"):
         attach("no-such-job", target="sagemaker")
@@ -184,7 +184,7 @@ def test_what_was_altered_in_s3_is_neither_loaded_nor_run(divide: Any, s3_server
     assert again.result(timeout=120) == 3
     earlier = s3.get_object(**place(f"jobs/{outcome_key(first.name)}"))["Body"].read()
     s3.put_object(**place(f"jobs/{outcome_key(again.name)}"), Body=earlier)
-    error = attach(again.name, target="sagemaker").exception(timeout=60)
+    error = attach(again.name, target="sagemaker").exception(timeout=120)
     assert isinstance(error, OutcomeMissing)
     assert isinstance(error.__cause__, CorruptBlob)
 

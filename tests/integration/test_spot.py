@@ -158,7 +158,7 @@ def test_a_job_that_is_stopped_has_no_value_though_its_function_returns() -> Non
             break
     job.stop()
     with pytest.raises(Exception, match="was stopped"):
-        job.result(60)
+        job.result(120)
     assert not isinstance(job.exception(), JobFailed)
 
 
@@ -203,7 +203,7 @@ def test_an_interrupted_job_that_waits_too_long_goes_on_on_demand_from_its_check
     connection = job._connection
     wait_for(lambda: job.describe()["SecondaryStatus"] == "Training")
     call_service(connection.training_jobs.session.discovery, "InterruptTrainingJob", {"TrainingJobName": first})
-    assert job.result(90) == list(range(60))
+    assert job.result(120) == list(range(60))
     assert job.earlier_names == (first,)
     assert job.name != first
     attempts = job.attempts

@@ -93,7 +93,7 @@ def create(client: Any, name: str, image: str, code: dict[str, Any], **members: 
 
 def run(client: Any, name: str, image: str, code: dict[str, Any], **members: Any) -> dict[str, Any]:
     create(client, name, image, code, **members)
-    description = wait_for_end(client, PREFIX + name, 60)
+    description = wait_for_end(client, PREFIX + name, 120)
     assert description["TrainingJobStatus"] == "Completed", description
     return description
 
@@ -168,9 +168,9 @@ def test_a_warm_job_whose_service_dies_runs_once(home: Home, image: str, code: A
         wait_for_standby(home, "cold")
         started.set()
         create(client, "warm", image, code)
-        assert stuck.wait(30)
+        assert stuck.wait(120)
     with serve(home, engine) as found:
-        description = wait_for_end(make_client(found), PREFIX + "warm", 60)
+        description = wait_for_end(make_client(found), PREFIX + "warm", 120)
     assert description["TrainingJobStatus"] == "Completed", description
     assert read_found(home, "warm")["name"] == PREFIX + "warm"
     engine.close()

@@ -95,7 +95,7 @@ def test_a_failing_command_is_the_reason_with_its_exit_code_and_its_last_output(
     commands = ["echo fine", "echo before >&2; sh -c 'echo no such package; exit 7'", "echo never"]
     job = remote(pre_execution_commands=commands)(cell["f"]).submit()
     with pytest.raises(JobFailed, match="command 2 of 3 failed with exit code 7") as caught:
-        job.result(timeout=60)
+        job.result(timeout=120)
     assert "no such package" in caught.value.why
     assert caught.value.facts["exit_code"] == 7
     assert caught.value.facts["command"] == commands[1]

@@ -64,7 +64,7 @@ def test_a_failure_withdraws_what_waits_and_leaves_what_runs() -> None:
 
 def test_a_loop_that_is_left_withdraws_what_waits_and_leaves_what_runs() -> None:
     executor = FakeExecutor()
-    values = executor.map(abs, [1, 2, 3, 4], timeout=60)
+    values = executor.map(abs, [1, 2, 3, 4], timeout=120)
     executor.jobs[0].set_result(1)
     assert next(values) == 1
     values.close()  # type: ignore[attr-defined]

@@ -120,7 +120,7 @@ def test_after_a_restart_attach_brings_output_and_names_back(kernel: Kernel) -> 
     name = re.search(r"%remote attach (\S+)", shown.text)
     assert name is not None
     kernel.manager.restart_kernel(now=True)
-    kernel.client.wait_for_ready(timeout=60)
+    kernel.client.wait_for_ready(timeout=120)
     attached = kernel.run(f"%load_ext sm_remote\n%remote attach {name[1]}")
     assert attached.error is None
     assert attached.displays[0]["text/plain"] == "{'v': 42}"
@@ -128,9 +128,9 @@ def test_after_a_restart_attach_brings_output_and_names_back(kernel: Kernel) -> 
 
 
 def test_completion_and_help_know_every_flag(kernel: Kernel) -> None:
-    reply = kernel.client.complete("%%remote --instance-ty\nx = 1", cursor_pos=22, reply=True, timeout=30)
+    reply = kernel.client.complete("%%remote --instance-ty\nx = 1", cursor_pos=22, reply=True, timeout=120)
     assert reply["content"]["matches"] == ["--instance-type"]
-    payload = kernel.client.execute("%%remote?", reply=True, timeout=30)["content"]["payload"]
+    payload = kernel.client.execute("%%remote?", reply=True, timeout=120)["content"]["payload"]
     help_text = payload[0]["data"]["text/plain"]
     for flag in ("--dry-run", "--use-spot-instances, --spot", "--image-uri, --image", "--max-runtime-in-seconds"):
         assert flag in help_text

@@ -167,7 +167,7 @@ class JobTree:
         )
 
     def finish(self, launch: Launch, process: subprocess.Popen[str]) -> Ended:
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=120)
         failure = self.root / "output" / "failure"
         outcome = self.root / "output" / "data" / "sm_remote" / "outcome"
         assert not list(self.temporary.iterdir()), "the private directory is removed"

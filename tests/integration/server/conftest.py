@@ -43,7 +43,7 @@ class Panel:
         if token is not None:
             request.add_header("Authorization", f"token {token}")
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:

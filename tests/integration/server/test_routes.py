@@ -156,7 +156,7 @@ def test_the_same_job_runs_again_under_a_new_name(panel):
     assert again.status == 201
     name = again.json["name"]
     assert name != job.name
-    wait_until(lambda: panel.get(f"local/jobs/{name}").json["row"]["status"] == "Completed", timeout_s=60)
+    wait_until(lambda: panel.get(f"local/jobs/{name}").json["row"]["status"] == "Completed", timeout_s=120)
 
 
 def test_a_job_that_is_not_there_is_not_found_in_words(panel):

@@ -55,7 +55,7 @@ class Job:
     def __call__(self, container) -> int:
         container.print(self.say(write_outcome(container, self.value)))
         self.said.set()
-        self.go.wait(20)
+        self.go.wait(120)
         return self.code
 
 
@@ -97,7 +97,7 @@ def test_a_value_ends_the_job_while_its_container_still_runs(client, engine, hom
 def test_a_marker_that_does_not_fit_and_that_of_an_exception_end_nothing(client, engine, say, value):
     job = Job(say, value=value, code=1)
     start(client, engine, job)
-    assert job.said.wait(20)
+    assert job.said.wait(120)
     time.sleep(0.05)
     assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "InProgress"
     job.go.set()
@@ -106,7 +106,7 @@ def test_a_marker_that_does_not_fit_and_that_of_an_exception_end_nothing(client,
 
 def test_a_stop_wins_over_a_value(client, engine):
     def play(container) -> int:
-        container.sigterm.wait(20)
+        container.sigterm.wait(120)
         container.print(format_marker(write_outcome(container), MANIFEST))
         return 0
 
@@ -126,7 +126,7 @@ def test_a_model_is_collected_only_when_the_container_has_ended(client, engine, 
         return job(container)
 
     start(client, engine, play, OutputDataConfig={"CompressionType": compression})
-    assert job.said.wait(20)
+    assert job.said.wait(120)
     time.sleep(0.05)
     assert client.describe_training_job(TrainingJobName="fit-1")["TrainingJobStatus"] == "InProgress"
     job.go.set()

@@ -136,7 +136,7 @@ def test_where_there_can_be_no_view_the_channel_is_downloaded_and_the_log_says_s
     with serve(home, FakeEngine(play)) as discovery:
         client, logs = make_client(discovery), make_client(discovery, "logs")
         client.create_training_job(**build_request(InputDataConfig=[fast_channel()]))
-        assert wait_for_end(client, "fit-1", 60)["TrainingJobStatus"] == "Completed"
+        assert wait_for_end(client, "fit-1", 120)["TrainingJobStatus"] == "Completed"
         group = "/aws/sagemaker/TrainingJobs"
         (stream,) = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix="fit-1/")["logStreams"]
         events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)

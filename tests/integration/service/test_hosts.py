@@ -104,7 +104,7 @@ def test_a_host_that_fails_ends_the_others_and_gives_the_reason(client, engine):
         if host_of(container) == "algo-2":
             container.path("/opt/ml/output/failure").write_text("no data for me")
             return 7
-        assert container.sigterm.wait(20)
+        assert container.sigterm.wait(120)
         container.path("/opt/ml/output/failure").write_text("somebody ended me")
         return 143
 
@@ -117,7 +117,7 @@ def test_hosts_that_end_well_do_not_end_the_job_before_the_last(client, engine):
     go_on = threading.Event()
 
     def play(container) -> int:
-        return 0 if host_of(container) == "algo-1" or go_on.wait(20) else 1
+        return 0 if host_of(container) == "algo-1" or go_on.wait(120) else 1
 
     engine.play = play
     client.create_training_job(**build_request(**TWO))
@@ -128,7 +128,7 @@ def test_hosts_that_end_well_do_not_end_the_job_before_the_last(client, engine):
 
 
 def test_a_stop_reaches_every_host(client, engine):
-    engine.play = lambda container: 0 if container.sigterm.wait(20) else 1
+    engine.play = lambda container: 0 if container.sigterm.wait(120) else 1
     client.create_training_job(**build_request(**TWO))
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
     client.stop_training_job(TrainingJobName="fit-1")
@@ -156,7 +156,7 @@ def test_each_host_has_a_log_stream_and_metrics_come_from_all(discovery, client,
 
 def test_all_hosts_together_are_what_a_job_takes_of_the_machine(home, engine):
     go_on = threading.Event()
-    engine.play = lambda container: 0 if go_on.wait(20) else 1
+    engine.play = lambda container: 0 if go_on.wait(120) else 1
     with serve(home, engine, host=Capacity(cpus=4, memory_bytes=64 << 30, gpus=0)) as found:
         client = make_client(found)
         client.create_training_job(**build_request("wide", **TWO))
@@ -170,7 +170,7 @@ def test_all_hosts_together_are_what_a_job_takes_of_the_machine(home, engine):
 
 def test_an_interruption_takes_all_hosts_and_all_start_again(client, engine):
     def play(container) -> int:
-        return 0 if "-a2-" in container.spec.name or not container.sigterm.wait(20) else 143
+        return 0 if "-a2-" in container.spec.name or not container.sigterm.wait(120) else 143
 
     tags = [{"Key": "sm_remote:interrupt-at", "Value": "0.2"}]
     spot = {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxWaitTimeInSeconds": 120}}
@@ -181,7 +181,7 @@ def test_an_interruption_takes_all_hosts_and_all_start_again(client, engine):
 
 def test_one_container_that_vanishes_fails_the_job_and_ends_the_other(client, engine):
     def play(container) -> int | None:
-        return None if host_of(container) == "algo-2" else 0 if container.sigterm.wait(20) else 1
+        return None if host_of(container) == "algo-2" else 0 if container.sigterm.wait(120) else 1
 
     description = run(client, engine, play, **TWO)
     assert description["FailureReason"].startswith("InternalServerError")
@@ -195,13 +195,13 @@ def test_a_host_that_cannot_start_ends_those_that_have_started(client, engine):
         start(spec)
 
     engine.start = start
-    description = run(client, engine, lambda container: container.sigterm.wait(20) and 0, **TWO)
+    description = run(client, engine, lambda container: container.sigterm.wait(120) and 0, **TWO)
     assert "no room" in description["FailureReason"]
     wait_until(lambda: "smr-fit-1-a1-algo-1" in engine.removed)
 
 
 def test_two_jobs_never_share_a_gpu(home, engine):
-    engine.play = lambda container: ContainerExit(code=0) if container.sigterm.wait(20) else ContainerExit(code=1)
+    engine.play = lambda container: ContainerExit(code=0) if container.sigterm.wait(120) else ContainerExit(code=1)
     with serve(home, engine, host=Capacity(cpus=64, memory_bytes=1 << 40, gpus=3)) as found:
         client = make_client(found)
         one_gpu = {"InstanceType": "ml.g5.xlarge"}

@@ -26,7 +26,7 @@ def run(home, engine):
         def run_job(play, **members):
             engine.play = play
             client.create_training_job(**build_request(ResourceConfig=TWO, **members))
-            description = wait_for_end(client, "fit-1", 60)
+            description = wait_for_end(client, "fit-1", 120)
             assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
 
         yield run_job
@@ -77,7 +77,7 @@ def test_each_epoch_of_a_shuffled_pipe_is_divided_anew(run, put):
 
 def test_they_share_one_prefix_of_checkpoints_and_delete_only_what_they_had(run, put, home):
     put("ckpt/old", b"old")
-    met = threading.Barrier(2, timeout=30)
+    met = threading.Barrier(2, timeout=120)
 
     def play(container) -> int:
         here = container.path("/opt/ml/checkpoints")

@@ -415,7 +415,7 @@ def test_a_job_waits_for_capacity_and_says_so(client, engine):
     go = threading.Event()
 
     def play(container) -> int:
-        go.wait(20)
+        go.wait(120)
         return 0
 
     engine.play = play
@@ -436,7 +436,7 @@ def test_jobs_that_fit_run_at_once_up_to_the_configured_number(home, engine):
     def play(container) -> int:
         running.add(container.spec.name)
         most.append(len(running))
-        three.wait(20)
+        three.wait(120)
         running.discard(container.spec.name)
         return 0
 
@@ -484,7 +484,7 @@ def test_a_job_that_runs_cannot_be_deleted(client, engine):
     go = threading.Event()
 
     def play(container) -> int:
-        go.wait(20)
+        go.wait(120)
         return 0
 
     engine.play = play

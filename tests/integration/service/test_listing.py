@@ -27,7 +27,7 @@ def client(shared_home):
 
     def play(container) -> int:
         if container.spec.name.startswith("smr-c"):
-            go.wait(30)
+            go.wait(120)
         return int("1" in container.spec.name.split("-a1")[0] or "3" in container.spec.name.split("-a1")[0])
 
     with serve(shared_home, FakeEngine(play)) as discovery:

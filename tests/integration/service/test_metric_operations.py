@@ -30,7 +30,7 @@ def served(tmp_path_factory):
 
     def play(container) -> int:
         if "live" in container.spec.name:
-            go.wait(60)
+            go.wait(120)
             return 0
         for line in LINES:
             container.print(line)

@@ -124,6 +124,6 @@ def test_a_pipe_is_fed_from_s3(home, s3_server, monkeypatch):
     with serve(home, FakeEngine(play)) as discovery:
         client = make_client(discovery)
         client.create_training_job(**build_request(InputDataConfig=[pipe_channel(f"s3://{BUCKET}/d/")]))
-        description = wait_for_end(client, "fit-1", 60)
+        description = wait_for_end(client, "fit-1", 120)
     assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
     assert seen == [b"".join(content.values())] * 2

@@ -55,7 +55,7 @@ def test_a_second_one_for_the_same_home_ends_at_once_and_harms_nothing(service):
     first = service.start()
     environ = {**os.environ, "SM_REMOTE_HOME": str(service.home.data), "SMR_CONTAINERS": str(service.containers)}
     second = subprocess.run(
-        [sys.executable, "-m", "sm_remote.service"], env=environ, capture_output=True, timeout=30, check=False
+        [sys.executable, "-m", "sm_remote.service"], env=environ, capture_output=True, timeout=120, check=False
     )
     assert second.returncode == 0
     assert b"Another local training service runs" in second.stderr

@@ -145,7 +145,7 @@ def test_who_has_no_key_can_delete_nothing_at_any_of_its_ports(ask: Callable[...
 
 def ask_without_a_key(port: int, method: str, path: str) -> int | None:
     """The status of an answer; None where nobody speaks HTTP."""
-    session = URLLib3Session(timeout=10, proxies={})
+    session = URLLib3Session(timeout=120, proxies={})
     try:
         request = AWSRequest(method=method, url=f"http://127.0.0.1:{port}{path}").prepare()
         return int(session.send(request).status_code)

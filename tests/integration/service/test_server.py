@@ -48,7 +48,7 @@ def call(discovery):
         if signed:
             SigV4Auth(Credentials(discovery.access_key, discovery.secret_key), service, "us-east-1").add_auth(request)
         sent = {**dict(request.headers), **{name.replace("_", "-"): value for name, value in altered.items()}}
-        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=120)
         connection.request(method, path, body, sent)
         response = connection.getresponse()
         content = response.read()
@@ -118,7 +118,7 @@ def test_another_content_type_is_refused(call):
 
 def test_a_body_over_the_cap_is_refused_before_it_is_read(call, discovery):
     head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{discovery.port}\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", discovery.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", discovery.port), timeout=120) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(4096)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400")

@@ -78,7 +78,7 @@ class Script:
             return 0
         if self.ignore_sigterm:
             threading.Event().wait(20)
-        assert container.sigterm.wait(20)
+        assert container.sigterm.wait(120)
         return 0
 
 
@@ -131,8 +131,8 @@ def test_while_its_container_ends_the_job_is_interrupted_and_in_progress(discove
     ending = threading.Event()
 
     def play(container) -> int:
-        container.sigterm.wait(20)
-        return 0 if ending.wait(20) else 1
+        container.sigterm.wait(120)
+        return 0 if ending.wait(120) else 1
 
     engine.play = play
     tags = [{"Key": "sm_remote:interrupt-grace", "Value": "20"}]
@@ -183,7 +183,7 @@ def test_a_script_that_cannot_be_understood_is_refused_at_once(client):
 
 
 def test_a_job_on_demand_is_not_interrupted(discovery, client, engine):
-    engine.play = lambda container: 0 if container.sigterm.wait(20) else 1
+    engine.play = lambda container: 0 if container.sigterm.wait(120) else 1
     client.create_training_job(**build_request())
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
     with pytest.raises(RuntimeError, match="does not run on spot capacity"):
@@ -195,7 +195,7 @@ def test_a_job_on_demand_is_not_interrupted(discovery, client, engine):
 
 
 def test_the_running_time_of_all_attempts_together_is_bounded(client, engine):
-    engine.play = lambda container: 143 if container.sigterm.wait(20) else 0
+    engine.play = lambda container: 143 if container.sigterm.wait(120) else 0
     limits = {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 20}}
     tags = [{"Key": "sm_remote:interrupt-at", "Value": "0.6"}]
     client.create_training_job(**build_request(**{**SPOT, **limits}, Tags=tags))
@@ -325,7 +325,7 @@ def test_a_container_that_vanishes_after_an_interruption_is_no_failure(discovery
         seen.append(time.monotonic())
         if len(seen) > 1:
             return 0
-        container.sigterm.wait(20)
+        container.sigterm.wait(120)
         return None
 
     engine.play = play

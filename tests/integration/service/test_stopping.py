@@ -35,12 +35,12 @@ def start(client, engine, play, **members) -> None:
 
     engine.play = announced
     client.create_training_job(**build_request(**members))
-    assert running.wait(20)
+    assert running.wait(120)
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
 
 
 def save_at_sigterm(container) -> int:
-    container.sigterm.wait(20)
+    container.sigterm.wait(120)
     container.path("/opt/ml/model/partial").write_text("half")
     return 3
 
@@ -60,7 +60,7 @@ def test_a_job_that_is_stopped_uploads_what_it_saved_at_sigterm(client, engine, 
 
 def test_a_stop_wins_over_an_exit_code_of_0(client, engine):
     def play(container) -> int:
-        container.sigterm.wait(20)
+        container.sigterm.wait(120)
         return 0
 
     start(client, engine, play)
@@ -113,7 +113,7 @@ def test_a_job_that_is_stopped_before_its_container_started_uploads_nothing(home
 
     def reach(point: str) -> None:
         if point == "stage.mid_download":
-            assert stopped.wait(20)
+            assert stopped.wait(120)
 
     put("data/a")
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://sm-remote-local/data/"}
@@ -133,7 +133,7 @@ def test_a_job_that_is_stopped_before_its_container_started_uploads_nothing(home
 
 def test_a_job_that_runs_too_long_is_stopped_and_says_so_even_if_the_user_stops_it_then(client, engine):
     def play(container) -> int:
-        container.sigterm.wait(20)
+        container.sigterm.wait(120)
         threading.Event().wait(0.2)
         return 0
 

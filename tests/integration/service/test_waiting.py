@@ -25,7 +25,7 @@ class Switch:
 
     def __call__(self, container) -> int:
         self.container = container
-        self.go.wait(20)
+        self.go.wait(120)
         return 0
 
 
@@ -58,7 +58,7 @@ def poll(discovery):
         request = AWSRequest(method="POST", url=f"{discovery.endpoint_url}/", data=json.dumps(body), headers=headers)
         service = "logs" if target.startswith("Logs") else "sagemaker"
         SigV4Auth(Credentials(discovery.access_key, discovery.secret_key), service, "us-east-1").add_auth(request)
-        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=40)
+        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=120)
         connection.request("POST", "/", request.body, dict(request.headers))
         response = connection.getresponse()
         answer = json.loads(response.read())
@@ -197,7 +197,7 @@ def test_hundreds_of_held_polls_keep_nobody_else_waiting(client, discovery, swit
             },
         )
         SigV4Auth(Credentials(discovery.access_key, discovery.secret_key), "sagemaker", "us-east-1").add_auth(request)
-        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=40)
+        connection = http.client.HTTPConnection("127.0.0.1", discovery.port, timeout=120)
         connection.request("POST", "/", request.body, dict(request.headers))
         held.append(connection)
     began = time.monotonic()

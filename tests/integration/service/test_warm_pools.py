@@ -47,7 +47,7 @@ def wait_until_ready(engine, name: str) -> None:
 
 def test_a_matching_job_takes_over_what_another_has_kept(client, engine):
     go_on = threading.Event()
-    engine.play = lambda container: 0 if go_on.wait(20) else 1
+    engine.play = lambda container: 0 if go_on.wait(120) else 1
     create(client, "one")
     wait_until(lambda: engine.starts)
     assert find_pool(client, "one") == {"Status": "InUse"}
@@ -195,7 +195,7 @@ def test_two_jobs_use_one_pool_one_after_the_other(client, engine):
     run(client, "one", {"InstanceType": "ml.m5.xlarge"})
     wait_until_ready(engine, "one")
     go_on = threading.Event()
-    engine.play = lambda container: 0 if go_on.wait(20) else 1
+    engine.play = lambda container: 0 if go_on.wait(120) else 1
     for name in ("two", "three"):
         create(client, name, {"InstanceType": "ml.m5.xlarge"})
     wait_until(lambda: client.describe_training_job(TrainingJobName="three")["SecondaryStatus"] == "Pending")

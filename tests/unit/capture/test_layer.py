@@ -134,7 +134,7 @@ def test_of_two_writers_one_wins_and_both_are_content(tmp_path):
 
     def fill(folder: Path) -> None:
         (folder / "file").touch()
-        barrier.wait(5)
+        barrier.wait(120)
 
     threads = [threading.Thread(target=publish_layer, args=(tmp_path / "layers" / "k", fill)) for _ in range(2)]
     for thread in threads:

@@ -162,18 +162,18 @@ def no_answer() -> StorageError:
 
 
 def test_an_outcome_is_looked_for_again_when_the_store_or_the_api_does_not_answer(tmp_path: Path) -> None:
-    assert attach(Ended(tmp_path, [no_answer(), no_answer()])).result(10) == 42
+    assert attach(Ended(tmp_path, [no_answer(), no_answer()])).result(120) == 42
     away = ServiceUnavailable("The training-job API could not be reached.")
-    assert attach(Ended(tmp_path, [no_answer()], api_trouble=[away])).result(10) == 42
+    assert attach(Ended(tmp_path, [no_answer()], api_trouble=[away])).result(120) == 42
 
 
 def test_an_outcome_that_stays_out_of_reach_says_how_to_come_back_to_it(tmp_path: Path) -> None:
-    error = attach(Ended(tmp_path, [no_answer() for _ in range(9)])).exception(10)
+    error = attach(Ended(tmp_path, [no_answer() for _ in range(9)])).exception(120)
     assert isinstance(error, StorageError)
     assert error.__notes__ == ["Training job nap has ended. Its value: sm_remote.attach('nap').result()"]
 
 
 def test_an_outcome_that_was_deleted_is_not_looked_for_again(tmp_path: Path) -> None:
     connection = Ended(tmp_path, [no_answer(), StorageError("There is no such object.", missing=True)])
-    assert isinstance(attach(connection).exception(10), OutcomeMissing)
+    assert isinstance(attach(connection).exception(120), OutcomeMissing)
     assert len(connection.trouble) == 1

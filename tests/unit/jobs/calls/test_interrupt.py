@@ -33,7 +33,7 @@ class FakeConnection:
         return "arn"
 
     def stop(self, name: str) -> None:
-        assert self.answers.wait(10)
+        assert self.answers.wait(120)
         if self.stops:
             raise self.stops.pop(0)
         self.stopped.append(name)
@@ -73,7 +73,7 @@ def test_a_stop_that_takes_long_is_not_waited_for(capsys: pytest.CaptureFixture[
     assert time.monotonic() - began < 1.0
     assert "nap is being stopped" in capsys.readouterr().err
     connection.answers.set()
-    next(thread for thread in threading.enumerate() if thread.name == "sm_remote-stop").join(10)
+    next(thread for thread in threading.enumerate() if thread.name == "sm_remote-stop").join(120)
     assert connection.stopped == ["nap"]
 
 

@@ -27,11 +27,11 @@ def test_moments_come_in_order_and_again_until_nobody_wants_them() -> None:
     alarm.call_after(0.0, fail)
     again = [0.0, 0.0]
     alarm.call_after(0.0, lambda: look("again", again))
-    assert done.wait(30)
+    assert done.wait(120)
     assert seen == ["fails", "again", "again", "again", "late"]
     for thread in threading.enumerate():
         if thread.name == "sm_remote-alarm":
-            thread.join(30)
+            thread.join(120)
     done.clear()
     alarm.call_after(0.0, lambda: look("late", []))
-    assert done.wait(30)
+    assert done.wait(120)

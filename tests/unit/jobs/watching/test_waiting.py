@@ -77,7 +77,7 @@ def test_several_who_wait_are_each_told(tmp_path: Path) -> None:
 
     def wait() -> None:
         try:
-            job.result(20)
+            job.result(120)
         except CredentialsExpired as error:
             told.append(error)
 
@@ -110,7 +110,7 @@ def test_an_outcome_that_the_credentials_no_longer_reach_is_fetched_with_new_one
     assert not job.done()
     assert connection.renewed == 1
     connection.again.pop()()
-    assert job.result(20) == 42
+    assert job.result(120) == 42
 
 
 @pytest.mark.parametrize("may_exist", [True, False])

@@ -99,7 +99,7 @@ def test_each_end_is_told_once() -> None:
     _, ends, done = watch(api, ["a", "b"])
     api.end("a")
     api.end("b", state="Stopped")
-    assert done.wait(10)
+    assert done.wait(120)
     assert (ends["a"].status, ends["b"].status) == ("Completed", "Stopped")
     assert api.describes == 2
 
@@ -110,7 +110,7 @@ def test_calls_do_not_grow_with_the_number_of_jobs(count: int) -> None:
     api = FakeTrainingJobs(names)
     _, _, done = watch(api, names)
     api.end(*names)
-    assert done.wait(10)
+    assert done.wait(120)
     pages = -(-count // 10)
     assert api.lists <= 4 * pages
     assert api.describes == count
@@ -121,7 +121,7 @@ def test_a_deleted_job_ends_as_not_found() -> None:
     _, ends, done = watch(api, ["a", "b"])
     api.delete("a")
     api.end("b")
-    assert done.wait(10)
+    assert done.wait(120)
     assert isinstance(ends["a"], JobNotFound)
 
 
@@ -132,6 +132,6 @@ def test_trouble_with_the_api_ends_no_job(trouble: Exception, caplog: pytest.Log
     api.trouble = [trouble] * 5
     _, ends, done = watch(api, ["a"])
     api.end("a")
-    assert done.wait(10)
+    assert done.wait(120)
     assert ends["a"].status == "Completed"
     assert "does not answer" in caplog.text

@@ -84,7 +84,7 @@ def test_readers_of_the_same_block_at_the_same_time_share_one_request():
     held = threading.Event()
 
     def fetch(wanted: StoredObject, offset: int, size_bytes: int) -> bytes:
-        held.wait(20)
+        held.wait(120)
         return bucket.fetch(wanted, offset, size_bytes)
 
     cache = BlockCache(fetch)
@@ -93,5 +93,5 @@ def test_readers_of_the_same_block_at_the_same_time_share_one_request():
         reader.start()
     held.set()
     for reader in readers:
-        reader.join(20)
+        reader.join(120)
     assert len(bucket.asked) == 1

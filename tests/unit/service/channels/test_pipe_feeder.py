@@ -37,7 +37,7 @@ def test_a_reader_gets_one_epoch_and_finds_the_pipe_of_the_next(directory, tmp_p
         with open(tmp_path / f"c_{epoch}", "rb") as pipe:
             data = pipe.read()
             assert sorted(os.listdir(tmp_path)) in ([f"c_{epoch + 1}"], [f"c_{epoch}", f"c_{epoch + 1}"])
-        fed.join(20)
+        fed.join(120)
         assert data == b"".join(content)
         assert os.listdir(tmp_path) == [f"c_{epoch + 1}"]
 
@@ -47,7 +47,7 @@ def test_a_reader_that_closes_early_ends_the_epoch(directory, tmp_path):
     fed = feed(directory, 0, (bytes(1 << 20) for _ in range(1000)))
     with open(tmp_path / "c_0", "rb", buffering=0) as pipe:
         pipe.read(10)
-    fed.join(20)
+    fed.join(120)
     assert not fed.is_alive()
     assert os.listdir(tmp_path) == ["c_1"]
 
@@ -67,7 +67,7 @@ def test_no_more_is_read_than_the_pipe_holds_while_nobody_reads(directory, tmp_p
         for size in (1, 1 << 20, 1 << 20):
             pipe.read(size)
             assert len(taken) <= 8
-    fed.join(20)
+    fed.join(120)
 
 
 def test_a_directory_that_is_gone_ends_the_feeding(directory, tmp_path):
@@ -159,7 +159,7 @@ def test_an_object_that_cannot_be_read_stops_the_container_and_never_looks_like_
     bench = start(CompressionType="Gzip")
     bench.pipes.start()
     descriptor = os.open(bench.tree.data / "c_0", os.O_RDONLY)
-    assert bench.stopped.wait(30)
+    assert bench.stopped.wait(120)
     os.set_blocking(descriptor, False)
     with pytest.raises(BlockingIOError):  # held open: an end would be b""
         os.read(descriptor, 10)
@@ -176,7 +176,7 @@ def test_a_feeder_that_was_killed_stops_the_container(put, start):
     bench = start()
     bench.pipes.start()
     os.kill(bench.pid, signal.SIGKILL)
-    assert bench.stopped.wait(30)
+    assert bench.stopped.wait(120)
     with pytest.raises(InputBrokenError, match="the process that feeds the pipes is gone"):
         bench.pipes.finish()
 
@@ -190,4 +190,4 @@ def test_a_feeder_whose_tree_is_removed_ends_by_itself(put, start):
     put("d/a", b"one")
     bench = start()
     bench.tree.create()  # as the next try of a service that died does
-    assert bench.pipes._feeder.wait(30) == 0
+    assert bench.pipes._feeder.wait(120) == 0

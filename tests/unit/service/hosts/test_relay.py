@@ -36,7 +36,7 @@ def echo() -> Iterator[tuple[str, int]]:
 
 
 def ask(port: int, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall(data)
         answer = b""
         while len(answer) < len(data) and (piece := connection.recv(1 << 16)):
@@ -55,7 +55,7 @@ def test_bytes_pass_both_ways(echo: tuple[str, int]) -> None:
 def test_who_is_in_no_network_of_containers_is_turned_away(echo: tuple[str, int]) -> None:
     relay = Relay(("127.0.0.1", 0), echo, lambda: ["172.17.0.0/16"])
     assert ask(relay.port, b"") == b""
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=120) as connection:
         assert connection.recv(1) == b""
     relay.close()
 
@@ -64,7 +64,7 @@ def test_a_network_that_is_made_later_is_asked_for(echo: tuple[str, int]) -> Non
     """Each job over several hosts has one of its own."""
     networks = ["172.17.0.0/16"]
     relay = Relay(("127.0.0.1", 0), echo, lambda: networks)
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=120) as connection:
         assert connection.recv(1) == b""
     networks.append("127.0.0.0/8")
     assert ask(relay.port, b"now") == b"NOW"
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_ends_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     relay = Relay(("127.0.0.1", 0), ("127.0.0.1", port), lambda: ["127.0.0.0/8"])
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=120) as connection:
         assert connection.recv(1) == b""
     relay.close()
 
@@ -96,7 +96,7 @@ def test_nobody_gets_in_while_the_engine_does_not_say_what_its_networks_are(echo
         return ["127.0.0.0/8"]
 
     relay = Relay(("127.0.0.1", 0), echo, list_networks)
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=120) as connection:
         assert connection.recv(1) == b""
     silent.clear()
     assert ask(relay.port, b"back") == b"BACK"

@@ -109,10 +109,10 @@ def test_a_job_waits_for_its_values(tree: WorkingTree) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    assert waits.wait(30)
+    assert waits.wait(120)
     vault.give("another", {"HF_TOKEN": "no"})
     vault.give("fit-1", {"HF_TOKEN": "value-of-mine"})
-    thread.join(30)
+    thread.join(120)
     assert found == [{"HF_TOKEN": "value-of-mine"}]
 
 

@@ -125,7 +125,7 @@ def test_a_job_that_cannot_be_read_again_and_again_runs_once_it_can(
     record = store.insert("fit-1", build_request(), {}, time.time())
     store.failures = 4
     run(store, engine, idle.set).enqueue(record)
-    assert idle.wait(10)
+    assert idle.wait(120)
     assert store.find("fit-1").is_terminal
     assert len(engine.starts) == 1
 
@@ -135,7 +135,7 @@ def test_whoever_joins_waits_until_the_last_thread_is_done_with_the_store(run: A
     scheduler = run(store, FakeEngine())
     try:
         scheduler.enqueue(store.insert("fit-1", build_request(), {}, time.time()))
-        assert store.asked.wait(10)
+        assert store.asked.wait(120)
         scheduler.close()
         assert not scheduler.join(0.2)
         store.go_on.set()
@@ -159,7 +159,7 @@ def test_a_job_without_capacity_fails_even_if_that_cannot_be_written_at_once(
     Shortages(tmp_path / "shortages.json").set(short)
     scheduler = run(store, engine, idle.set)
     try:
-        assert idle.wait(10)
+        assert idle.wait(120)
         assert "CapacityError" in (store.find("fit-1").failure_reason or "")
         assert not engine.starts
         assert scheduler.count_jobs() == (0, 0)

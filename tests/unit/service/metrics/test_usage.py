@@ -135,7 +135,7 @@ def test_one_thread_samples_all(engine, tmp_path):
     wait_until(lambda: {"a", "b"} <= set(engine.looks))
     (thread,) = set(threading.enumerate()) - before
     sampler.close()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
 
 

@@ -31,7 +31,7 @@ class BuildingEngine(FakeEngine):
     def prepare_image(self, image: str, say: Callable[[str], None]) -> None:
         self.builds += 1
         say("Step 1/1 : FROM a")
-        self.go_on.wait(10)
+        self.go_on.wait(120)
         if self.failure:
             raise self.failure
 

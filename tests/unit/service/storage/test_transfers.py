@@ -22,7 +22,7 @@ def test_every_transfer_runs_once(is_remote):
 
 
 def test_remote_ones_run_at_the_same_time():
-    meeting = threading.Barrier(8, timeout=20)
+    meeting = threading.Barrier(8, timeout=120)
     run_transfers([Transfer(run=lambda: meeting.wait() and None, is_remote=True) for _ in range(8)], nothing, print)
 
 
@@ -53,7 +53,7 @@ def test_a_stop_ends_them_even_while_all_of_them_hang():
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        run_transfers([Transfer(run=lambda: held.wait(20) and None, is_remote=True)], go_on, print)
+        run_transfers([Transfer(run=lambda: held.wait(120) and None, is_remote=True)], go_on, print)
 
 
 def test_slow_ones_say_how_far_they_are():

@@ -60,7 +60,7 @@ def stop_and_wait(daemon: RestartingDaemon, home: Home) -> None:
     engine.stop("smr-a", 0.01)
     for thread in threading.enumerate():
         if thread.name == "stop smr-a":
-            thread.join(10)
+            thread.join(120)
 
 
 def test_a_container_is_killed_also_when_the_daemon_restarts_during_its_grace(home: Home) -> None:
