@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Helpers beside the tests are imported as `tests.<name>`, however pytest was started.
 sys.path.insert(0, str(ROOT))
 
-pytest_plugins = ["tests.s3_server", "tests.embedded_store"]
+pytest_plugins = ["tests.s3_server", "tests.embedded_store", "tests.frameworks_environment"]
 
 REQUIRED = os.environ.get("SM_REMOTE_REQUIRE_ENGINE") == "1"
 

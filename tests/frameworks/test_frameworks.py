@@ -1,4 +1,4 @@
-"""The examples for frameworks: each is at most ten lines, and goes on where it was interrupted."""
+"""The examples for frameworks: each is at most ten lines, and goes on where it was interrupted. Tables and tensors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.conftest import skip_or_fail
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "checkpoints"
@@ -27,15 +25,6 @@ def test_an_example_has_at_most_ten_lines(name: str) -> None:
     (train,) = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "train"]
     lines = source.splitlines()[train.body[0].lineno - 1 : train.end_lineno]
     assert len([line for line in lines if line.strip()]) <= 10
-
-
-@pytest.fixture(scope="session")
-def frameworks() -> Path:
-    """The Python that has them."""
-    made = subprocess.run([ROOT / "scripts" / "setup-frameworks.sh"], capture_output=True, text=True)
-    if made.returncode:
-        skip_or_fail(f"the frameworks cannot be installed: {made.stderr.strip()[-300:]}")
-    return ROOT / ".frameworks" / "bin" / "python"
 
 
 def run(python: Path, name: str, home: Path, *, stop_at: int = 0) -> tuple[dict[str, Any] | None, str]:
@@ -77,3 +66,20 @@ def test_a_table_is_parquet_where_there_is_pyarrow(frameworks: Path, tmp_path: P
         "frame": {"name": "data.parquet", "types": ["int64", "datetime64[us]", "category"], "same": True},
         "table": {"name": "data.parquet", "rows": [1, 2]},
     }
+
+
+@pytest.mark.slow
+@pytest.mark.frameworks
+@pytest.mark.parametrize("bare", [False, True], ids=["beside numpy", "without numpy"])
+def test_tensors_are_out_of_band_and_keep_sharing_memory(frameworks: Path, tmp_path: Path, bare: bool) -> None:
+    program = [frameworks, "-W", "ignore", Path(__file__).with_name("send_tensors.py"), tmp_path / "payload"]
+    done = subprocess.run(
+        [*program, *(["bare"] if bare else [])],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found.pop("size_bytes") < 7000  # 4000 of them are the tensor that three of the values share
+    assert found == {"view": 99, "stride": [1, 100], "weight": True, "empty": 0, "numpy": not bare}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -156,11 +155,10 @@ def test_plain_processes_cannot_be_several_hosts(home: Home, tmp_path: Path) -> 
         bench.start(plan_hosts(bench, "")[0])
 
 
-def test_pytorch_reduces_over_all_hosts(bench: Bench) -> None:
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
-        pytest.skip("PyTorch is not installed here: pip install torch")
-    packages = Mount(source=Path(found.origin).parents[1], target="/opt/ml/packages", read_only=True)
+@pytest.mark.slow
+@pytest.mark.frameworks
+def test_pytorch_reduces_over_all_hosts(bench: Bench, framework_packages: Path) -> None:
+    packages = Mount(source=framework_packages, target="/opt/ml/packages", read_only=True)
     code = GLOO.format(hosts=HOSTS, interface=bench.engine.network_interface)
     specs = plan_hosts(
         bench, code, mounts=[packages], environment={"PYTHONPATH": packages.target}, memory_bytes=2 << 30
