@@ -29,6 +29,7 @@ from sm_remote.jobs.creation.tags import build_tags, find_origin
 from sm_remote.jobs.environments.image_choice import choose_image, find_conda_env
 from sm_remote.jobs.environments.layers import mark_used
 from sm_remote.jobs.submission.inputs import check_file_systems, describe_inputs
+from sm_remote.jobs.submission.local_gpus import check_gpus
 from sm_remote.jobs.submission.members import add_members, choose_resources
 from sm_remote.jobs.submission.secrets import check_reader, check_secrets
 from sm_remote.jobs.submission.spot import (
@@ -85,6 +86,7 @@ def _prepare(
     random_bits: int | None,
 ) -> tuple[TrainingJobSpec, JobLock]:
     check_combinations(settings)
+    check_gpus(settings, connection)
     image_uri, python = choose_image(settings, connection)
     role_arn = choose_role(settings.role, connection)
     root_uri = choose_root(settings, connection)
