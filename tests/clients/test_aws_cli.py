@@ -22,6 +22,7 @@ class Cli:
     def __init__(self, aws: LocalAws, program: Path) -> None:
         self._aws = aws
         self._program = program
+        self._sagemaker = aws.client("sagemaker")
 
     def __call__(self, *words: str, code: int = 0) -> Any:
         text = self._aws.run(self._program, *words, "--output", "json", code=code)
@@ -45,13 +46,15 @@ class Cli:
 
     def wait(self, name: str, *, code: int = 0) -> None:
         """Waits by `aws wait`, which looks every two minutes: it is called once there is nothing to wait for."""
-        deadline = time.monotonic() + 120
-        while self("sagemaker", "describe-training-job", "--training-job-name", name)["TrainingJobStatus"] in (
-            "InProgress",
-            "Stopping",
-        ):
-            assert time.monotonic() < deadline
+        self.watch(name, "TrainingJobStatus", {"Completed", "Failed", "Stopped"})
         self("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name, code=code)
+
+    def watch(self, name: str, member: str, values: set[str]) -> None:
+        """Looks until a member of the job's description is one of some values: by boto3, which starts no program."""
+        deadline = time.monotonic() + 120
+        while self._sagemaker.describe_training_job(TrainingJobName=name)[member] not in values:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def read_log(self, name: str) -> list[str]:
         """A job's log, by `aws logs`."""
@@ -80,9 +83,7 @@ def test_a_job_from_its_request_to_its_model(cli: Cli, image: BuildImage, job_na
 
 def test_a_job_is_stopped_and_waited_for(cli: Cli, image: BuildImage, job_name: str) -> None:
     cli.create(job_name, image("plain"), "echo begun; exec sleep 300")
-    deadline = time.monotonic() + 120
-    while cli("sagemaker", "describe-training-job", "--training-job-name", job_name)["SecondaryStatus"] != "Training":
-        assert time.monotonic() < deadline
+    cli.watch(job_name, "SecondaryStatus", {"Training"})
     cli("sagemaker", "stop-training-job", "--training-job-name", job_name)
     cli.wait(job_name)
     done = cli("sagemaker", "describe-training-job", "--training-job-name", job_name)
