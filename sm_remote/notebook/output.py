@@ -50,7 +50,6 @@ class CellOutput(Audience):
         self._handles: dict[int, Any] = {}
         self._is_rich = is_rich
         self._view = view
-        self._held: list[str] | None = None
         self._room = INLINE_CHARACTERS
         self._rest: deque[str] = deque(maxlen=REST_LINES)
         self._left_out = 0
@@ -64,15 +63,10 @@ class CellOutput(Audience):
             logger.debug("There is no view of %s: %s", self._job_name, error)
             self._view = None
 
-    def take(self, entry: str | DisplayMark) -> None:
+    def show(self, entry: str | DisplayMark) -> None:
         """Shows a line of the log, or makes a place for what was displayed."""
         if isinstance(entry, str):
-            if self._held is None:
-                self._print(entry)
-            else:
-                self._held.append(entry)
-        elif entry.kind == "raised":
-            self._held = []  # a traceback: the exception is raised here, and shows the same
+            self._print(entry)
         elif entry.kind == "clear":
             self._clear(wait=bool(entry.text))
         else:
@@ -88,10 +82,6 @@ class CellOutput(Audience):
             elif self._is_rich and set(data) != {_TEXT}:
                 handle.update(dict(data), raw=True, metadata=dict(metadata))
 
-    def drop_traceback(self) -> None:
-        """Forgets a traceback that was held back: the exception itself shows the same."""
-        self._held = None
-
     def close(self) -> None:
         """Ends the text and the view; what `notes` holds is told there, or without a view as text."""
         self._end_text()
@@ -103,9 +93,8 @@ class CellOutput(Audience):
 
     def _end_text(self) -> None:
         """Ends the text, with a traceback that nothing else shows; of too much text the last lines follow."""
-        for line in self._held or ():
+        for line in self._traceback.release():
             self._print(line)
-        self._held = None
         self._text.end()
         if not self._left_out:
             return

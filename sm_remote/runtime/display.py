@@ -75,10 +75,6 @@ class Screen:
         if not wait:
             self._clear(wait)
 
-    def mark_raised(self) -> None:
-        """Tells the log's reader that what follows is the traceback of what the cell raised."""
-        self._mark(DisplayMark(kind="raised"))
-
     def show_result(self, value: Any) -> None:
         """Shows the value of an expression."""
         display(value)

@@ -26,6 +26,7 @@ from sm_remote.runtime.streams import flush_streams, plug_closed_streams, watch_
 from sm_remote.wire.digest import BlobRef, HashingWriter
 from sm_remote.wire.layout import FUNCTION_VARIABLE, UNPUBLISHED_OUTCOME, ml_path
 from sm_remote.wire.manifest import Manifest
+from sm_remote.wire.marker import DisplayMark, format_display
 from sm_remote.wire.outcome_writer import write_cell, write_exception, write_value
 
 if TYPE_CHECKING:
@@ -175,10 +176,7 @@ class _Runner:
 
         error = end.error
         if error is not None:
-            screen().mark_raised()
-            if isinstance(error, MemoryError):
-                _release_frames(error)
-            _print_traceback(error)
+            self._tell_traceback(error)
         if not self._publishes:
             return Report(exit_code=0 if error is None else 1, failure=self._describe(error)[0])
         try:
@@ -221,12 +219,27 @@ class _Runner:
     def _report_exception(self, error: BaseException, *, phase: str) -> Report:
         from sm_remote.runtime import failure
 
-        if isinstance(error, MemoryError):
-            _release_frames(error)
-        _print_traceback(error)
+        self._tell_traceback(error)
         exit_code = REFUSED_EXIT_CODE if phase == "load" and isinstance(error, CorruptBlob) else 1
         text = failure.render_failure(error)
         return Report(exit_code=exit_code, failure=text, outcome=self._write_exception(error, phase=phase))
+
+    def _tell_traceback(self, error: BaseException) -> None:
+        """Shows the exception in the log, between marks: where it is raised as well, a reader need not show both.
+
+        Other hosts' exceptions are not raised anywhere, and between the lines of several processes may be others'.
+        """
+        if isinstance(error, MemoryError):
+            _release_frames(error)
+        is_marked = self._publishes and os.environ.get("LOCAL_WORLD_SIZE", "1") == "1"
+        flush_streams()
+        with suppress(Exception):
+            if is_marked:
+                sys.stderr.write(format_display(DisplayMark(kind="raised"), self._digest) + "\n")
+        _print_traceback(error)
+        with suppress(Exception):
+            if is_marked:
+                sys.stderr.write(format_display(DisplayMark(kind="told"), self._digest) + "\n")
 
     def _write_exception(self, error: BaseException, *, phase: str) -> BlobRef | None:
         if not self._publishes:

@@ -4,7 +4,7 @@ By one a job says what its outcome's digest is. The supervisor prints it last, a
 can write the bucket cannot write the log, so the client believes this line and not the object.
 
 By others a cell says where among its lines something was displayed. What it was travels in the outcome, and is shown
-when that was verified; the line itself holds plain text alone.
+when that was verified; the line itself holds plain text alone. And by two of them a job says where its traceback is.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from sm_remote.wire.digest import BlobRef
 MARKER_PREFIX = "sm_remote outcome "
 DISPLAY_PREFIX = "sm_remote display "
 _JOB_DIGITS = 16
+_KINDS = ("show", "update", "clear", "raised", "told")
 DISPLAY_TEXT_CHARACTERS = 4000
 """What a line of a log may hold: Docker cuts lines at 16 KiB, and a character may take six when it is escaped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DisplayMark:
-    """A place in a log at which a cell displayed something.
+    """A place in a log at which a cell displayed something, or a job's traceback begins or ends.
 
     Attributes:
         kind: ``show``, ``update`` (something new in an earlier place), ``clear`` (all places are gone; with a text,
-            only when the next thing is shown) or ``raised`` (what follows is the traceback).
+            only when the next thing is shown), ``raised`` (what follows is the traceback of what the outcome holds) or
+            ``told`` (that was its end).
         number: Of the place, counted from 0.
-        text: The plain text of what was displayed, cut where it is long.
+        text: The plain text of what was displayed, cut where it is long. Of ``raised``, as `jobs.logs.job_log` gives it on,
+            what each line of the traceback begins with: its host.
     """
 
     kind: str
@@ -82,7 +85,7 @@ def split_display(line: str, manifest_digest: str) -> tuple[str, DisplayMark] | 
         kind, number, text = content
     except (ValueError, TypeError):
         return None
-    if kind not in ("show", "update", "clear", "raised") or type(number) is not int or not isinstance(text, str):
+    if kind not in _KINDS or type(number) is not int or not isinstance(text, str):
         return None
     return line[:start], DisplayMark(kind=kind, number=number, text=text)
 

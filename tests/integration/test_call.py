@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import functools
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -56,7 +57,10 @@ def test_the_value_comes_back_and_the_log_streams(engine: str, capsys: pytest.Ca
     assert not [line for line in lines if "outcome" in line]
 
 
-def test_the_users_exception_comes_back_as_itself_with_the_remote_line(engine: str) -> None:
+def test_the_users_exception_comes_back_as_itself_with_the_remote_line(
+    engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And once: it is told by whoever catches it or shows it, no more by what the log says."""
     cell = define(
         """
         @remote
@@ -69,6 +73,12 @@ def test_the_users_exception_comes_back_as_itself_with_the_remote_line(engine: s
     text = "".join(traceback.format_exception(caught.value))
     assert "return x / y" in text
     assert "in divide" in text
+    assert "Traceback" not in capsys.readouterr().out
+    name = re.search(r"Raised in training job (\S+)\.", "\n".join(caught.value.__notes__))
+    assert name is not None
+    logged = list(attach(name[1]).logs())
+    assert logged[-1] == "ZeroDivisionError: division by zero"
+    assert not [line for line in logged if line.startswith("sm_remote display")]
 
 
 def test_an_own_exception_class_keeps_its_type_and_its_cause(engine: str) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from sm_remote.errors import RemoteError
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs.job_log import follow_output
+from sm_remote.jobs.logs.raised import LoggedTraceback
 from sm_remote.jobs.logs.text_output import Bars, TextOutput, choose_bars
+from sm_remote.jobs.outcome.remote_traceback import shows_remote_frames
 from sm_remote.jobs.submission.members import describe_unused
 from sm_remote.jobs.submission.spot import describe_spot
 from sm_remote.jobs.succession.attempts import describe_cost
@@ -36,20 +38,32 @@ class Audience:
 
     def __init__(self, bars: Bars | None = None) -> None:
         self._text = TextOutput(bars or choose_bars())
+        self._traceback = LoggedTraceback()
 
     def open(self) -> None:
         """Called when the job is there."""
 
     def take(self, entry: str | DisplayMark) -> None:
-        """Called with each line, and with each place at which a cell displays something: of that its text is told."""
+        """Called with each line of the log, and with each place at which a cell displays something."""
+        for shown in self._traceback.sift(entry):
+            self.show(shown)
+
+    def show(self, entry: str | DisplayMark) -> None:
+        """Shows a line; of a place its text is told."""
         if isinstance(entry, str):
             self._text.write(entry)
         elif entry.text and entry.kind in ("show", "update"):
             for line in entry.text.split("\n"):
                 self._text.write(line)
 
+    def drop_traceback(self) -> None:
+        """Called where the job's exception is raised here, which shows what its log's traceback shows."""
+        self._traceback.drop()
+
     def close(self) -> None:
         """Called when the job is no longer waited for, however that came about."""
+        for line in self._traceback.release():
+            self.show(line)
         self._text.end()
 
 
@@ -105,8 +119,10 @@ def _see_through(
             take(f"sm_remote: {line}")
         stream_output(job, given_up, take)
     error = job._await_end()
+    if error is not None and shows_remote_frames(error):
+        audience.drop_traceback()
     if settings.stream_logs and settings.use_spot_instances:
-        _tell_cost(job, take)
+        _tell_cost(job, audience.show)
     return error
 
 

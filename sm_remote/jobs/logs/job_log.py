@@ -6,6 +6,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.aws.training_jobs import TrainingJobs
@@ -215,7 +216,9 @@ def _of_host(entry: str | DisplayMark, prefix: str) -> Iterator[str | DisplayMar
     """What is told of a host: where there are several, of all but the first what they displayed is told as text."""
     if isinstance(entry, str):
         yield prefix + entry
-    elif prefix in ("", "[algo-1] "):
+    elif entry.kind == "raised":
+        yield replace(entry, text=prefix)
+    elif prefix in ("", "[algo-1] ") or entry.kind == "told":
         yield entry
     elif entry.kind in ("show", "update"):
         yield from (prefix + line for line in entry.text.splitlines())

@@ -33,6 +33,12 @@ def find_remote_part(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
+def shows_remote_frames(error: BaseException) -> bool:
+    """Whether who sees the error raised sees the job's frames too, be it as those of its cause."""
+    shown = (error, error.__cause__)
+    return any(each is not None and find_remote_part(each.__traceback__) is not None for each in shown)
+
+
 def _enter(frame: Frame) -> TracebackType:
     """Runs one statement that has the frame's file, function and line, and raises there."""
     first = find_first_line(frame)
