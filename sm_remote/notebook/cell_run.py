@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from sm_remote.capture.names import MeasuredNames
@@ -18,13 +19,13 @@ from sm_remote.jobs.calls.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.outcome.cell import CellEnding, conclude_cell
 from sm_remote.notebook.assign import assign_names, remember_value
-from sm_remote.notebook.audience import open_output
+from sm_remote.notebook.audience import describe_overrides, open_output
 from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names
 from sm_remote.notebook.dry_run import describe_cost, describe_return, explain_cell
 from sm_remote.notebook.flags import Flags, parse_flags
 from sm_remote.notebook.front_end import has_reader, has_widgets, replaces_output
-from sm_remote.notebook.report import render_returned, render_sent, render_withheld
+from sm_remote.notebook.report import PREFIX, render_returned, render_sent, render_withheld
 from sm_remote.notebook.view import JobView
 from sm_remote.runtime.cell import Cell
 from sm_remote.settings import ResolvedSettings, resolve_settings
@@ -59,8 +60,9 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
     settings = _choose_settings(flags, cell)
     choice = choose_names(cell.names, flags, shell.user_ns)
     said = render_sent(choice.names, choice.doubts)
+    overrides = list(describe_overrides(settings))
     if flags.dry_run:
-        _say(*said[1:])  # the table says the rest
+        _say(*said[1:], *(f"{PREFIX}{override}" for override in overrides))  # the table says the rest
         _show_dry_run(cell, choice.names, flags, settings, shell)
         return None
     _say(*said)
@@ -72,9 +74,10 @@ def run_cell(line: str, body: str, shell: Any) -> BaseException | None:
         _say(f"sm_remote: training job {job.name} runs; for its output and names: %remote attach {job.name}")
         if has_reader(shell):
             button = ", or the button while its kernel is idle" if has_widgets() else ""
-            JobView(job, hint=f"To stop it: sm-remote stop {job.name}{button}", shows_log=True).open()
+            hint = f"To stop it: sm-remote stop {job.name}{button}"
+            JobView(job, notes=overrides, hint=hint, shows_log=True).open()
         return None
-    return watch_cell(job, settings, shell)
+    return watch_cell(job, settings, shell, overrides=overrides)
 
 
 def attach_cell(name: str, flags: Flags, shell: Any) -> tuple[Any, BaseException | None]:
@@ -96,9 +99,11 @@ def attach_cell(name: str, flags: Flags, shell: Any) -> tuple[Any, BaseException
     return job.result().value, error
 
 
-def watch_cell(job: Job[CellEnding], settings: ResolvedSettings, shell: Any) -> BaseException | None:
+def watch_cell(
+    job: Job[CellEnding], settings: ResolvedSettings, shell: Any, *, overrides: Sequence[str] = ()
+) -> BaseException | None:
     """Shows a job's output until its end, and assigns its names; gives what the cell raised."""
-    output = open_output(job, settings, shell)
+    output = open_output(job, settings, shell, overrides=overrides)
     try:
         failure = see_through(job, settings, audience=output)
         if failure is not None:

@@ -56,14 +56,16 @@ def test_metrics_of_the_log_are_in_the_card(kernel: Kernel) -> None:
 
 
 def test_a_detached_job_has_its_log_a_button_and_at_the_end_a_card_that_stays(kernel: Kernel) -> None:
-    cell = "%%remote --detach\nimport time\nprint('\\x1b[31mred\\x1b[0m <b>bold</b>')\ntime.sleep(1)\nvalue = 2"
-    shown = kernel.run(cell, reader=True)
+    kernel.run("%remote --volume-size 40")
+    code = "import time\nprint('\\x1b[31mred\\x1b[0m <b>bold</b>')\ntime.sleep(1)\nvalue = 2"
+    shown = kernel.run(f"%%remote --detach --volume-size 41\n{code}", reader=True)
     assert shown.error is None
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown.displays)
     kernel.wait_for(shown, "✓ Completed")
     kernel.wait_for(shown, ">red</span>")
     shown_html = next(data["text/html"] for data in shown.displays if "Completed" in data.get("text/html", ""))
     assert '<span style="color:#e75c58">red</span> &lt;b&gt;bold&lt;/b&gt;' in shown_html
+    assert "volume_size is 41 here, not the session's 40" in html.unescape(shown_html)
     assert "comm_close" in shown.counts
 
 
@@ -129,3 +131,7 @@ def test_a_decorated_function_has_a_card_that_says_what_it_overrides(kernel: Ker
     assert "job_name_prefix" not in card
     assert shown.text == "doubling\n"
     assert shown.displays[1]["text/plain"] == "8"
+    failed = kernel.run("double(object())", reader=True)
+    assert failed.error is not None
+    assert failed.error[0] == "TypeError"
+    assert failed.text == "doubling\n"
