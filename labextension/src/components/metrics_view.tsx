@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
-import { layOutChart } from '../model/chart_path';
+import { layOutChart, span } from '../model/chart_path';
 import { formatNumber } from '../model/format';
 import { ICourse } from '../tokens';
 
@@ -17,7 +17,8 @@ export function MetricsView({ courses, trans }: { courses: readonly ICourse[]; t
           <span className="sm-Metrics-name">{each.host ? `${nameMetric(each.name, trans)} (${each.host})` : each.name}</span>
           <Chart course={each} trans={trans} />
           <span className="sm-Metrics-value">
-            {each.host ? `${last(each).toFixed(1)} %` : formatNumber(last(each))}
+            {write(each, last(each))}
+            <Range course={each} trans={trans} />
           </span>
         </li>
       ))}
@@ -48,6 +49,19 @@ function Chart({ course, trans }: { course: ICourse; trans: TranslationBundle })
       <path d={chart.path} vectorEffect="non-scaling-stroke" />
     </svg>
   );
+}
+
+/** The chart has no axis, so this tells what it spans. */
+function Range({ course, trans }: { course: ICourse; trans: TranslationBundle }): JSX.Element | null {
+  const [lowest, highest] = span(course.points.map(point => point.y));
+  return lowest === highest ? null : (
+    <small>{trans.__('%1 to %2', write(course, lowest), write(course, highest))}</small>
+  );
+}
+
+/** A value of a course: what a container uses is a share. */
+function write(course: ICourse, value: number): string {
+  return course.host ? `${value.toFixed(1)} %` : formatNumber(value);
 }
 
 function last(course: ICourse): number {

@@ -31,7 +31,8 @@ export function layOutChart(points: readonly IPoint[], width: number, height: nu
   return { path: steps.join(''), lowest, highest, last: points[points.length - 1].y };
 }
 
-function span(values: readonly number[]): [number, number] {
+/** The lowest and the highest of some values. */
+export function span(values: readonly number[]): [number, number] {
   return values.reduce<[number, number]>(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
     Infinity,
     -Infinity
