@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import read_mark, render_usd
 from sm_remote.errors import JobError, JobFailed, JobStopped, MaxCostReached, OutcomeMissing, OutOfMemory, TimedOut
-from sm_remote.jobs.logs.job_log import read_line
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
-from sm_remote.wire.launch import read_manifest_digest
+from sm_remote.wire.marker import DISPLAY_PREFIX, MARKER_PREFIX
 
 _MEMORY_WORDS = re.compile(r"OutOfMemory|instance type with more memory|out of memory", re.IGNORECASE)
 _AROUND_REASON = re.compile(r"\AAlgorithmError: (\S.*), exit code: \d+\Z", re.DOTALL)
@@ -52,9 +51,7 @@ def explain_stop(description: TrainingJobDescription) -> JobError:
 def explain_failure(description: TrainingJobDescription, tail: Sequence[str]) -> JobError:
     """The error of a job that left no outcome, from FailureReason and the log."""
     name, reason = description.name, description.failure_reason or ""
-    digest = read_manifest_digest(description.arguments)
-    lines = [entry for line in tail for entry in read_line(line, digest) if isinstance(entry, str)]
-    shown = "\n".join(lines[-5:])
+    shown = "\n".join([line for line in tail if not line.startswith((MARKER_PREFIX, DISPLAY_PREFIX))][-5:])
     if description.status is TrainingJobStatus.COMPLETED:
         return OutcomeMissing(
             f"Training job {name} completed, but its log holds no record of an outcome.",
