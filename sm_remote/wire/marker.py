@@ -32,8 +32,8 @@ class DisplayMark:
             only when the next thing is shown), ``raised`` (what follows is the traceback of what the outcome holds) or
             ``told`` (that was its end).
         number: Of the place, counted from 0.
-        text: The plain text of what was displayed, cut where it is long. Of ``raised``, as the client passes it on, what each
-            line of the traceback begins with: its host.
+        text: The plain text of what was displayed, cut where it is long. Of ``raised``, as the client passes it
+            on, what each line of the traceback begins with: its host.
     """
 
     kind: str
