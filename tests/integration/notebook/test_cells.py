@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 
 from sm_remote.errors import CaptureError, ConfigError, UndefinedName
@@ -291,6 +293,27 @@ def test_a_dry_run_shows_what_would_travel_and_sends_nothing(notebook: Notebook)
     assert "would get result" in text
     assert "no charge; on SageMaker $0.23 an hour" in text
     assert "result" not in notebook.names
+
+
+def test_the_job_has_what_the_cells_metadata_names_and_no_more(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        %%remote
+        # /// script
+        # requires-python = ">=3.10"
+        # dependencies = ["six>=1.16"]
+        # ///
+        import importlib.util
+        import six
+        version = six.__version__
+        has_numpy = importlib.util.find_spec("numpy") is not None
+        """
+    )
+    assert notebook.names["version"] == metadata.version("six")
+    assert not notebook.names["has_numpy"]
+    _, error = notebook.fail('%%remote\n# /// script\n# requires-python = ">=3.99"\n# ///\n1')
+    assert isinstance(error, ConfigError)
+    assert ">=3.99" in str(error)
 
 
 def test_dependencies_that_a_cell_cannot_say_are_refused(notebook: Notebook) -> None:
