@@ -114,6 +114,8 @@ def compile_pins(question: Question, *, limit_s: float = LIMIT_S) -> Answer:
         try:
             return _compile(question, ["--torch-backend", backend], limit_s)
         except DependencyInstallFailed as error:
+            if "torch" not in error.why:
+                raise
             answer = _compile(question, [], limit_s)  # it fails in the same way where torch is not to blame
             _logger.warning("The build of torch for a machine without GPU cannot be had, so the job gets another.")
             _logger.info("uv said of it: %s", error.why)
@@ -157,12 +159,13 @@ def platform_arguments(question: Question) -> list[str]:
 def choose_torch(question: Question, environ: Mapping[str, str]) -> str | None:
     """``cpu`` where the job's machine has no GPU: that build of torch is on an index of its own.
 
-    With a GPU the ordinary index has the right build. A backend, a torch index or a main index that the user has set
-    decides instead.
+    It is a tenth of the size of the ordinary one, and uv looks at that index for torch and its kin alone, whoever
+    requires them. With a GPU the ordinary index has the right build. A backend, a torch index or a main index that the
+    user has set decides instead, and a torch that is installed here and can be linked.
     """
-    asked = any(_TORCH.match(line) for line in (*question.lines, *question.constraints))
     own = "UV_TORCH_BACKEND" in environ or question.options or has_own_main_index(environ, read_pip_settings())
-    return "cpu" if question.has_gpu is False and asked and not own and not question.target.is_host else None
+    linked = question.target.is_host and "torch" in question.preferred
+    return "cpu" if question.has_gpu is False and not own and not linked else None
 
 
 def torch_arguments(pins: Iterable[Pin]) -> list[str]:

@@ -44,10 +44,11 @@ def choose_image(settings: ResolvedSettings, connection: Connection) -> tuple[st
         ConfigError: The image's Python has another minor version than this process, or there is none.
     """
     image_uri, python = _choose_image(settings, connection)
-    if python.same_as_host and not python.installed:
-        return image_uri, python
     has_gpu = settings.gpu or any(find_instance_type(name).is_gpu for name, _ in settings.machines)
-    return image_uri, dataclasses.replace(python, has_gpu=has_gpu, can_install=not settings.enable_network_isolation)
+    # What cannot be built here cannot be built by the same Python and platform there.
+    is_here = python.same_as_host and not python.installed
+    can_install = python.can_install if is_here else not settings.enable_network_isolation
+    return image_uri, dataclasses.replace(python, has_gpu=has_gpu, can_install=can_install)
 
 
 def find_conda_env(settings: ResolvedSettings) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import pytest
@@ -60,7 +61,7 @@ def test_what_only_an_images_framework_needs_is_left_to_the_image(tmp_path):
         (False, ("torch>=2",), {}, "cpu"),
         (True, ("torch>=2",), {}, None),
         (None, ("torch>=2",), {}, None),
-        (False, ("numpy",), {}, None),
+        (False, ("sentence-transformers",), {}, "cpu"),
         (False, ("torch>=2",), {"UV_TORCH_BACKEND": "cu128"}, None),
         (False, ("torch>=2",), {"UV_DEFAULT_INDEX": "https://mirror/simple"}, None),
         (False, ("torch>=2",), {"UV_INDEX": "https://download.pytorch.org/whl/cu128"}, None),
@@ -71,8 +72,16 @@ def test_torch_comes_from_the_index_of_the_machines_kind(has_gpu, lines, environ
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     for name in [name for name in os.environ if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"]:
         monkeypatch.delenv(name)
-    question = Question(lines=lines, minor="3.11", target=ELSEWHERE, has_gpu=has_gpu)
-    assert choose_torch(question, environ) == backend
+    for target in (ELSEWHERE, dataclasses.replace(ELSEWHERE, is_host=True)):
+        question = Question(lines=lines, minor="3.11", target=target, has_gpu=has_gpu)
+        assert choose_torch(question, environ) == backend
+
+
+def test_a_torch_that_is_installed_here_is_taken_where_it_works(monkeypatch):
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    question = Question(lines=("torch",), minor="3.11", target=ELSEWHERE, has_gpu=False, preferred={"torch": "2.9.0"})
+    assert choose_torch(question, {}) == "cpu"
+    assert choose_torch(dataclasses.replace(question, target=dataclasses.replace(ELSEWHERE, is_host=True)), {}) is None
 
 
 def test_the_build_that_was_chosen_is_looked_for_where_it_was_found():
