@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sm_remote.capture.archive import pack
+from sm_remote.capture.dependencies import Dependencies
 from sm_remote.capture.explain import Item, list_items, list_workspace
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.packages import INSTALL_LIMIT_S, Packages, ensure_packages
 from sm_remote.capture.plan import Plan, plan_call
 from sm_remote.capture.preflight import check_call
-from sm_remote.capture.requirements import Dependencies
 from sm_remote.capture.surroundings import Surroundings
 from sm_remote.capture.upload import Upload, upload_all
 from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, gather_workspace

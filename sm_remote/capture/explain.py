@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from sm_remote.capture.dependencies import Dependencies
 from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.plan import Plan, plan_call
-from sm_remote.capture.requirements import Dependencies
 from sm_remote.capture.sizes import render_size
 from sm_remote.capture.workdir import Workdir
 from sm_remote.capture.workspace import NOTHING_MORE, WorkspaceRequest, plan_workdir

@@ -24,8 +24,8 @@ from sm_remote.capture.imports import global_names, scan_code
 from sm_remote.capture.modules import MAIN_MODULES, Origin, locate
 from sm_remote.runtime.cell import Cell
 from sm_remote.wire.digest import BlobRef, Sink, digest_bytes
-from sm_remote.wire.payload import BufferCallback, pickle_value
-from sm_remote.wire.pickler import ValuePickler
+from sm_remote.wire.payload import pickle_value
+from sm_remote.wire.pickler import BufferCallback, ValuePickler
 
 _CACHED_FUNCTION = type(functools.lru_cache(maxsize=None)(lambda: None))
 

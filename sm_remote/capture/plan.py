@@ -18,6 +18,7 @@ from typing import Any
 
 from sm_remote.capture.archive import source_files
 from sm_remote.capture.culprit import build_error
+from sm_remote.capture.dependencies import Dependencies, read_dependencies
 from sm_remote.capture.distributions import Distribution
 from sm_remote.capture.environment import Environment, find_environment
 from sm_remote.capture.function import Target, bind_call, describe_function, parameter_names
@@ -25,7 +26,7 @@ from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.modules import is_users_path
 from sm_remote.capture.pickling import Notes, pickle_noting
 from sm_remote.capture.reach import Reach, find_reach
-from sm_remote.capture.requirements import Dependencies, Requirements, check_python, read_dependencies
+from sm_remote.capture.requirements import Requirements, check_python
 from sm_remote.capture.spool import Spool
 from sm_remote.capture.warn_once import warn_once
 from sm_remote.errors import ConfigError

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sm_remote.errors import CorruptBlob
+from sm_remote.runtime.archives import unpack
 from sm_remote.runtime.packages import provide_installed, provide_unpacked
 from sm_remote.runtime.workspace import enter_workspace
 from sm_remote.wire import manifest as roles
 from sm_remote.wire.digest import BlobRef, digest_bytes, digest_file
-from sm_remote.wire.layout import CHANNEL, LAYER_CHANNEL, SECRET_PREFIX, ml_path
+from sm_remote.wire.layout import LAYER_CHANNEL, SECRET_PREFIX, blob_path, ml_path
 from sm_remote.wire.manifest import Manifest
 from sm_remote.wire.payload import load_value
 
@@ -94,11 +95,6 @@ def verify_blob(ref: BlobRef) -> None:
         )
 
 
-def blob_path(digest: str) -> str:
-    """Where an object lies in the job."""
-    return ml_path("input", "data", CHANNEL, digest)
-
-
 def extend_path(manifest: Manifest, workspace: str, workdir: str | None = None) -> None:
     """Makes the function's packages and the user's own modules importable, here and in processes started from here."""
     packages: list[str] = []
@@ -136,26 +132,6 @@ def add_packages(directory: str) -> list[str]:
     position = images_own[0] if images_own else len(sys.path)
     sys.path[position:position] = added
     return added
-
-
-def unpack(archive: str, directory: str) -> str:
-    """Unpacks a verified zip or tar archive into a directory, and gives the directory."""
-    with open(archive, "rb") as file:
-        is_zip = file.read(2) == b"PK"
-    if is_zip:
-        import zipfile
-
-        with zipfile.ZipFile(archive) as source:
-            source.extractall(directory)
-    else:
-        import tarfile
-
-        with tarfile.open(archive) as tar:
-            if hasattr(tarfile, "data_filter"):
-                tar.extractall(directory, filter="data")
-            else:
-                tar.extractall(directory)  # noqa: S202 - verified: it is what the user's own client packed
-    return directory
 
 
 def _remember_sources(path: str) -> None:

@@ -96,7 +96,7 @@ def _run_ranks(job: Job) -> Ending:
         watch_checkpoints(lambda text: _say(text + "\n", to=2))
 
     if os.environ.get(LAUNCHER_VARIABLE) == MPIRUN:
-        from sm_remote.runtime.mpi import run_by_mpirun  # only here: a job's start is short
+        from sm_remote.runtime.mpirun import run_by_mpirun  # only here: a job's start is short
 
         return run_by_mpirun(job, say=_say, started=watch)
     return run_children(job, list_local_ranks(), started=watch)

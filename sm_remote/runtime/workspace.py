@@ -8,6 +8,8 @@ import signal
 from typing import IO, Any
 
 from sm_remote.errors import JobFailed
+from sm_remote.runtime.archives import unpack
+from sm_remote.wire.layout import blob_path
 from sm_remote.wire.manifest import PRE_EXECUTION, WORKDIR, Manifest
 
 _TAIL_CHARACTERS = 400
@@ -29,8 +31,6 @@ def enter_workspace(manifest: Manifest, workspace: str) -> str | None:
     Raises:
         JobFailed: A command failed, or the image has no shell.
     """
-    from sm_remote.runtime.load import blob_path, unpack
-
     archives, first = manifest.all(WORKDIR), manifest.all(PRE_EXECUTION)
     if not archives and not first:
         return None

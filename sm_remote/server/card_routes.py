@@ -15,8 +15,8 @@ from sm_remote.card.card import render_attach, render_card, render_text
 from sm_remote.card.state import CARD_LINES, MetricReader, build_card
 from sm_remote.jobs.logs.line import LogTail
 from sm_remote.jobs.succession.chain import list_chain
+from sm_remote.server.handler import PanelHandler, answers_problems, check_name, check_target
 from sm_remote.server.log_slices import LogLine, read_newest
-from sm_remote.server.routes import PanelHandler, answers_problems, check_name, check_target
 
 
 class CardHandler(PanelHandler):

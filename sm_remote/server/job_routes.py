@@ -19,8 +19,8 @@ from sm_remote.jobs.repetition.replay import replay_through
 from sm_remote.jobs.succession.chain import list_chain, stop_for_good
 from sm_remote.server.artefacts import list_artefacts, open_artefact
 from sm_remote.server.details import build_details
+from sm_remote.server.handler import PanelHandler, answers_problems, check_name, check_target
 from sm_remote.server.problems import Problem, render_problem
-from sm_remote.server.routes import PanelHandler, answers_problems, check_name, check_target
 from sm_remote.server.rows import render_row
 from sm_remote.storage import Store
 

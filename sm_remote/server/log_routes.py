@@ -15,10 +15,10 @@ from tornado import iostream, web
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.errors import RemoteError, Throttled
 from sm_remote.jobs.logs.job_log import follow_log
+from sm_remote.server.handler import PanelHandler, answers_problems, check_name, check_target
 from sm_remote.server.log_slices import LogSlice, read_after, read_before, read_newest, render_slice
 from sm_remote.server.panel import MOST_STREAMS
 from sm_remote.server.problems import Problem, explain, render_problem
-from sm_remote.server.routes import PanelHandler, answers_problems, check_name, check_target
 
 HOLD_S = 10.0
 """How long a stream waits for lines before it says that it is still there."""

@@ -12,8 +12,8 @@ from tornado import web
 from sm_remote import __version__
 from sm_remote.errors import ConfigError, RemoteError
 from sm_remote.home import find_home
+from sm_remote.server.handler import PanelHandler, answers_problems
 from sm_remote.server.problems import explain, render_problem
-from sm_remote.server.routes import PanelHandler, answers_problems
 from sm_remote.server.settings_view import (
     check_each,
     estimate,

@@ -59,6 +59,11 @@ def ml_path(*parts: str) -> str:
     return os.path.join(os.environ.get(ML_ROOT_VARIABLE, "/opt/ml"), *parts)
 
 
+def blob_path(digest: str) -> str:
+    """Where a content-addressed object lies in a job."""
+    return ml_path("input", "data", CHANNEL, digest)
+
+
 def blob_key(digest: str) -> str:
     """The key of a content-addressed object, below the store's root."""
     return f"{BLOBS}/{digest}"

@@ -34,7 +34,6 @@ _ENTRY = struct.Struct("<BQQ32s")
 _FOOTER = struct.Struct("<QQQQ8s")
 
 PathLike = str | os.PathLike[str]
-BufferCallback = Callable[[pickle.PickleBuffer], Any]
 
 
 class _Index(NamedTuple):

@@ -6,6 +6,7 @@ import io
 import pickle
 import sys
 from collections import ChainMap
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -14,9 +15,9 @@ import cloudpickle
 from sm_remote.wire.digest import Sink
 from sm_remote.wire.exceptions import reduce_exception
 from sm_remote.wire.namespace import Namespace, enter_home, leave_globals_out, rebuild_namespace
-from sm_remote.wire.payload import BufferCallback
 
 PROTOCOL = 5
+BufferCallback = Callable[[pickle.PickleBuffer], Any]
 
 
 class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no type hints

@@ -33,7 +33,7 @@ from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.jobs.outcome.cell import conclude_cell
 from sm_remote.jobs.outcome.results import conclude
 from sm_remote.runtime.load import load_call, read_manifest
-from sm_remote.runtime.mpi import read_key
+from sm_remote.runtime.mpirun import read_key
 from sm_remote.runtime.run import Job
 from sm_remote.storage import open_store
 from sm_remote.wire import layout

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from sm_remote.home import Home
 from sm_remote.service.engines.engine import ImageMissing
@@ -61,43 +60,6 @@ class ImageRecord:
     bases: tuple[str, ...]
     apt: Mapping[str, tuple[str, ...]]
     arguments: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltImage:
-    """An image that was built here."""
-
-    uri: str
-    description: str
-    created: str
-    size_bytes: int
-
-
-class BuiltImages(Protocol):
-    """What an engine that builds images can do with them, besides `Engine.prepare_image`."""
-
-    def list_images(self) -> list[BuiltImage]:
-        """The built images that are here, newest first."""
-
-    def remove_image(self, uri: str) -> None:
-        """Removes one.
-
-        Raises:
-            EngineError: A container still needs it.
-        """
-
-    def push_image(self, uri: str, target: str, credentials: Mapping[str, str], say: Callable[[str], None]) -> str:
-        """Sends one to a registry; its digest there.
-
-        Args:
-            uri: The image.
-            target: What it is called there.
-            credentials: ``username`` and ``password``; written nowhere.
-            say: Told of progress.
-
-        Raises:
-            EngineError: The registry refused.
-        """
 
 
 def hide_passwords(text: str) -> str:

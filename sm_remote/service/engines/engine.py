@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from sm_remote.service.engines.built_images import BuiltImages
+from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +145,43 @@ class ImagePython:
     modules: tuple[str, ...] = ()
     trouble: str = ""
     digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltImage:
+    """An image that was built here."""
+
+    uri: str
+    description: str
+    created: str
+    size_bytes: int
+
+
+class BuiltImages(Protocol):
+    """What an engine that builds images can do with them, besides `Engine.prepare_image`."""
+
+    def list_images(self) -> list[BuiltImage]:
+        """The built images that are here, newest first."""
+
+    def remove_image(self, uri: str) -> None:
+        """Removes one.
+
+        Raises:
+            EngineError: A container still needs it.
+        """
+
+    def push_image(self, uri: str, target: str, credentials: Mapping[str, str], say: Callable[[str], None]) -> str:
+        """Sends one to a registry; its digest there.
+
+        Args:
+            uri: The image.
+            target: What it is called there.
+            credentials: ``username`` and ``password``; written nowhere.
+            say: Told of progress.
+
+        Raises:
+            EngineError: The registry refused.
+        """
 
 
 class Engine(Protocol):

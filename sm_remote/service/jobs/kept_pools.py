@@ -14,8 +14,9 @@ from sm_remote.service.jobs.containers import find_share
 from sm_remote.service.jobs.standby import discard_standby, pool_directory
 from sm_remote.service.jobs.workshop import Workshop
 from sm_remote.service.records.job import JobRecord
+from sm_remote.service.records.pool import PoolStatus
 from sm_remote.service.records.store import NoSuchJobError
-from sm_remote.service.records.warm_pools import PoolStatus, can_follow, find_keep_alive_s, with_pool_terminated
+from sm_remote.service.records.warm_pools import can_follow, find_keep_alive_s, with_pool_terminated
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,7 +43,8 @@ from sm_remote.service.records import failures, states
 from sm_remote.service.records.attempts import AttemptEnd, plan_attempt
 from sm_remote.service.records.job import JobRecord, Metric, Phase
 from sm_remote.service.records.limits import find_running_limit
-from sm_remote.service.records.warm_pools import PoolStatus, open_pool, with_pool_reused
+from sm_remote.service.records.pool import PoolStatus
+from sm_remote.service.records.warm_pools import open_pool, with_pool_reused
 from sm_remote.spec import SecondaryStatus as Secondary
 from sm_remote.spec import TrainingJobStatus as Status
 

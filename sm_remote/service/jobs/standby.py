@@ -23,7 +23,7 @@ from sm_remote.service.hosts.working_tree import WorkingTree, clear_away, find_t
 from sm_remote.service.jobs.containers import build_container
 from sm_remote.service.jobs.workshop import Workshop
 from sm_remote.service.records.job import JobRecord
-from sm_remote.service.records.warm_pools import PoolStatus
+from sm_remote.service.records.pool import PoolStatus
 from sm_remote.service.storage.objects import ObjectError
 
 logger = logging.getLogger("sm_remote.service")

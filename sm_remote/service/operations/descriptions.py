@@ -12,7 +12,7 @@ from sm_remote.service.api.model import load_model
 from sm_remote.service.operations.job_rules import DEFAULT_MAX_RUNTIME_S
 from sm_remote.service.records.billing import find_bill
 from sm_remote.service.records.job import JobRecord
-from sm_remote.service.records.warm_pools import PoolRecord
+from sm_remote.service.records.pool import PoolRecord
 
 _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from sm_remote.service.api.errors import invalid
 from sm_remote.service.api.replies import Reply
-from sm_remote.service.engines.built_images import BuiltImages, ImageBuildError, is_built_image
-from sm_remote.service.engines.engine import Engine, EngineError
+from sm_remote.service.engines.built_images import ImageBuildError, is_built_image
+from sm_remote.service.engines.engine import BuiltImages, Engine, EngineError
 
 _LONGEST_WAIT_S = 20.0
 _MOST_LINES = 1000

@@ -18,8 +18,9 @@ from sm_remote.service.logs.stream import read_backward
 from sm_remote.service.operations.descriptions import describe_job
 from sm_remote.service.operations.preferences import select_instance
 from sm_remote.service.records.job import JobRecord, StopCause
+from sm_remote.service.records.pool import PoolStatus
 from sm_remote.service.records.store import NameTakenError, NoSuchJobError
-from sm_remote.service.records.warm_pools import PoolStatus, find_keep_alive_s, with_keep_alive
+from sm_remote.service.records.warm_pools import find_keep_alive_s, with_keep_alive
 from sm_remote.spec import TrainingJobStatus as Status
 from sm_remote.wire.marker import format_marker, split_marker
 

@@ -11,8 +11,8 @@ from typing import Any
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION
 from sm_remote.service.records import states
 from sm_remote.service.records.attempts import FIRST_HOST, AttemptRecord, load_attempt, load_only_attempt
+from sm_remote.service.records.pool import PoolRecord, load_pool
 from sm_remote.service.records.states import State, Transition
-from sm_remote.service.records.warm_pools import PoolRecord, load_pool
 from sm_remote.spec import SecondaryStatus, TrainingJobStatus
 
 

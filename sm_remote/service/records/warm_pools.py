@@ -6,64 +6,19 @@ it, its statuses, its longest life); API_WarmPoolStatus. A pool belongs to the l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
+from sm_remote.service.records.job import JobRecord
+from sm_remote.service.records.pool import PoolRecord, PoolStatus
 from sm_remote.spec import TrainingJobStatus as Status
-
-if TYPE_CHECKING:
-    from sm_remote.service.records.job import JobRecord
 
 CACHE_TARGET = "/opt/ml/sagemaker/warmpoolcache"
 CACHE_VARIABLE = "SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY"
 _LONGEST_LIFE_S = 28 * 86400.0
 _MATCHED = ("InstanceCount", "InstanceType", "VolumeKmsKeyId", "VolumeSizeInGB")
 _SWITCHES = ("EnableInterContainerTrafficEncryption", "EnableNetworkIsolation", "EnableSessionTagChaining")
-
-
-class PoolStatus(str, Enum):
-    """Source: API_WarmPoolStatus."""
-
-    IN_USE = "InUse"
-    AVAILABLE = "Available"
-    REUSED = "Reused"
-    TERMINATED = "Terminated"
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PoolRecord:
-    """A job's warm pool. Times are seconds since the epoch.
-
-    Attributes:
-        status: Where it stands.
-        root: The name of the job that was the first to have it: what is kept over all jobs lies under this name.
-        born_at: When that job got its capacity.
-        retained_at: When the job had ended and the capacity was kept.
-        expires_at: When it goes, unless it is reused.
-        ended_at: When it was reused or went.
-        reused_by: The next job.
-    """
-
-    status: PoolStatus
-    root: str
-    born_at: float
-    retained_at: float | None = None
-    expires_at: float | None = None
-    ended_at: float | None = None
-    reused_by: str | None = None
-
-    @property
-    def retained_s(self) -> int | None:
-        """For how long the capacity was kept, whole seconds; None while that is not known."""
-        if self.ended_at is None:
-            return None
-        return math.ceil(max(0.0, self.ended_at - (self.ended_at if self.retained_at is None else self.retained_at)))
 
 
 def find_keep_alive_s(request: Mapping[str, Any]) -> int:
@@ -129,8 +84,3 @@ def with_pool_terminated(record: JobRecord, now: float) -> JobRecord:
     if record.pool is None or record.pool.status not in (PoolStatus.IN_USE, PoolStatus.AVAILABLE):
         return record
     return replace(record, pool=replace(record.pool, status=PoolStatus.TERMINATED, ended_at=now))
-
-
-def load_pool(detail: Mapping[str, Any] | None) -> PoolRecord | None:
-    """A pool from its JSON."""
-    return PoolRecord(**{**detail, "status": PoolStatus(detail["status"])}) if detail else None

@@ -17,6 +17,7 @@ import pytest
 
 from sm_remote.capture.alterations import forget_findings
 from sm_remote.capture.call import TargetPython
+from sm_remote.capture.dependencies import read_dependencies
 from sm_remote.capture.environment import find_environment
 from sm_remote.capture.fitting import find_platform
 from sm_remote.capture.installed_set import choose_installed
@@ -25,7 +26,7 @@ from sm_remote.capture.lock import Lock, Source
 from sm_remote.capture.modules import locate
 from sm_remote.capture.named_set import choose_named
 from sm_remote.capture.packages import Packages, make_layer
-from sm_remote.capture.requirements import Requirements, read_dependencies
+from sm_remote.capture.requirements import Requirements
 from sm_remote.errors import CaptureError, ConfigError, DependencyInstallFailed
 
 pytestmark = pytest.mark.slow  # starts interpreters and uv

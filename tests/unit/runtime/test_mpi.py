@@ -9,7 +9,7 @@ import pytest
 
 from sm_remote.errors import JobFailed
 from sm_remote.runtime.children import Ending
-from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, is_over, run_by_mpirun, without_outcome
+from sm_remote.runtime.mpi import MpiHost, build_command, build_variables, is_over, without_outcome
 from sm_remote.runtime.ranks import Rank, count_local_ranks, read_mpi_rank
 from sm_remote.runtime.report import Report
 from sm_remote.runtime.run import Job
@@ -153,10 +153,3 @@ def test_a_rank_of_mpirun_is_told_by_its_variables(cluster, monkeypatch):
 def test_the_number_of_ranks_is_the_one_that_was_asked_for(monkeypatch, wanted, expected):
     monkeypatch.setenv("SM_REMOTE_PROCESSES_PER_HOST", wanted)
     assert count_local_ranks(without_gpus=8) == expected
-
-
-def test_hosts_that_are_one_machine_are_refused(cluster, host):
-    cluster(current_host="algo-1", hosts=["algo-1", "algo-2"], network_interface_name="lo")
-    with pytest.raises(JobFailed, match="several hosts in the process engine") as caught:
-        run_by_mpirun(host.job, say=print, started=lambda: None)
-    assert "engine='docker'" in str(caught.value)

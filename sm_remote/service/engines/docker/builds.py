@@ -22,7 +22,6 @@ from docker.utils import parse_repository_tag
 from sm_remote.home import Home, make_private
 from sm_remote.service.engines.built_images import (
     BUILT_REPOSITORY,
-    BuiltImage,
     ImageBuildError,
     ImageRecord,
     hide_passwords,
@@ -30,7 +29,7 @@ from sm_remote.service.engines.built_images import (
     read_image_record,
 )
 from sm_remote.service.engines.docker.apt_packages import unpack_packages
-from sm_remote.service.engines.engine import EngineError
+from sm_remote.service.engines.engine import BuiltImage, EngineError
 
 DOCKERFILE = ".sm_remote/Dockerfile"
 _PROGRAMS = ".sm_remote/tools/bin"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sm_remote.service.api.errors import ApiError
-from sm_remote.service.engines.built_images import BuiltImage, ImageBuildError
+from sm_remote.service.engines.built_images import ImageBuildError
+from sm_remote.service.engines.engine import BuiltImage
 from sm_remote.service.operations.images import ImageOperations
 from tests.fakes.engine import FakeEngine
 

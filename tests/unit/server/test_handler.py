@@ -11,8 +11,8 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.simple_httpclient import HTTPStreamClosedError
 
 from sm_remote.errors import ConfigError, StorageError
+from sm_remote.server.handler import answers_problems, check_name
 from sm_remote.server.problems import Problem
-from sm_remote.server.routes import answers_problems, check_name
 
 
 class Answer(web.RequestHandler):
