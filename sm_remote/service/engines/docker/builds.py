@@ -11,7 +11,7 @@ import ssl
 import tarfile
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -223,10 +223,11 @@ def explain_failure(image: str, log: BuildLog) -> ImageBuildError:
 
 def _shorten_step(step: str) -> str:
     try:
-        words: Iterable[str] = json.loads(step.removeprefix("RUN "))
+        words = json.loads(step.removeprefix("RUN "))
     except ValueError:
-        return step[:500]
-    return f"RUN {' '.join(words)}"[:500]
+        words = None
+    # A command may be JSON by chance: ``RUN false``.
+    return f"RUN {' '.join(map(str, words))}"[:500] if isinstance(words, list) else step[:500]
 
 
 def _without_passwords(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -41,6 +41,12 @@ def test_a_failed_step_is_told_with_its_own_lines() -> None:
     assert "Correct that step" in error.fix
 
 
+@pytest.mark.parametrize("step", ["RUN false", 'RUN "a b"', "RUN {}", "RUN 1", "COPY a b"])
+def test_a_step_that_is_no_list_is_told_as_it_stands(step: str) -> None:
+    log, _ = take({"stream": f"Step 1/1 : {step}\n"}, {"error": "failed"})
+    assert explain_failure("image:1", log).step == step
+
+
 @pytest.mark.parametrize(
     ("step", "line", "advice"),
     [
