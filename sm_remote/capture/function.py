@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sm_remote.errors import CaptureError
@@ -72,6 +74,30 @@ def display_name(func: object) -> str:
     if owner is None or inspect.ismodule(owner):
         return name
     return f"{owner.__name__ if isinstance(owner, type) else type(owner).__name__}.{name}"
+
+
+def find_module(func: object, *, notebook: str | None = None) -> str | None:
+    """The notebook or the module that a callable is from, with the class or function that it is defined in.
+
+    What runs as a script is called by its file, what runs as a module by its name. None where nothing is known, as in
+    an interactive session.
+
+    Args:
+        func: The callable.
+        notebook: The name of the notebook that this kernel works for.
+    """
+    if isinstance(func, partial):
+        return find_module(func.func, notebook=notebook)
+    module = "__main__" if isinstance(func, Cell) else getattr(func, "__module__", None) or ""
+    name = _name_main(notebook) if module == "__main__" else module
+    scope = str(getattr(func, "__qualname__", "")).replace(".<locals>", "").rpartition(".")[0]
+    return f"{name}.{scope}" if name and scope else name or None
+
+
+def _name_main(notebook: str | None) -> str:
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    return notebook or (str(spec.name).removesuffix(".__main__") if spec else Path(file).stem if file else "")
 
 
 def bind_call(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import operator
 import os
 import secrets
@@ -21,7 +20,7 @@ from sm_remote.checkpoints.interruption import NOTICE
 from sm_remote.checkpoints.layout import STAGING, build_generation_name, is_name
 from sm_remote.checkpoints.loaders import find_safe_mode
 from sm_remote.checkpoints.lock import Lock
-from sm_remote.checkpoints.manifest import GenerationManifest, Opening
+from sm_remote.checkpoints.manifest import GenerationManifest, Opening, read_metric
 from sm_remote.checkpoints.place import Place, find_caller, find_place
 from sm_remote.checkpoints.rehearsal import find_rehearsal, hold_at
 from sm_remote.checkpoints.shelf import Shelf
@@ -64,7 +63,8 @@ def checkpoint(
         keep: How many generations stay: the newest, the best by its metric, and others as far as there is room. In a
             job up to two more stay until the newest has reached S3.
         best: Which metric is the best one.
-        resume: Whether what earlier runs left unfinished is taken up. By default the setting of that name.
+        resume: Whether what earlier runs left unfinished is taken up. By default the setting of that name; True also
+            takes up what a function of the same name has saved in another module or notebook.
         shared: Whether the first of several ranks saves for all, and the others only load. Otherwise each rank has
             generations of its own, and all go on from the newest step that is whole for each of them.
 
@@ -122,7 +122,8 @@ class Checkpoint:
             siblings=[place.directory / f"{name}{suffix}" for suffix in suffixes],
             rank=self._rank,
             run=place.run,
-            function=place.function,
+            owner=place.owner,
+            adopts=resume is True or place.adopts,
             resume=place.resume if resume is None else resume,
             say=self._say,
         )
@@ -266,7 +267,7 @@ class Checkpoint:
                 f"The checkpoint {self.name!r} is not open.", fix="Save inside of its `with` block.", name=self.name
             )
         with self._saving:
-            self._save(state, step=None if step is None else operator.index(step), metric=_read_metric(metric))
+            self._save(state, step=None if step is None else operator.index(step), metric=read_metric(metric))
         return True
 
     def _is_due(self, every_s: float) -> bool:
@@ -315,6 +316,7 @@ class Checkpoint:
             name=self.name,
             number=number,
             function=self._place.function,
+            home=self._place.home,
             job=self._place.run,
             rank=self._rank,
             ranks=self._ranks,
@@ -390,11 +392,3 @@ class Checkpoint:
         with suppress(OSError, ValueError, AttributeError):  # stderr may be closed, or not be there
             sys.stderr.write(f"sm_remote: checkpoint {self.name!r}: {text}\n")
             sys.stderr.flush()
-
-
-def _read_metric(metric: Any) -> float | None:
-    """A number, also one of a framework's; nothing where it is none that can be compared."""
-    if metric is None:
-        return None
-    number = float(metric)
-    return None if math.isnan(number) else number

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.wire.digest import BlobRef
 
 _FORMAT = 1
@@ -46,6 +48,7 @@ class GenerationManifest:
         saves: How many its process had saved, this one included.
         total_saving_s: How long these took.
         files: Digest and size of each file, by its path below the generation, with ``/``.
+        home: The notebook or the module that the function is from; None where neither is known.
         openings: Every process of the job that opened the checkpoint, as far as what it resumed from knew of it.
     """
 
@@ -62,7 +65,13 @@ class GenerationManifest:
     saves: int
     total_saving_s: float
     files: Mapping[str, BlobRef]
+    home: str | None = None
     openings: tuple[Opening, ...] = ()
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return Owner(function=self.function, home=self.home)
 
     @property
     def size_bytes(self) -> int:
@@ -100,6 +109,14 @@ class GenerationManifest:
             raise ValueError("its manifest names a file outside of it")
         openings = tuple(Opening(at=at, resumed_at=resumed, step=step) for at, resumed, step in content["openings"])
         return cls(**{**content, "files": files, "openings": openings})
+
+
+def read_metric(metric: Any) -> float | None:
+    """A number, also one of a framework's; nothing where it is none that can be compared."""
+    if metric is None:
+        return None
+    number = float(metric)
+    return None if math.isnan(number) else number
 
 
 def _seal(content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -11,10 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.wire.layout import (
     CHECKPOINT_DIRECTORY,
     CHECKPOINT_DIRECTORY_VARIABLE,
     FUNCTION_VARIABLE,
+    HOME_VARIABLE,
     RESUME_VARIABLE,
     RUN_VARIABLE,
     ml_path,
@@ -36,6 +39,8 @@ class Place:
         rank: Which of ``ranks`` processes this is: of torchrun's, or of the job's hosts.
         rank_names: What tells the directories of several ranks apart; empty where there is one.
         resume: Whether what earlier runs left unfinished is taken up.
+        home: The notebook or the module that the function is from; None where neither is known.
+        adopts: Whether somebody has said that it is taken up wherever the function was when it was saved.
     """
 
     directory: Path
@@ -46,6 +51,13 @@ class Place:
     rank: int
     rank_names: tuple[str, ...]
     resume: bool
+    home: str | None = None
+    adopts: bool = False
+
+    @property
+    def owner(self) -> Owner:
+        """Whose they are."""
+        return Owner(function=self.function, home=self.home)
 
     @property
     def ranks(self) -> int:
@@ -81,6 +93,8 @@ def find_place(environ: Mapping[str, str], *, caller: str) -> Place:
         rank=rank,
         rank_names=rank_names,
         resume=environ.get(RESUME_VARIABLE) != "false",
+        home=environ.get(HOME_VARIABLE) or None,
+        adopts=environ.get(RESUME_VARIABLE) == "true",
     )
 
 
@@ -96,8 +110,20 @@ def find_caller(depth: int) -> str:
     frame = sys._getframe(depth + 1)
     module = frame.f_globals.get("__name__", "")
     if module == "__main__":
-        module = Path(frame.f_globals.get("__file__", "notebook")).stem
+        module = Path(frame.f_globals.get("__file__") or find_notebook(frame.f_globals) or "notebook").stem
     return f"{module}.{frame.f_code.co_name}".replace(".<module>", "")
+
+
+def find_notebook(names: Mapping[str, Any]) -> str | None:
+    """The file name of the notebook that a kernel works for; None elsewhere, and where it is not known.
+
+    Jupyter names it in the kernel's environment, VS Code in the notebook's own variables.
+
+    Args:
+        names: The notebook's variables.
+    """
+    name = os.path.basename(os.environ.get("JPY_SESSION_NAME") or str(names.get("__vsc_ipynb_file__") or ""))
+    return name if name.endswith(".ipynb") else None
 
 
 def _spell_directory(function: str) -> str:

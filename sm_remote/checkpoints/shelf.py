@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sm_remote.checkpoints.generation import Generation, choose_kept, list_generations, order_resumable
 from sm_remote.checkpoints.layout import FINISHED, read_generation_number
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.checkpoints.writer import remove_tree, write_file
 from sm_remote.errors import CheckpointError
 
@@ -25,7 +26,8 @@ class Shelf:
         siblings: The directories of all its ranks.
         rank: Which of them is this run's.
         run: The training job's name, or what stands for it.
-        function: Whose it is.
+        owner: Whose it is.
+        adopts: Whether it is taken up wherever the function was when it was saved.
         resume: Whether what other runs left unfinished is taken up.
         say: Tells the user.
     """
@@ -37,7 +39,8 @@ class Shelf:
         siblings: Sequence[Path],
         rank: int,
         run: str,
-        function: str | None,
+        owner: Owner,
+        adopts: bool,
         resume: bool,
         say: Callable[[str], None],
     ) -> None:
@@ -45,7 +48,8 @@ class Shelf:
         self._name = name
         self._siblings = siblings
         self._run = run
-        self._function = function
+        self._owner = owner
+        self._adopts = adopts
         self._resume = resume
         self._say = say
         self._restored: frozenset[int] = frozenset()
@@ -147,15 +151,24 @@ class Shelf:
         )
 
     def _refuse_foreign(self, generations: Sequence[Generation]) -> None:
-        for each in generations if self._resume else ():
-            other = each.manifest.function
-            if self._function is not None and other is not None and other != self._function:
-                raise CheckpointError(
-                    f"The checkpoint {self._name!r} is another function's: {other}'s, and this is {self._function}.",
-                    why=f"{each.manifest.job} saved it under the same prefix.",
-                    fix="Use another checkpoint_s3_uri, or begin anew beside it: resume=False.",
-                    function=other,
-                )
+        if not self._resume:
+            return
+        for each in generations:
+            if self._owner.is_other_function(each.manifest.owner):
+                raise self._describe_foreign(each, "")
+        newest = next(iter(self._order(generations)), None)
+        if newest is not None and not self._adopts and self._owner.is_other_home(newest.manifest.owner):
+            raise self._describe_foreign(newest, " Where it is the same function, moved: resume=True takes it up.")
+
+    def _describe_foreign(self, generation: Generation, offer: str) -> CheckpointError:
+        owner, other = self._owner, generation.manifest.owner
+        return CheckpointError(
+            f"The checkpoint {self._name!r} is another function's: {other.describe(owner)}'s, and this is "
+            f"{owner.describe(other)}.",
+            why=f"{generation.manifest.job} saved it under the same prefix.",
+            fix=f"Use another checkpoint_s3_uri, or begin anew beside it: resume=False.{offer}",
+            function=other.function,
+        )
 
 
 def _list_arrived(generations: Sequence[Generation], now: float) -> set[int]:

@@ -6,7 +6,7 @@ from sm_remote.costs.entry import Entry, EntryState, find_billed
 from sm_remote.costs.estimate import Estimate
 from sm_remote.costs.foresight import Foresight, foresee
 from sm_remote.costs.ledger import Ledger
-from sm_remote.costs.limit import Limits, read_mark
+from sm_remote.costs.limit import Limits, describe_most, read_mark
 from sm_remote.costs.price import Price, Rate, render_hourly, render_usd
 from sm_remote.costs.price_book import PriceBook, choose_region, rate_job, read_price_book, refresh
 from sm_remote.costs.spending import Spending, describe_charge, find_spending
@@ -40,4 +40,5 @@ __all__ = [
     "settle_open",
     "render_hourly",
     "render_usd",
+    "describe_most",
 ]

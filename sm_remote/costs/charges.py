@@ -24,6 +24,7 @@ from sm_remote.costs.limit import (
     check_day,
     check_estimate,
     describe_limit,
+    describe_most,
     find_most_usd,
     find_runtime,
     limit_request,
@@ -33,7 +34,7 @@ from sm_remote.costs.price import Rate, render_usd
 from sm_remote.costs.price_book import choose_region, read_price_book
 from sm_remote.errors import StorageError
 from sm_remote.home import Home
-from sm_remote.wire.layout import RUN_VARIABLE
+from sm_remote.wire.layout import RUN_VARIABLE, SUCCESSION_VARIABLE
 
 logger = logging.getLogger("sm_remote")
 
@@ -50,6 +51,7 @@ class _Asked:
     is_spot: bool
     demand: Demand
     limits: Limits
+    may_be_followed: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -126,6 +128,7 @@ class Charges:
             is_spot=bool(request.get("EnableManagedSpotTraining")),
             demand=demand if mark is None else replace(demand, runtime_s=mark.runtime_s),
             limits=self.limits if mark is None or self.limits.are_set else mark.limits,
+            may_be_followed=SUCCESSION_VARIABLE in environment,
         )
 
     def withdraw(self, name: str) -> None:
@@ -204,8 +207,8 @@ class Charges:
     def _describe(self, asked: _Asked, allowed: Demand, estimate: Estimate) -> tuple[str, ...]:
         if not self._is_charged:
             return (f"no charge on this machine: {_name_limits(self.limits)}",) if self.limits.are_set else ()
-        most = find_most_usd(allowed, estimate.rate)
-        price = "" if most is None else f", at most {render_usd(most)}; {estimate.rate.describe()}"
+        most = describe_most(find_most_usd(allowed, estimate.rate), asked.limits, may_be_followed=asked.may_be_followed)
+        price = f"{most}; {estimate.rate.describe()}" if most else ""
         limit = describe_limit(asked.demand.runtime_s, allowed.runtime_s, asked.limits)
         return (f"cost: {estimate.describe()}{price}", limit)
 

@@ -215,6 +215,20 @@ def _count(entries: Sequence[Entry], what: str) -> str:
     return f"{len(entries)} {what}{'' if len(entries) == 1 else 's'}"
 
 
+def describe_most(most_usd: float | None, limits: Limits, *, may_be_followed: bool) -> str:
+    """The most that is paid, behind a comma; empty where the price is not known.
+
+    Args:
+        most_usd: Of one job.
+        limits: What a person allows.
+        may_be_followed: Whether other jobs of the call may go on with its work; each has a time of its own.
+    """
+    if most_usd is None:
+        return ""
+    each = " for each of the call's jobs" if may_be_followed and limits.max_cost is None else ""
+    return f", at most {render_usd(most_usd)}{each}"
+
+
 def describe_limit(asked_s: int, allowed_s: int, limits: Limits) -> str:
     """What is said of a limit that shortens a job's time; empty where none does."""
     if limits.max_cost is None or allowed_s >= asked_s:

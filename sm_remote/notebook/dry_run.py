@@ -8,12 +8,14 @@ from typing import Any
 from sm_remote.capture.explain import Explanation, Item, explain_call
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.capture.names import MeasuredNames
-from sm_remote.costs import render_usd
+from sm_remote.costs import describe_most
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.calls.foresight import foresee_call
+from sm_remote.jobs.creation.charges import read_limits
 from sm_remote.jobs.environments.image_choice import choose_image
 from sm_remote.jobs.submission.inputs import describe_inputs
 from sm_remote.jobs.submission.preparation import describe_workspace
+from sm_remote.jobs.succession.plan import build_plan
 from sm_remote.notebook.analysis import CellNames
 from sm_remote.notebook.flags import Flags
 from sm_remote.settings import ResolvedSettings, check_combinations
@@ -79,7 +81,7 @@ def describe_cost(code: Any, settings: ResolvedSettings) -> str:
     machines = found.rate.machines
     if settings.target == "local":
         return f"sm_remote: {machines} on this machine: no charge; on SageMaker {found.rate.describe()}"
-    most = "" if found.most_usd is None else f", at most {render_usd(found.most_usd)}"
+    most = describe_most(found.most_usd, read_limits(settings), may_be_followed=build_plan(settings) is not None)
     refusal = "" if found.refusal is None else f"; it would be refused: {found.refusal.what}"
     spot = "; on spot capacity less" if settings.use_spot_instances else ""
     estimate = found.estimate.describe()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sm_remote.checkpoints.layout import MANIFEST, read_generation_number
 from sm_remote.checkpoints.manifest import GenerationManifest
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.errors import ConfigError, StorageError
 from sm_remote.storage.store import NO_CREDENTIALS, ObjectInfo, Store
 
@@ -85,12 +86,12 @@ def tear_newest(store: Store, chance: random.Random) -> bool:
     return True
 
 
-def check_place(uri: str, function_name: str | None, *, open_store: Callable[[str], Store], is_local: bool) -> None:
+def check_place(uri: str, owner: Owner | None, *, open_store: Callable[[str], Store], is_local: bool) -> None:
     """Looks at the place for a job's checkpoints before the job is sent.
 
     Args:
         uri: The place.
-        function_name: Whose checkpoints the job would take up; None for a job that begins anew.
+        owner: Whose checkpoints the job would take up; None for a job that begins anew.
         open_store: Opens the store below a URI.
         is_local: Whether the job runs here: then this machine's credentials have to do, not those of a role.
 
@@ -108,29 +109,37 @@ def check_place(uri: str, function_name: str | None, *, open_store: Callable[[st
                 "the checkpoints of local jobs are kept on this machine.",
                 uri=uri,
             ) from error
-        if function_name is not None:  # the job's role may read what this process may not
+        if owner is not None:  # the job's role may read what this process may not
             logger.warning("Whether %s holds another function's checkpoints cannot be seen from here: %s", uri, error)
         return
-    if function_name is not None:
-        refuse_foreign(stored, function_name, uri)
+    if owner is not None:
+        refuse_foreign(stored, owner, uri)
 
 
-def refuse_foreign(stored: Sequence[StoredGeneration], function_name: str, uri: str) -> None:
-    """Makes sure that a prefix holds no other function's checkpoints.
+def refuse_foreign(stored: Sequence[StoredGeneration], owner: Owner, uri: str) -> None:
+    """Makes sure that a prefix holds no other function's checkpoints, and none of one from elsewhere as the newest.
 
     Raises:
         ConfigError: It does.
     """
     for each in stored:
-        other = each.manifest.function
-        if other is not None and other != function_name:
-            raise ConfigError(
-                f"{uri} holds checkpoints of another function, {other}; this is {function_name}. Nothing was sent.",
-                why=f"{each.manifest.job} saved {each.manifest.name!r} there; a job would take it up as its own.",
-                fix="Name another checkpoint_s3_uri, or begin anew beside them with resume=False.",
-                function=other,
-                uri=uri,
-            )
+        if owner.is_other_function(each.manifest.owner):
+            raise _describe_foreign(each.manifest, owner, uri, "")
+    if stored and owner.is_other_home(stored[-1].manifest.owner):
+        offer = " Where it is the same function, moved: resume=True takes them up."
+        raise _describe_foreign(stored[-1].manifest, owner, uri, offer)
+
+
+def _describe_foreign(found: GenerationManifest, owner: Owner, uri: str, offer: str) -> ConfigError:
+    other = found.owner
+    return ConfigError(
+        f"{uri} holds checkpoints of another function, {other.describe(owner)}; this is {owner.describe(other)}. "
+        "Nothing was sent.",
+        why=f"{found.job} saved {found.name!r} there; a job would take it up as its own.",
+        fix=f"Name another checkpoint_s3_uri, or begin anew beside them with resume=False.{offer}",
+        function=other.function,
+        uri=uri,
+    )
 
 
 def describe_durable(durable: GenerationManifest | None, *, now: float) -> str:

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.aws.secrets import read_values
-from sm_remote.capture.function import display_name
 from sm_remote.capture.inputs import place_files
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.home import find_home
 from sm_remote.inputs import TrainingInput, is_remote, read_input
 from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.submission.spot import find_owner
 from sm_remote.runtime.environment import decode_value, encode_value
 from sm_remote.settings import ResolvedSettings
-from sm_remote.wire.layout import CHECKPOINT_DIRECTORY_VARIABLE, FUNCTION_VARIABLE, RESUME_VARIABLE
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY_VARIABLE, FUNCTION_VARIABLE, HOME_VARIABLE, RESUME_VARIABLE
 
 
 def run_here(
@@ -39,7 +40,7 @@ def run_here(
         f"Running {getattr(func, '__name__', 'the function')} in this process; SM_MODEL_DIR is {tree}/model\n"
     )
     variables = build_variables(tree, hyperparameters=settings.hyperparameters, channels=settings.inputs)
-    variables |= build_checkpoint_variables(func, resume=settings.resume)
+    variables |= build_checkpoint_variables(find_owner(func), resume=settings.resume)
     variables |= read_values(settings.secrets)
     for name, directory in variables.items():
         if name.startswith(("SM_MODEL_", "SM_OUTPUT_", "SM_CHANNEL_")):
@@ -76,12 +77,13 @@ def build_variables(tree: Path, *, hyperparameters: Mapping[str, Any], channels:
     }
 
 
-def build_checkpoint_variables(func: Callable[..., Any], *, resume: bool) -> dict[str, str]:
+def build_checkpoint_variables(owner: Owner, *, resume: bool) -> dict[str, str]:
     """Where a function that runs here keeps its checkpoints: they outlive the temporary tree."""
-    name = display_name(func)
+    name = f"{owner.home}.{owner.function}" if owner.home else str(owner.function)
     directory = find_home().data / "checkpoints" / re.sub(r"[^A-Za-z0-9._-]", "-", name)
     return {
-        FUNCTION_VARIABLE: name,
+        FUNCTION_VARIABLE: str(owner.function),
+        HOME_VARIABLE: owner.home or "",
         CHECKPOINT_DIRECTORY_VARIABLE: str(directory),
         **({} if resume else {RESUME_VARIABLE: "false"}),
     }

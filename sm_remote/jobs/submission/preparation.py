@@ -13,7 +13,6 @@ from typing import Any
 from sm_remote.aws.constraints import check_request
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.capture.call import CapturedCall, capture_call
-from sm_remote.capture.function import display_name
 from sm_remote.capture.inputs import gather_inputs
 from sm_remote.capture.runtime_zip import build_runtime_zip
 from sm_remote.capture.workspace import WorkspaceRequest
@@ -37,7 +36,9 @@ from sm_remote.jobs.submission.spot import (
     build_default_place,
     choose_named_place,
     choose_spot,
+    choose_taken_up,
     find_location,
+    find_owner,
     warn_of_unused,
 )
 from sm_remote.jobs.succession.plan import LONGEST_SUFFIX, add_plan
@@ -99,7 +100,9 @@ def _prepare(
     )
     spec = build_spec(name, function_name, settings, role_arn=role_arn, image_uri=image_uri, root_uri=root_uri)
     place = choose_named_place(settings, find_location(args, kwargs))
-    spec = add_checkpoints(spec, settings, named=place, default=f"{root_uri}/{CHECKPOINT_DIRECTORY}")
+    owner = find_owner(func)
+    default_place = f"{root_uri}/{CHECKPOINT_DIRECTORY}"
+    spec = add_checkpoints(spec, settings, named=place, default=default_place, home=owner.home)
     _check(spec)
     _require_bucket(root_uri, settings, connection)
     store = connection.open_store(root_uri)
@@ -108,8 +111,8 @@ def _prepare(
     check_file_systems(spec)
     _check(spec)
     if place is not None:
-        owner = display_name(func) if settings.resume else None
-        check_place(place, owner, open_store=connection.open_store, is_local=connection.target == "local")
+        taken_up = choose_taken_up(settings, owner)
+        check_place(place, taken_up, open_store=connection.open_store, is_local=connection.target == "local")
     captured = capture_call(
         func,
         args,
@@ -128,10 +131,8 @@ def _prepare(
     )
     check_reader(settings, python, captured.manifest.requirements)
     mark_used(captured.lock.layer_key, store, connection.home)
-    default_place = build_default_place(
-        root_uri, captured.function_name, find_origin().get("notebook", ""), captured.manifest.one(roles.ARGUMENTS)
-    )
-    spec = add_checkpoints(spec, settings, named=place, default=default_place)
+    default_place = build_default_place(root_uri, owner, captured.manifest.one(roles.ARGUMENTS))
+    spec = add_checkpoints(spec, settings, named=place, default=default_place, home=owner.home)
     complete = complete_spec(spec, captured)
     _check(complete)
     inputs.upload()

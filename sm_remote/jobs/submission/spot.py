@@ -6,20 +6,24 @@ import dataclasses
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sm_remote.capture.function import display_name, find_module
 from sm_remote.checkpoints.location import CheckpointLocation
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.errors import ConfigError
+from sm_remote.jobs.creation.tags import find_origin
 from sm_remote.settings import ResolvedSettings
 from sm_remote.spec import Checkpoints, Spot, TrainingJobSpec
 from sm_remote.wire.digest import BlobRef
-from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, CHECKPOINT_WATCH_VARIABLE, RESUME_VARIABLE
+from sm_remote.wire.layout import CHECKPOINT_DIRECTORY, CHECKPOINT_WATCH_VARIABLE, HOME_VARIABLE, RESUME_VARIABLE
 
 logger = logging.getLogger("sm_remote")
 
 WAIT_FACTOR = 1.5
 """What max_wait_time_in_seconds is filled in with, as a multiple of max_runtime_in_seconds."""
+LONGEST_HOME = 256
 LONGEST_WAIT_S = 30 * 86400
 """Source: API_StoppingCondition: a job cannot take longer than 30 days."""
 
@@ -90,19 +94,36 @@ def choose_named_place(settings: ResolvedSettings, location: str | None) -> str 
     return location or named
 
 
-def build_default_place(root_uri: str, function_name: str, notebook: str, arguments: BlobRef) -> str:
+def build_default_place(root_uri: str, owner: Owner, arguments: BlobRef) -> str:
     """Where the checkpoints of a function are kept by default: one place for each set of arguments.
 
-    Two calls that differ in their arguments, or functions of one name in two notebooks, never take up each other's
-    work. A function that was edited takes up its own.
+    Two calls that differ in their arguments, or functions of one name in two notebooks or modules, never take up
+    each other's work. A function that was edited takes up its own.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", function_name)
-    key = hashlib.sha256(f"{notebook}\0{arguments.digest}".encode()).hexdigest()[:16]
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", owner.function or "")
+    key = hashlib.sha256(f"{owner.home or ''}\0{arguments.digest}".encode()).hexdigest()[:16]
     return f"{root_uri}/{CHECKPOINT_DIRECTORY}/{name}/{key}"
 
 
+def find_owner(func: Callable[..., Any]) -> Owner:
+    """Whose checkpoints those of a function are."""
+    notebook = find_origin().get("notebook", "")
+    home = find_module(func, notebook=notebook if notebook.endswith(".ipynb") else None)
+    return Owner(function=display_name(func), home=home[:LONGEST_HOME] if home else None)
+
+
+def choose_taken_up(settings: ResolvedSettings, owner: Owner) -> Owner | None:
+    """Whose checkpoints a job of a function takes up; None for one that begins anew.
+
+    Who says ``resume=True`` in so many words means also those that were saved before the function was moved.
+    """
+    if not settings.resume:
+        return None
+    return dataclasses.replace(owner, home=None) if settings.origin("resume") == "argument" else owner
+
+
 def add_checkpoints(
-    spec: TrainingJobSpec, settings: ResolvedSettings, *, named: str | None, default: str
+    spec: TrainingJobSpec, settings: ResolvedSettings, *, named: str | None, default: str, home: str | None
 ) -> TrainingJobSpec:
     """The same job with a place for its checkpoints, where it is to have one.
 
@@ -111,13 +132,14 @@ def add_checkpoints(
         settings: Of the call.
         named: The place that was named, if one was.
         default: The place for a job on spot capacity for which none was.
+        home: Of the function, see `Owner`.
     """
     uri = named or (default if spec.spot is not None else None)
     if uri is None:
         return spec
-    environment = dict(spec.environment)
-    if not settings.resume:
-        environment[RESUME_VARIABLE] = "false"
+    environment = {**spec.environment, **({HOME_VARIABLE: home} if home else {})}
+    if not settings.resume or settings.origin("resume") == "argument":
+        environment[RESUME_VARIABLE] = str(settings.resume).lower()
     if spec.spot is not None:
         environment[CHECKPOINT_WATCH_VARIABLE] = f"{spec.max_runtime_s / 4:g},{settings.checkpoint_warning_s:g}"
     checkpoints = Checkpoints(s3_uri=uri, local_path=settings.checkpoint_local_path)

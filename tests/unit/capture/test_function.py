@@ -5,8 +5,16 @@ import operator
 
 import pytest
 
-from sm_remote.capture.function import bind_call, check_runnable, describe_function, display_name, parameter_names
+from sm_remote.capture.function import (
+    bind_call,
+    check_runnable,
+    describe_function,
+    display_name,
+    find_module,
+    parameter_names,
+)
 from sm_remote.errors import CaptureError
+from sm_remote.runtime.cell import Cell
 
 
 def plain(a, /, b, *rest, c, d=4, **more): ...
@@ -131,3 +139,25 @@ def test_builtins_are_checked_where_they_have_a_signature():
 def test_arguments_are_named_after_their_parameters():
     assert parameter_names(plain, (1, 2, 3, 4)) == ["a", "b", "rest[0]", "rest[1]"]
     assert parameter_names(max, (1, 2)) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("func", "module"),
+    [
+        (plain, "tests.unit.capture.test_function"),
+        (functools.partial(plain, 1), "tests.unit.capture.test_function"),
+        (Model().fit, "tests.unit.capture.test_function.Model"),
+        (Cell("1", text="1", filename="<cell>"), "fit.ipynb"),
+    ],
+)
+def test_a_function_is_from_its_module_and_a_cell_from_its_notebook(func, module):
+    assert find_module(func, notebook="fit.ipynb") == module
+
+
+def test_a_function_of_a_notebook_is_told_by_the_notebook():
+    def train(): ...
+
+    train.__module__ = "__main__"
+    train.__qualname__ = "train"
+    assert find_module(train, notebook="fit.ipynb") == "fit.ipynb"
+    assert find_module(train) not in (None, "", "__main__")  # the program that runs the tests

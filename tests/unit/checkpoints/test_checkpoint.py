@@ -202,6 +202,18 @@ def test_another_functions_checkpoints_are_refused_and_stay(tmp_path):
     assert list_steps(tmp_path / "state") == [0, 5]
 
 
+def test_a_function_of_the_same_name_from_elsewhere_takes_nothing_up_unless_it_is_told_to(tmp_path):
+    save_all(tmp_path, ["theirs"], home="a.ipynb")
+    elsewhere = {"run": "train-2", "home": "b.ipynb"}
+    with pytest.raises(CheckpointError, match=r"train of a\.ipynb's, and this is train of b\.ipynb") as caught:
+        open_checkpoint(tmp_path, **elsewhere).__enter__()
+    assert "resume=True takes it up" in caught.value.fix
+    with open_checkpoint(tmp_path, adopts=True, **elsewhere) as ckpt:
+        assert ckpt.load() == "theirs"
+        ckpt.save("mine", step=1)
+        assert list_steps(tmp_path / "state") == [0, 1]
+
+
 def test_a_number_is_never_used_twice(tmp_path):
     save_all(tmp_path, ["one", "two"])
     (newest(tmp_path / "state") / MANIFEST).unlink()

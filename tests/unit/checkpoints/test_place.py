@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from sm_remote.checkpoints.location import CheckpointLocation
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.checkpoints.place import find_caller, find_place
-from sm_remote.wire.layout import CHECKPOINT_DIRECTORY_VARIABLE, FUNCTION_VARIABLE, ML_ROOT_VARIABLE, RESUME_VARIABLE
+from sm_remote.wire.layout import (
+    CHECKPOINT_DIRECTORY_VARIABLE,
+    FUNCTION_VARIABLE,
+    HOME_VARIABLE,
+    ML_ROOT_VARIABLE,
+    RESUME_VARIABLE,
+)
 
 
 @pytest.fixture
@@ -62,6 +69,28 @@ def test_a_decorated_function_that_runs_here_says_where(tmp_path):
     given = {CHECKPOINT_DIRECTORY_VARIABLE: str(tmp_path / "c"), FUNCTION_VARIABLE: "train", RESUME_VARIABLE: "false"}
     place = find_place(given, caller="x")
     assert (place.directory, place.function, place.resume, place.in_job) == (tmp_path / "c", "train", False, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "resume", "adopts"), [("true", True, True), ("false", False, False), ("", True, False)]
+)
+def test_what_was_said_of_going_on_is_told_apart(job, said, resume, adopts):
+    place = find_place({**job(), RESUME_VARIABLE: said, HOME_VARIABLE: "fit.ipynb"}, caller="x")
+    assert (place.resume, place.adopts, place.owner) == (resume, adopts, Owner(function="train", home="fit.ipynb"))
+
+
+def test_a_notebook_is_a_program_of_its_own(monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/deep/fit it.ipynb")
+    names = {"__name__": "__main__", "find_caller": find_caller}
+    exec("found = find_caller(0)", names)
+    assert names["found"] == "fit it"
+    monkeypatch.setenv("JPY_SESSION_NAME", "console-1-5f0c9a17")
+    exec("found = find_caller(0)", names)
+    assert names["found"] == "notebook"
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    names["__vsc_ipynb_file__"] = "/work/of code.ipynb"
+    exec("found = find_caller(0)", names)
+    assert names["found"] == "of code"
 
 
 def test_any_other_program_has_a_place_for_each_function(home):

@@ -89,6 +89,16 @@ def test_a_line_says_what_the_call_will_cost(state):
     assert again.said[1].startswith("max_cost $1.00: SageMaker stops the job after 880 s")
 
 
+def test_where_others_may_follow_the_most_is_said_of_each_job(state):
+    plan = {"SM_REMOTE_SUCCESSION": "{}"}
+    charges = open_charges(state)
+    charges.reserve(build_request(Environment=plan))
+    assert ", at most $86.52 for each of the call's jobs; $3.60 an hour" in charges.said[0]
+    limited = open_charges(state, limits=Limits(max_cost=1.0))
+    limited.reserve(build_request("train-2", Environment=plan))
+    assert ", at most $1.00; $3.60 an hour" in limited.said[0]
+
+
 def test_all_jobs_of_a_call_share_its_limit_whatever_machine_they_go_on_with(state):
     charges = open_charges(state, limits=Limits(max_cost=1.0))
     first = charges.reserve(build_request(EnableManagedSpotTraining=True))

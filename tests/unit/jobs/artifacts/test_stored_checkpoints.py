@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from sm_remote.checkpoints.checkpoint import Checkpoint
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.errors import ConfigError
 from sm_remote.home import LOCAL_BUCKET, Home
 from sm_remote.jobs.artifacts.stored_checkpoints import (
@@ -78,10 +79,23 @@ def test_what_is_no_checkpoint_of_ours_is_left_alone(home, store, tmp_path):
 def test_another_functions_checkpoints_are_refused(home, store, tmp_path):
     save(tmp_path, range(1), at=1.0, function="evaluate")
     put(home, tmp_path)
-    refuse_foreign(list_stored(store), "evaluate", URI)
+    refuse_foreign(list_stored(store), Owner(function="evaluate", home="fit.ipynb"), URI)
     with pytest.raises(ConfigError, match="another function, evaluate; this is train") as caught:
-        refuse_foreign(list_stored(store), "train", URI)
+        refuse_foreign(list_stored(store), Owner(function="train"), URI)
     assert "resume=False" in caught.value.fix
+
+
+def test_a_function_of_the_same_name_from_elsewhere_is_refused_unless_it_went_on_since(home, store, tmp_path):
+    owner = Owner(function="train", home="b.ipynb")
+    save(tmp_path, range(1), at=1.0, home="a.ipynb")
+    put(home, tmp_path)
+    said = "another function, train of a.ipynb; this is train of b.ipynb. Nothing was sent"
+    with pytest.raises(ConfigError, match=said) as caught:
+        refuse_foreign(list_stored(store), owner, URI)
+    assert "resume=True takes them up" in caught.value.fix
+    save(tmp_path, range(1), at=9.0, home="b.ipynb", run="train-2", adopts=True)
+    put(home, tmp_path)
+    refuse_foreign(list_stored(store), owner, URI)
 
 
 def test_a_local_job_without_credentials_for_its_place_is_refused_before_it_is_sent(home, monkeypatch, tmp_path):
@@ -94,10 +108,12 @@ def test_a_local_job_without_credentials_for_its_place_is_refused_before_it_is_s
     def open_place(uri):
         return open_store(uri, home=home, s3_client_factory=lambda: boto3.session.Session().client("s3", "us-east-1"))
 
-    for owner in ("train", None):
+    for owner in (Owner(function="train"), None):
         with pytest.raises(ConfigError, match="this machine has no AWS credentials; nothing was sent"):
             check_place("s3://bucket/ckpt", owner, open_store=open_place, is_local=True)
-    check_place("s3://bucket/ckpt", "train", open_store=open_place, is_local=False)  # the role may have what it takes
+    check_place(
+        "s3://bucket/ckpt", Owner(function="train"), open_store=open_place, is_local=False
+    )  # the role may have what it takes
 
 
 def test_what_would_be_lost_is_said(home, store, tmp_path):

@@ -9,12 +9,14 @@ import pytest
 from sm_remote import CheckpointLocation
 from sm_remote.aws.constraints import check_request
 from sm_remote.aws.requests import build_create_training_job
+from sm_remote.checkpoints.owner import Owner
 from sm_remote.errors import ConfigError
 from sm_remote.jobs.submission.spot import (
     add_checkpoints,
     build_default_place,
     choose_named_place,
     choose_spot,
+    choose_taken_up,
     describe_spot,
     find_location,
     warn_of_unused,
@@ -78,11 +80,12 @@ def test_two_places_are_refused(tmp_path):
 
 
 def test_each_set_of_arguments_has_a_place_by_default():
-    def place(function="train", notebook="", digest="a"):
-        return build_default_place("s3://b/root", function, notebook, BlobRef(digest=digest, size_bytes=1))
+    def place(function="train", home=None, digest="a"):
+        owner = Owner(function=function, home=home)
+        return build_default_place("s3://b/root", owner, BlobRef(digest=digest, size_bytes=1))
 
     assert place().startswith("s3://b/root/checkpoints/train/")
-    assert len({place(), place(digest="b"), place(notebook="x.ipynb"), place(function="other")}) == 4
+    assert len({place(), place(digest="b"), place(home="x.ipynb"), place(function="other")}) == 4
     assert place() == place()
     assert place(function="Model.fit<x>").startswith("s3://b/root/checkpoints/Model.fit-x-/")
 
@@ -90,22 +93,32 @@ def test_each_set_of_arguments_has_a_place_by_default():
 def test_a_place_is_added_for_spot_capacity_or_where_one_is_named(tmp_path):
     settings = resolve(tmp_path)
     spot = replace(BARE, spot=Spot(max_wait_s=900), max_runtime_s=600)
-    assert add_checkpoints(BARE, settings, named=None, default="s3://b/d") == BARE
-    assert add_checkpoints(BARE, settings, named="s3://b/n", default="s3://b/d").checkpoints == Checkpoints(
-        s3_uri="s3://b/n", local_path="/opt/ml/checkpoints"
-    )
-    added = add_checkpoints(spot, settings, named=None, default="s3://b/d")
+    assert add_checkpoints(BARE, settings, named=None, default="s3://b/d", home="fit") == BARE
+    named = add_checkpoints(BARE, settings, named="s3://b/n", default="s3://b/d", home="fit.ipynb")
+    assert named.checkpoints == Checkpoints(s3_uri="s3://b/n", local_path="/opt/ml/checkpoints")
+    assert named.environment == {**BARE.environment, "SM_REMOTE_FUNCTION_HOME": "fit.ipynb"}
+    added = add_checkpoints(spot, settings, named=None, default="s3://b/d", home=None)
     assert added.checkpoints == Checkpoints(s3_uri="s3://b/d")
     assert added.environment["SM_REMOTE_CHECKPOINT_WATCH"] == "150,1800"
-    assert "SM_REMOTE_RESUME" not in added.environment
+    assert not {"SM_REMOTE_RESUME", "SM_REMOTE_FUNCTION_HOME"} & set(added.environment)
     assert describe_spot(added, settings)[-1] == "checkpoints are kept in s3://b/d"
-    fresh = add_checkpoints(spot, resolve(tmp_path, resume=False), named=None, default="s3://b/d")
-    assert fresh.environment["SM_REMOTE_RESUME"] == "false"
+    for resume in (True, False):
+        said = add_checkpoints(spot, resolve(tmp_path, resume=resume), named=None, default="s3://b/d", home=None)
+        assert said.environment["SM_REMOTE_RESUME"] == str(resume).lower()
+
+
+def test_whoever_says_so_takes_up_what_a_function_saved_before_it_was_moved(tmp_path):
+    owner = Owner(function="train", home="fit.ipynb")
+    assert choose_taken_up(resolve(tmp_path), owner) == owner
+    assert choose_taken_up(resolve(tmp_path, resume=True), owner) == Owner(function="train")
+    assert choose_taken_up(resolve(tmp_path, resume=False), owner) is None
 
 
 def test_the_request_is_valid_and_spelled_as_the_api_spells_it(tmp_path):
     spec = replace(BARE, spot=Spot(max_wait_s=900), max_runtime_s=600)
-    spec = add_checkpoints(spec, resolve(tmp_path, checkpoint_local_path="/data"), named="s3://b/n", default="")
+    spec = add_checkpoints(
+        spec, resolve(tmp_path, checkpoint_local_path="/data"), named="s3://b/n", default="", home=None
+    )
     request = build_create_training_job(spec)
     assert request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 900}
