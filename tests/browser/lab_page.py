@@ -73,10 +73,15 @@ class LabPage:
         )
 
     def execute(self, command: str, args: dict[str, Any] | None = None) -> Any:
-        """Runs one of JupyterLab's commands."""
+        """Runs one of JupyterLab's commands to its end, which one that asks something in a dialog has not."""
         return self.page.evaluate(
-            "([command, args]) => window.jupyterapp.commands.execute(command, args).then(() => null)",
-            [command, args or {}],
+            """([command, args, limit]) => Promise.race([
+                window.jupyterapp.commands.execute(command, args).then(() => null),
+                new Promise((_, fail) => setTimeout(() => fail(new Error(
+                    `${command} does not end: ${document.querySelector('.jp-Dialog')?.textContent ?? 'no dialog'}`
+                )), limit)),
+            ])""",
+            [command, args or {}, LIMIT_MS],
         )
 
     def start(self, command: str, args: dict[str, Any] | None = None) -> None:

@@ -56,6 +56,45 @@ def test_a_change_before_the_kernel_knows_sm_remote_is_read_from_the_file(lab, o
     expect(page.panel.get_by_text("The next call in this notebook uses these settings.")).to_be_visible()
 
 
+HOLD_FIRST_SAVE = """() => {
+    const { contents } = window.jupyterapp.serviceManager;
+    const save = contents.save.bind(contents);
+    contents.save = async (...args) => {
+        contents.save = save;
+        const saved = await save(...args);
+        await new Promise(release => { window.releaseSave = release; });
+        return saved;
+    };
+}"""
+SAVE_TOO = """() => {
+    const { commands, serviceManager } = window.jupyterapp;
+    const { contents } = serviceManager;
+    const get = contents.get.bind(contents);
+    contents.get = async (...args) => {
+        const found = await get(...args);
+        setTimeout(window.releaseSave);  // a save that has not waited has compared what is on disk by now
+        return found;
+    };
+    void commands.execute('docmanager:save').then(() => { contents.get = get; window.savedToo = true; });
+    setTimeout(window.releaseSave, 500);  // one that waits looks at nothing before
+}"""
+
+
+def test_a_notebook_that_is_saved_while_the_panel_saves_it_asks_nothing(lab, open_lab):
+    lab.write_notebook("twice.ipynb", WHERE)
+    page = open_lab(lab, "twice.ipynb")
+    page.open_panel()
+    expect(page.field("volume_size").locator("input")).to_be_visible()
+    page.page.evaluate(HOLD_FIRST_SAVE)
+    page.field("volume_size").locator("input").fill("44")
+    page.field("volume_size").locator("input").press("Enter")
+    page.page.wait_for_function("() => window.releaseSave")
+    page.page.evaluate(SAVE_TOO)
+    page.page.wait_for_function("() => window.savedToo || document.querySelector('.jp-Dialog')")
+    assert page.page.locator(".jp-Dialog").count() == 0
+    assert lab.read_metadata("twice.ipynb")["sm_remote"] == {"schema": 1, "settings": {"volume_size": 44}}
+
+
 def test_pythons_rules_judge_what_is_typed_and_nothing_wrong_is_kept(lab, open_lab):
     lab.write_notebook("wrong.ipynb", WHERE, "where()")
     page = open_lab(lab, "wrong.ipynb")

@@ -2,7 +2,6 @@
  * The settings of each open notebook: read from its metadata, judged by Python, sent to its kernel.
  */
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { JSONObject } from '@lumino/coreutils';
@@ -50,18 +49,9 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** The notebooks that are being saved now, by whomever. */
-const saving = new WeakSet<NotebookPanel['context']>();
-
 function describeNotebook(notebook: NotebookPanel): INotebook {
   const trusted = isTrusted(notebook);
-  notebook.context.saveState.connect((context, state) => {
-    if (state === 'started') {
-      saving.add(context);
-    } else {
-      saving.delete(context);
-    }
-  });
+  const save = queueSaves(notebook.context);
   return {
     get path() {
       return notebook.context.localPath;
@@ -78,29 +68,26 @@ function describeNotebook(notebook: NotebookPanel): INotebook {
         notebook.model?.setMetadata(KEY, { schema: SCHEMA, settings } as JSONObject);
       }
     },
-    save: () => saveOnce(notebook.context)
+    save
   };
 }
 
 /**
- * Saves what is not saved yet. Of two saves at once, the later one finds the file changed on disk and asks the user
- * which of the two to keep; so one that runs already (Ctrl+S) is waited for, and most often has done the work.
+ * Has the saves of a notebook follow one another. Of two at once, JupyterLab's later one finds the file changed on disk
+ * and asks the user which of the two to keep; and the panel's can meet Ctrl+S or the regular one, whoever was first.
+ *
+ * @returns Saves what is not saved yet.
  */
-async function saveOnce(context: NotebookPanel['context']): Promise<void> {
-  if (saving.has(context)) {
-    await new Promise<void>(done => {
-      const end = (_: unknown, state: DocumentRegistry.SaveState) => {
-        if (state !== 'started') {
-          context.saveState.disconnect(end);
-          done();
-        }
-      };
-      context.saveState.connect(end);
-    });
-  }
-  if (context.model.dirty) {
-    await context.save();
-  }
+function queueSaves(context: NotebookPanel['context']): () => Promise<void> {
+  const save = context.save.bind(context);
+  let last: Promise<unknown> = Promise.resolve();
+  const queue = (work: () => Promise<void>): Promise<void> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  context.save = () => queue(save);
+  return () => queue(async () => (context.model.dirty ? save() : undefined));
 }
 
 /** Whether Jupyter trusts what is in the notebook now, when it is opened: what one runs later does not change that. */
