@@ -112,6 +112,7 @@ CALLER: tuple[Permission, ...] = (
     _row("sagemaker.list_tags", "sagemaker:ListTags", on=TRAINING_JOBS, part=RUN),
     _row("logs.describe_log_streams", "logs:DescribeLogStreams", on=LOGS, part=(RUN, DOCTOR)),
     _row("logs.get_log_events", "logs:GetLogEvents", on=LOGS, part=RUN),
+    _row("logs.filter_log_events", "logs:FilterLogEvents", on=LOGS, part=RUN),
     _row("cloudwatch.get_metric_data", "cloudwatch:GetMetricData", on=ANYTHING, part=RUN),
     # The account: role, bucket, quotas.
     _row("iam.get_role", "iam:GetRole", on=ROLE, part=(RUN, DOCTOR)),

@@ -110,6 +110,27 @@ def parse_description(answer: Mapping[str, Any]) -> TrainingJobDescription:
     )
 
 
+def assume_completed(request: Mapping[str, Any], row: TrainingJobSummary) -> TrainingJobDescription:
+    """What is certain of a job that a list has as completed, without what only DescribeTrainingJob tells (billed time).
+
+    Args:
+        request: Of CreateTrainingJob, or what DescribeTrainingJob said earlier: they share their members.
+        row: Of the list.
+    """
+    moments = {"TrainingEndTime": row.end_time, "LastModifiedTime": row.modified_time}
+    return parse_description(
+        {
+            **request,
+            "TrainingJobName": row.name,
+            "TrainingJobArn": row.arn,
+            "TrainingJobStatus": str(row.status),
+            "SecondaryStatus": str(SecondaryStatus.COMPLETED),
+            "CreationTime": row.creation_time,
+            **{name: moment for name, moment in moments.items() if moment is not None},
+        }
+    )
+
+
 def _read_machines(resources: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
     groups = resources.get("InstanceGroups") or ()
     name = resources.get("InstanceType") or resources.get("SelectedInstanceType")

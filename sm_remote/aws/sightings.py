@@ -29,6 +29,7 @@ class Sightings:
         self._lock = threading.Lock()
         self._modified: dict[str, datetime] = {}
         self._since = self._last = float("-inf")
+        self._oldest: datetime | None = None
         self.moment: datetime | None = None
 
     def note(self, rows: Iterable[TrainingJobSummary], moment: datetime | None = None) -> None:
@@ -42,13 +43,17 @@ class Sightings:
             while len(self._modified) > KEPT:
                 del self._modified[next(iter(self._modified))]
 
-    def note_look(self) -> None:
-        """Notes that all changes up to a moment ago have been taken up."""
+    def note_look(self, created_after: datetime | None = None) -> None:
+        """Notes that all changes up to a moment ago have been taken up.
+
+        Args:
+            created_after: Those of jobs that are older have not; None where there are none.
+        """
         with self._lock:
             now = self._clock()
             if now - self._last > FRESH_S:
                 self._since = now
-            self._last = now
+            self._last, self._oldest = now, created_after
 
     def is_current(self, description: TrainingJobDescription, described_at: float) -> bool:
         """Whether nothing can have changed since a job was described.
@@ -60,6 +65,8 @@ class Sightings:
         with self._lock:
             now = self._clock()
             if description.modified_time is None or now - self._last > FRESH_S or described_at < self._since:
+                return False
+            if self._oldest is not None and description.creation_time <= self._oldest:
                 return False
             modified = self._modified.get(description.name)
             return modified is None or modified <= description.modified_time

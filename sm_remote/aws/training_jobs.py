@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -330,9 +331,37 @@ class TrainingJobs:
             closed=read_header(answer, "x-sm-remote-log-closed") == "1",
         )
 
+    def search_logs(
+        self, pattern: str, *, start: datetime, page: str | None = None
+    ) -> tuple[list[FoundLine], str | None]:
+        """One page of the lines of all jobs that match a filter pattern: (lines, the next page's token).
+
+        Args:
+            pattern: In CloudWatch's syntax.
+            start: No line is older.
+            page: The token of the page; None for the first.
+        """
+        members: dict[str, Any] = {"filterPattern": pattern, "startTime": int(start.timestamp() * 1000)}
+        if page is not None:
+            members["nextToken"] = page
+        answer = self._call("logs", "filter_log_events", logGroupName=LOG_GROUP, **members)
+        lines = [
+            FoundLine(stream=event["logStreamName"], text=event["message"].replace(SHOWN_TAB, "\t"))
+            for event in answer["events"]
+        ]
+        return lines, answer.get("nextToken")
+
 
 SHOWN_TAB = "#011"
 """What the log of a training job shows where the job printed a tab. Source: observed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundLine:
+    """A line that a search of the logs has found, and its stream."""
+
+    stream: str
+    text: str
 
 
 class LogPage:

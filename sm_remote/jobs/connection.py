@@ -14,6 +14,7 @@ from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.home import Home, check_platform
 from sm_remote.jobs.account import Account
+from sm_remote.jobs.log_ends import LogEnds
 from sm_remote.jobs.watching.alarm import Alarm
 from sm_remote.jobs.watching.watcher import Watcher
 from sm_remote.storage import Store, open_store
@@ -41,6 +42,7 @@ class Connection:
         home: Where local state lies.
         training_jobs: The API.
         watcher: The one thread that watches all jobs of this connection.
+        log_ends: Reads what jobs that have ended said last.
         alarm: The one thread that looks at some of them at given moments.
     """
 
@@ -49,6 +51,7 @@ class Connection:
         self.home = home
         self.training_jobs = TrainingJobs(session)
         self.watcher = Watcher(self.training_jobs, holds_requests=session.holds_requests)
+        self.log_ends = LogEnds(self.training_jobs)
         self.alarm = Alarm()
         self._session_of_stores = session
         self._stores: dict[str, Store] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -15,16 +15,15 @@ from typing import Any, TypeVar
 
 from sm_remote.aws.refusals import explain_expired
 from sm_remote.aws.requests import build_create_training_job
-from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary, assume_completed
 from sm_remote.costs import Charges
 from sm_remote.errors import CorruptBlob, CredentialsExpired, RemoteError, StorageError
 from sm_remote.jobs.connection import Connection
 from sm_remote.jobs.creation.lock import JobLock, place_lock, send_lock
-from sm_remote.jobs.logs.job_log import read_tail
 from sm_remote.jobs.observed import ObservedJob
 from sm_remote.jobs.outcome.exceptions import add_note
 from sm_remote.jobs.outcome.plain_errors import raise_plainly
-from sm_remote.jobs.outcome.results import TAIL_LINES, OutOfReachError, conclude, discard_corrupt, reaching
+from sm_remote.jobs.outcome.results import OutOfReachError, conclude, discard_corrupt, reaching
 from sm_remote.jobs.succession.chain import Chain, choose_margin_s, find_error, stop_for_good
 from sm_remote.jobs.succession.plan import Plan, find_plan, read_plan
 from sm_remote.jobs.watching.event_loop import wait_awake
@@ -83,6 +82,8 @@ class Job(Future[T], ObservedJob):
         self._plan: Plan | None = None
         self._pauses = iter(pauses_s)
         self._read_end = conclude
+        self._known: Mapping[str, Any] | None = None
+        self._concluding = threading.Lock()
         self._trouble_told = False
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -97,8 +98,10 @@ class Job(Future[T], ObservedJob):
             if self._submitted or self._spec is None or not self.set_running_or_notify_cancel():
                 return
             created = datetime.now(timezone.utc)
+            request = build_create_training_job(self._spec)
             try:
-                self._arn = self._chain.create(build_create_training_job(self._spec))
+                self._arn = self._chain.create(request)
+                self._known = request
             except Exception as error:
                 if isinstance(error, RemoteError) and error.facts.get("may_exist"):
                     self._begin(created)  # it is seen to when it can be seen
@@ -122,7 +125,7 @@ class Job(Future[T], ObservedJob):
         self._submitted = True
         self._plan = read_plan(spec.environment) if spec is not None else None
         self._started.set()
-        self._connection.watcher.watch(self.name, created, self._on_end, self._interrupt)
+        self._connection.watcher.watch(self.name, created, self._on_end, self._interrupt, self._on_completed)
         if spec is not None and spec.spot is not None and self._plan is not None and self._plan.on_demand:
             self._chain.guard(self.name, after_s=spec.spot.max_wait_s - choose_margin_s(spec.spot.max_wait_s))
 
@@ -134,7 +137,9 @@ class Job(Future[T], ObservedJob):
         if description.status.is_terminal:
             self._on_end(description)
             return
-        self._connection.watcher.watch(self.name, description.creation_time, self._on_end, self._interrupt)
+        self._known = description.raw
+        created = description.creation_time
+        self._connection.watcher.watch(self.name, created, self._on_end, self._interrupt, self._on_completed)
         if self._plan is not None:
             self._chain.guard(self.name)
 
@@ -142,17 +147,43 @@ class Job(Future[T], ObservedJob):
         # Loading a value may take long, and the caller of this is the thread that watches every job.
         threading.Thread(target=self._conclude, args=(end,), name=f"sm_remote-{self.name}", daemon=True).start()
 
+    def _on_completed(self, row: TrainingJobSummary) -> bool:
+        """Takes the value of a job that a list has as completed, which DescribeTrainingJob need not tell again."""
+        if self._known is None or row.name != self.name:
+            return False
+        end = assume_completed(self._known, row)
+        threading.Thread(target=self._take_value, args=(end,), name=f"sm_remote-{self.name}", daemon=True).start()
+        return True
+
+    def _take_value(self, end: TrainingJobDescription) -> None:
+        """Has the value if all is well; whatever is not is seen, and told, when the job was described."""
+        with self._concluding:
+            if self.done():
+                return
+            try:
+                tail = self._connection.log_ends.read(end)
+                value = self._read_end(end, store=self._connection.open_store(end.output_uri), tail=tail)
+            except BaseException as error:  # noqa: BLE001 - see above
+                logger.debug("The value of %s is looked for again: %s", self.name, error)
+                return
+            if find_error(value) is None:
+                self.set_result(value)
+
     def _conclude(self, end: TrainingJobDescription | RemoteError) -> None:
+        if self._charges is not None and isinstance(end, TrainingJobDescription):
+            self._charges.settle(end)
+        with self._concluding:
+            if not self.done():
+                self._find_ending(end)
+
+    def _find_ending(self, end: TrainingJobDescription | RemoteError) -> None:
         try:
             if isinstance(end, RemoteError):
                 raise end
-            if self._charges is not None:
-                self._charges.settle(end)
             with reaching():
                 if self._go_on(end, None):
                     return
-                marker = end.outcome_marker
-                tail = [marker] if marker else read_tail(self._connection.training_jobs, self.name, TAIL_LINES)
+                tail = self._connection.log_ends.read(end)
                 store = self._connection.open_store(end.output_uri)
             value = self._read_end(end, store=store, tail=tail)
             raised = find_error(value)

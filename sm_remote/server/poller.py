@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 from sm_remote.aws.responses import TrainingJobSummary
@@ -167,8 +167,11 @@ class Poller:
         """What was modified since a moment, all of it: a page left out would never be asked for again."""
         found: list[TrainingJobSummary] = []
         page: str | None = None
+        # Of an account's earlier jobs there may be one empty page after the other. Source: aws/aws-cli, issue 7596.
+        live_ms = [row.created_ms for row in self.table.rows() if not row.is_terminal]
+        oldest = min([since, *(datetime.fromtimestamp(created / 1000 - 1, timezone.utc) for created in live_ms)])
         while True:
-            rows, page, _ = api.list_page(modified_after=since, ended_first=True, page=page)
+            rows, page, _ = api.list_page(created_after=oldest, modified_after=since, ended_first=True, page=page)
             found += rows
             if page is None:
                 return found

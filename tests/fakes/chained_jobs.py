@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.errors import JobNameInUse, JobNotFound, SubmitError
 from sm_remote.home import find_home
+from sm_remote.jobs.log_ends import LogEnds
 
 
 class ChainedJobs:
@@ -27,6 +29,8 @@ class ChainedJobs:
 
     def __init__(self) -> None:
         self.training_jobs = self.watcher = self.alarm = self
+        self.session = SimpleNamespace(holds_requests=True)
+        self.log_ends = LogEnds(self)  # type: ignore[arg-type]
         self.refusals: dict[str, str] = {}
         self.requests: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, dict[str, Any]] = {}

@@ -19,6 +19,7 @@ from sm_remote.aws.training_jobs import LogPage
 from sm_remote.cli.world import Terminal, World
 from sm_remote.errors import JobNotFound, RemoteError
 from sm_remote.home import Discovery, Home, StandingOptions
+from sm_remote.jobs.log_ends import LogEnds
 from tests.fakes.aws import FakeAws
 
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=timezone.utc)
@@ -108,6 +109,7 @@ class FakeConnection:
 
     def __init__(self, training_jobs: FakeTrainingJobs, home: Home) -> None:
         self.training_jobs = training_jobs
+        self.log_ends = LogEnds(training_jobs)  # type: ignore[arg-type]
         self.home = home
 
     def open_store(self, root_uri: str) -> FakeStore:

@@ -40,12 +40,20 @@ class FakeSageMaker:
         lag_s: How late a change comes into the list.
         answer_s: How long each answer takes.
         quotas: Requests a second that the account has, by operation: what is more is throttled.
+        filters_pages: Whether a page is taken first and what was not modified is left out of it then, as AWS's own
+            answers have it (aws/aws-cli, issue 7596), or only what was modified is counted for pages.
     """
 
     def __init__(
-        self, time: VirtualTime, *, lag_s: float = 0.0, answer_s: float = 0.05, quotas: dict[str, float] | None = None
+        self,
+        time: VirtualTime,
+        *,
+        lag_s: float = 0.0,
+        answer_s: float = 0.05,
+        quotas: dict[str, float] | None = None,
+        filters_pages: bool = False,
     ) -> None:
-        self.time, self.lag_s, self.answer_s = time, lag_s, answer_s
+        self.time, self.lag_s, self.answer_s, self.filters_pages = time, lag_s, answer_s, filters_pages
         self.quotas = quotas or {}
         self.changes: dict[str, list[tuple[float, str]]] = {}
         self.calls: list[tuple[str, float]] = []
@@ -126,7 +134,7 @@ class FakeSageMaker:
             if state is None:
                 continue
             status, created, modified = state
-            if modified > members.get("LastModifiedTimeAfter", START) and created > members.get(
+            if (self.filters_pages or self._is_wanted(modified, members)) and created > members.get(
                 "CreationTimeAfter", START
             ):
                 rows.append(
@@ -144,7 +152,12 @@ class FakeSageMaker:
         following = {"NextToken": str(start + PAGE)} if start + PAGE < len(rows) else {}
         headers = {"date": format_datetime(self.time.moment().replace(microsecond=0), usegmt=True)}
         metadata = {"ResponseMetadata": {"HTTPHeaders": headers}}
-        return {"TrainingJobSummaries": rows[start : start + PAGE], **following, **metadata}
+        found = [row for row in rows[start : start + PAGE] if self._is_wanted(row["LastModifiedTime"], members)]
+        return {"TrainingJobSummaries": found, **following, **metadata}
+
+    @staticmethod
+    def _is_wanted(modified: datetime, members: dict[str, Any]) -> bool:
+        return bool(modified > members.get("LastModifiedTimeAfter", START))
 
     def _describe(self, name: str) -> dict[str, Any]:
         state = self._state(name, self.time.now_s) if name in self.changes else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
+from sm_remote.aws.responses import TrainingJobSummary
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.jobs.watching.sweep import Sweep
 
@@ -23,8 +24,8 @@ class JobList(Protocol):
     is_asked_again_and_again: bool
     """Whether a look waits for nothing, so that other calls may stand between two."""
 
-    def look(self, names: set[str], oldest: datetime) -> set[str]:
-        """Those of some jobs that have ended, or that cannot be seen any more.
+    def look(self, names: set[str], oldest: datetime) -> Mapping[str, TrainingJobSummary | None]:
+        """Those of some jobs that have ended, or that cannot be seen any more, each with its row where there is one.
 
         Args:
             names: The jobs.
@@ -56,7 +57,7 @@ class HeldList:
         """See the protocol."""
         return CROWD_PAUSE_S if count > CROWD else 0.0
 
-    def look(self, names: set[str], oldest: datetime) -> set[str]:
+    def look(self, names: set[str], oldest: datetime) -> Mapping[str, TrainingJobSummary | None]:
         """See the protocol."""
         newcomers = self._newcomers
         try:
@@ -66,7 +67,7 @@ class HeldList:
             raise
         if self._newcomers != newcomers:
             self._seen = 0  # a job that came while we looked may have ended in the change that woke us: look again
-        return names - live
+        return dict.fromkeys(names - live)
 
     def _read(self, names: set[str], oldest: datetime, seen: int) -> tuple[set[str], int]:
         """All pages: (the jobs that live, the change counter)."""
@@ -122,14 +123,14 @@ class SweptList:
         """See the protocol."""
         return self._sweep.find_pause_s(self._clock())
 
-    def look(self, names: set[str], oldest: datetime) -> set[str]:
+    def look(self, names: set[str], oldest: datetime) -> Mapping[str, TrainingJobSummary | None]:
         """See the protocol."""
         moment = self._api.sightings.moment
         request = self._sweep.choose(names, oldest, self._clock(), moment=moment, own_moment=self._now())
         if request is None:
-            return set()
+            return {}
         rows, page, _ = self._api.list_page(**request.to_members())
         found = self._sweep.take(request, rows, page, names, self._clock())
         if request.is_recent and found.is_complete:
-            self._api.sightings.note_look()
-        return found.ended | found.missing
+            self._api.sightings.note_look(request.created_after)
+        return {**found.ended, **dict.fromkeys(found.missing)}

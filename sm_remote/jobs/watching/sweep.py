@@ -5,18 +5,21 @@ moment. So a *recent* look asks for what has changed since the last one, with a 
 those first that have completed or failed, where there are several pages. Between recent looks, every minute, a *whole*
 look goes through all jobs since the oldest that is watched, a page at a time, for what no recent look has shown: a job
 that was deleted, or a change that came into the list late.
+
+A recent look, too, ends at the oldest job that is watched: of an account's earlier jobs it may be answered with one
+empty page after the other. Source: aws/aws-cli, issue 7596.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sm_remote.aws.responses import TrainingJobSummary
 
-LOOK_S = 1.25
+LOOK_S = 1.1
 """Between two recent looks."""
 WHOLE_S = 60.0
 """Between two whole ones."""
@@ -32,14 +35,14 @@ class ListRequest:
 
     Attributes:
         is_recent: Of which look it is.
+        created_after: Jobs that are older are not looked at.
         modified_after: Of a recent one.
-        created_after: Of a whole one.
         page: The token of the page before; None for the first.
     """
 
     is_recent: bool
+    created_after: datetime
     modified_after: datetime | None = None
-    created_after: datetime | None = None
     page: str | None = None
 
     def to_members(self) -> dict[str, Any]:
@@ -57,12 +60,12 @@ class Found:
     """What a page has shown.
 
     Attributes:
-        ended: Jobs that have ended.
+        ended: Jobs that have ended, by name.
         missing: After the last page of a whole look: jobs that none of its pages had.
         is_complete: Whether it was the last page of its look.
     """
 
-    ended: set[str] = field(default_factory=set)
+    ended: dict[str, TrainingJobSummary] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     is_complete: bool = False
 
@@ -109,20 +112,25 @@ class Sweep:
             moment: The time of SageMaker, or a little earlier; None where it has not answered yet.
             own_moment: The time of this machine.
         """
+        created_after = oldest - timedelta(seconds=2)
         recent_waits = self._recent.request is not None or now_s >= self._recent.due_at
         whole_waits = self._whole.request is not None or now_s >= self._whole.due_at
         if whole_waits and self._was_recent:
             if self._whole.request is None:
                 self._whole.names, self._whole.seen = frozenset(names), set()
-                self._whole.request = ListRequest(is_recent=False, created_after=oldest - timedelta(seconds=2))
+                self._whole.request = ListRequest(is_recent=False, created_after=created_after)
+            self._was_recent = False
             return self._whole.request
         if not recent_waits:
             return None
+        self._was_recent = True
         if self._recent.request is None:
             self._recent.due_at = now_s + LOOK_S
             since = self._covered or own_moment - timedelta(seconds=SKEW_S)
             self._begun_at = moment
-            self._recent.request = ListRequest(is_recent=True, modified_after=since - timedelta(seconds=MARGIN_S))
+            self._recent.request = ListRequest(
+                is_recent=True, created_after=created_after, modified_after=since - timedelta(seconds=MARGIN_S)
+            )
         return self._recent.request
 
     def take(
@@ -143,10 +151,10 @@ class Sweep:
             now_s: Seconds that only grow.
         """
         look = self._recent if request.is_recent else self._whole
-        self._was_recent = request.is_recent
-        look.request = None if page is None else _next_page(request, page)
+        look.request = None if page is None else replace(request, page=page)
         found = Found(
-            ended={row.name for row in rows if row.name in names and row.status.is_terminal}, is_complete=page is None
+            ended={row.name: row for row in rows if row.name in names and row.status.is_terminal},
+            is_complete=page is None,
         )
         if request.is_recent:
             if page is None:  # until then a later page may hold what is older
@@ -164,12 +172,3 @@ class Sweep:
             return 0.0
         due_at = min(self._recent.due_at, self._whole.due_at) if self._was_recent else self._recent.due_at
         return max(0.0, due_at - now_s)
-
-
-def _next_page(request: ListRequest, page: str) -> ListRequest:
-    return ListRequest(
-        is_recent=request.is_recent,
-        modified_after=request.modified_after,
-        created_after=request.created_after,
-        page=page,
-    )

@@ -2,6 +2,8 @@
 
 The local service holds ListTrainingJobs until any job changes (`HeldList`); SageMaker answers at once, and is asked for
 what has changed every other second (`SweptList`). DescribeTrainingJob is called once for each job that has ended.
+Whoever needs no more than the list tells of a completed job is told at once, and what is billed is described later:
+SageMaker describes few jobs a second, and many may end at one moment.
 Throttling and trouble with the API are no job's failure: the next look is later. Credentials that have expired are told
 to those who wait, and looked for anew.
 """
@@ -11,14 +13,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.aws.responses import TrainingJobDescription, TrainingJobSummary
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.errors import CredentialsExpired, JobNotFound, RemoteError, Throttled
 from sm_remote.jobs.watching.lists import HeldList, JobList, SweptList
+from sm_remote.spec import TrainingJobStatus
 
 logger = logging.getLogger("sm_remote")
 
@@ -26,12 +29,16 @@ LONGEST_PAUSE_S = 10.0
 EXPIRED_PAUSE_S = 5.0
 """Between two looks for credentials that somebody has renewed."""
 BATCH = 10
-"""Jobs that are described before the list is looked at again."""
+"""Jobs that are described before the list is looked at again..."""
+BESIDE = 3
+"""...and as many of those that can wait while the list's next page waits for its turn."""
 PATIENCE_S = 180.0
 """Throttling that lasts longer is told, once."""
 
 OnEnd = Callable[[TrainingJobDescription | RemoteError], None]
 OnTrouble = Callable[[CredentialsExpired], None]
+OnCompleted = Callable[[TrainingJobSummary], bool]
+"""Tells whether that is enough for now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +46,15 @@ class _Watched:
     created: datetime
     on_end: OnEnd
     on_trouble: OnTrouble
+    on_completed: OnCompleted
 
 
 def _ignore(_: CredentialsExpired) -> None:
     return
+
+
+def _need_more(_: TrainingJobSummary) -> bool:
+    return False
 
 
 class Watcher:
@@ -72,13 +84,20 @@ class Watcher:
         self._clock = clock
         self._lock = threading.Lock()
         self._watched: dict[str, list[_Watched]] = {}
-        self._pending: dict[str, None] = {}
+        self._pending: dict[str, bool] = {}
         self._thread: threading.Thread | None = None
         self._failures = 0
         self._throttled_since: float | None = None
         self._expired_told = False
 
-    def watch(self, name: str, created: datetime, on_end: OnEnd, on_trouble: OnTrouble = _ignore) -> None:
+    def watch(
+        self,
+        name: str,
+        created: datetime,
+        on_end: OnEnd,
+        on_trouble: OnTrouble = _ignore,
+        on_completed: OnCompleted = _need_more,
+    ) -> None:
         """Has a job watched.
 
         Args:
@@ -86,16 +105,24 @@ class Watcher:
             created: When it was, or earlier.
             on_end: Called from the watching thread, once, when it has ended or cannot be seen any more.
             on_trouble: Called from there whenever it cannot be looked at because credentials have expired.
+            on_completed: Called from there, mostly once, when a list has it as completed; `on_end` comes behind it.
         """
-        self.add(name, created, on_end, on_trouble)
+        self.add(name, created, on_end, on_trouble, on_completed)
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="sm_remote-watcher", daemon=True)
                 self._thread.start()
 
-    def add(self, name: str, created: datetime, on_end: OnEnd, on_trouble: OnTrouble = _ignore) -> None:
+    def add(
+        self,
+        name: str,
+        created: datetime,
+        on_end: OnEnd,
+        on_trouble: OnTrouble = _ignore,
+        on_completed: OnCompleted = _need_more,
+    ) -> None:
         """`watch` for whoever calls `step`: nothing is started."""
-        entry = _Watched(created=created, on_end=on_end, on_trouble=on_trouble)
+        entry = _Watched(created=created, on_end=on_end, on_trouble=on_trouble, on_completed=on_completed)
         with self._lock:
             self._watched.setdefault(name, []).append(entry)
             self._list.note_newcomer()
@@ -127,8 +154,8 @@ class Watcher:
             oldest = min(entry.created for entries in self._watched.values() for entry in entries)
         try:
             if self._list.is_asked_again_and_again or not self._pending:
-                self._pending.update(dict.fromkeys(self._list.look(names, oldest)))
-            self._finish_some()
+                self._take_up(self._list.look(names, oldest))
+            self._finish_some(self._list.find_pause_s(len(names)))
         except Throttled as error:
             return self._on_throttling(error)
         except CredentialsExpired as error:
@@ -136,7 +163,31 @@ class Watcher:
         except Exception as error:  # noqa: BLE001 - without this thread every job would wait for ever
             return self._on_trouble(error)
         self._failures, self._throttled_since, self._expired_told = 0, None, False
-        return 0.0 if self._pending else self._list.find_pause_s(len(names))
+        return 0.0 if self._choose_pending(self._list.find_pause_s(0)) else self._list.find_pause_s(len(names))
+
+    def _take_up(self, found: Mapping[str, TrainingJobSummary | None]) -> None:
+        """Notes who has ended, and tells at once of whom nothing else is needed."""
+        for name, row in found.items():
+            if name in self._pending:
+                continue
+            self._pending[name] = False
+            if row is not None and row.status is TrainingJobStatus.COMPLETED:
+                with self._lock:
+                    entries = list(self._watched.get(name, ()))
+                answers = [entry.on_completed(row) for entry in entries]
+                self._pending[name] = all(answers)
+
+    def _choose_pending(self, pause_s: float) -> list[str]:
+        """The jobs to describe before the list is looked at again, those first that nobody knows the end of.
+
+        Args:
+            pause_s: How long there is nothing to ask the list for.
+        """
+        if not self._list.is_asked_again_and_again:
+            return list(self._pending)
+        urgent = [name for name, is_told in self._pending.items() if not is_told]
+        others = [name for name, is_told in self._pending.items() if is_told][: BATCH if pause_s > 0 else BESIDE]
+        return [*urgent, *others][:BATCH]
 
     def _on_throttling(self, error: Throttled) -> float:
         """Requests wait for their turns by themselves, ever longer."""
@@ -167,14 +218,17 @@ class Watcher:
             logger.warning("The training-job API does not answer; jobs go on, waiting for it. %s", error)
         return min(LONGEST_PAUSE_S, 0.2 * 2.0 ** min(self._failures, 10))
 
-    def _finish_some(self) -> None:
-        """Describes jobs that have ended, in their order; one that cannot be described holds up no other.
+    def _finish_some(self, pause_s: float) -> None:
+        """Describes jobs that have ended; one that cannot be described holds up no other.
+
+        Args:
+            pause_s: How long there is nothing to ask the list for.
 
         Raises:
             Exception: What kept the last such one from being described.
         """
         trouble: Exception | None = None
-        for name in list(self._pending)[: BATCH if self._list.is_asked_again_and_again else None]:
+        for name in self._choose_pending(pause_s):
             try:
                 self._finish(name)
             except (Throttled, CredentialsExpired):

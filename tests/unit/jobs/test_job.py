@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 from sm_remote.aws.responses import TrainingJobSummary, parse_description
 from sm_remote.errors import OutcomeMissing, ServiceUnavailable, StorageError
 from sm_remote.jobs.job import Job
+from sm_remote.jobs.log_ends import LogEnds
 from sm_remote.jobs.succession.history import Phase
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.wire.digest import BlobRef, digest_file
@@ -109,6 +111,8 @@ class Ended:
         self, directory: Path, trouble: list[Exception], *, api_trouble: list[Exception] | None = None
     ) -> None:
         self.training_jobs = self
+        self.session = SimpleNamespace(holds_requests=True)
+        self.log_ends = LogEnds(self)  # type: ignore[arg-type]
         self.trouble = trouble
         self.api_trouble = api_trouble or []
         self.path = directory / "outcome"
@@ -155,6 +159,56 @@ def attach(connection: Ended) -> Job[int]:
     job: Job[int] = Job("nap", connection, pauses_s=(0.0, 0.01))  # type: ignore[arg-type]
     job._attach(connection.describe("nap"))
     return job
+
+
+class Listed(Ended):
+    """A job that a list has as completed and that is not described yet; `described` is what comes behind that."""
+
+    def __init__(self, directory: Path, trouble: list[Exception]) -> None:
+        super().__init__(directory, trouble)
+        self.watcher = self
+        self.described: Callable[[], None] = lambda: None
+
+    def watch(self, name: str, created: datetime, on_end: Any, on_trouble: Any, on_completed: Any) -> None:
+        row = TrainingJobSummary(
+            name=name, arn="", status=TrainingJobStatus.COMPLETED, creation_time=created, end_time=created
+        )
+        assert on_completed(row)
+        self.described = lambda: on_end(self.describe(name))
+
+
+def attach_listed(connection: Listed) -> Job[int]:
+    job: Job[int] = Job("nap", connection, pauses_s=(0.0, 0.01))  # type: ignore[arg-type]
+    answer = {**connection.describe("nap").raw, "TrainingJobStatus": "InProgress", "SecondaryStatus": "Training"}
+    job._attach(parse_description(answer))
+    return job
+
+
+def test_the_value_of_a_completed_job_does_not_wait_for_its_description(tmp_path: Path) -> None:
+    connection = Listed(tmp_path, [])
+    job = attach_listed(connection)
+    assert job.result(10) == 42
+    connection.described()  # which comes later, and changes nothing
+    assert job.result() == 42
+
+
+def test_a_value_that_cannot_be_had_at_once_comes_with_the_description(tmp_path: Path) -> None:
+    connection = Listed(tmp_path, [no_answer()])
+    job = attach_listed(connection)
+    while connection.trouble:
+        threading.Event().wait(0.001)
+    assert not job.done()
+    connection.described()
+    assert job.result(10) == 42
+
+
+def test_what_was_altered_is_not_loaded_before_the_description_either(tmp_path: Path) -> None:
+    connection = Listed(tmp_path, [])
+    connection.path.write_bytes(connection.path.read_bytes()[:-1] + b"!")
+    job = attach_listed(connection)
+    connection.described()
+    with pytest.raises(OutcomeMissing, match="not what the job wrote"):
+        job.result(10)
 
 
 def no_answer() -> StorageError:

@@ -31,7 +31,7 @@ class Refreshable(Ended):
             raise self.creation
         return "arn"
 
-    def watch(self, name: str, created: Any, on_end: Any, on_trouble: Any) -> None:
+    def watch(self, name: str, created: Any, on_end: Any, on_trouble: Any, _: Any) -> None:
         self.watched.append((name, on_end, on_trouble))
 
     def hurry(self) -> None:
