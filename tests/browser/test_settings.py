@@ -212,25 +212,15 @@ def test_what_was_confirmed_once_holds(lab, open_lab):
     expect(page.run_cell(1)).to_contain_text("as ml.m5.2xlarge")
 
 
-def test_spot_and_its_checkpoint_are_chosen_together(lab, open_lab):
-    lab.write_notebook("spot.ipynb", WHERE, "where()")
-    page = open_lab(lab, "spot.ipynb")
-    page.open_panel()
-    page.field("use_spot_instances").get_by_role("checkbox").check()
-    wait = page.field("max_wait_time_in_seconds").locator("input")
-    wait.fill("100000")
-    wait.press("Enter")
-    expect(page.field("max_wait_time_in_seconds").locator(".sm-Origin")).to_have_text("from this notebook")
-    settled(page)
-    page.run_cell(0)
-    expect(page.run_cell(1)).to_contain_text("ran")
-    expect(page.job("where").first).to_contain_text("spot")
-
-
-def test_a_cell_runs_as_a_training_job_by_its_button(lab, open_lab):
-    lab.write_notebook("button.ipynb", "x = 20", "y = x * 2 + 2\nprint('in the job')", "y")
+def test_a_cell_runs_as_a_training_job_by_its_button_and_keeps_the_flags_that_it_has(lab, open_lab):
+    flagged = "%%remote --volume-size 31\nprint('in the job')"
+    lab.write_notebook("button.ipynb", "x = 20", "y = x * 2 + 2\nprint('in the job')", "y", flagged)
     page = open_lab(lab, "button.ipynb")
     page.open_panel()
+    field = page.field("volume_size").locator("input")
+    field.fill("44")
+    field.press("Enter")
+    expect(page.field("volume_size").locator(".sm-Origin")).to_have_text("from this notebook")
     page.run_cell(0)
     page.cell(1).locator(".jp-InputArea-editor").first.click()
     page.page.locator('[data-command="sm-remote:run-cell"]').first.click()
@@ -238,14 +228,8 @@ def test_a_cell_runs_as_a_training_job_by_its_button(lab, open_lab):
     expect(page.output(1)).to_contain_text("in the job")
     expect(page.cell(1).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
     expect(page.run_cell(2)).to_contain_text("42")
-
-
-def test_a_cell_that_has_the_magic_keeps_its_flags(lab, open_lab):
-    lab.write_notebook("flags.ipynb", "pass", "%%remote --instance-type ml.m5.xlarge\nprint('in the job')")
-    page = open_lab(lab, "flags.ipynb")
-    page.run_cell(0)
-    page.cell(1).locator(".jp-InputArea-editor").first.click()
+    page.cell(3).locator(".jp-InputArea-editor").first.click()
     page.page.get_by_role("button", name="Run this cell as a training job").first.click()
-    expect(page.output(1)).to_contain_text("in the job")
-    expect(page.output(1)).to_contain_text("ml.m5.xlarge on this machine")
-    assert page.cell(1).locator(".cm-content").inner_text().count("%%remote") == 1
+    expect(page.output(3)).to_contain_text("in the job")
+    expect(page.output(3)).to_contain_text("volume_size is 31 here, not the panel's 44")
+    assert page.cell(3).locator(".cm-content").inner_text().count("%%remote") == 1

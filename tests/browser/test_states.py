@@ -36,20 +36,17 @@ def test_a_server_without_the_extension_says_what_to_install(lab_with, open_lab)
     expect(problem(page, "no_extension")).to_contain_text("pip install sm-remote")
 
 
-def test_an_engine_that_does_not_answer_is_named_with_the_way_out(lab_with, open_lab):
-    page = open_lab(lab_with(SM_REMOTE_ENGINE="docker", DOCKER_HOST="unix:///nowhere/docker.sock"))
+def test_no_engine_no_region_and_no_credentials_are_three_states(lab_with, open_lab):
+    server = lab_with(SM_REMOTE_ENGINE="docker", DOCKER_HOST="unix:///nowhere/docker.sock")
+    page = open_lab(server)
     page.open_panel()
     expect(problem(page, "no_engine")).to_contain_text("engine")
     expect(problem(page, "no_engine").get_by_role("button", name="Try again")).to_be_visible()
-
-
-def test_sagemaker_without_region_and_without_credentials_are_two_states(lab_with, open_lab):
-    server = lab_with(SM_REMOTE_TARGET="sagemaker")
-    page = open_lab(server)
-    page.open_panel()
-    expect(problem(page, "no_region")).to_contain_text("No AWS region is set")
     (server.home / "config.toml").parent.mkdir(exist_ok=True)
-    (server.home / "config.toml").write_text('region = "us-east-1"\n')
+    (server.home / "config.toml").write_text('target = "sagemaker"\n')
+    page.open().open_panel()
+    expect(problem(page, "no_region")).to_contain_text("No AWS region is set")
+    (server.home / "config.toml").write_text('target = "sagemaker"\nregion = "us-east-1"\n')
     problem(page, "no_region").get_by_role("button", name="Try again").click()
     expect(problem(page, "no_credentials")).to_contain_text("Sign in to AWS")
 
