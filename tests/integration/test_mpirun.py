@@ -11,10 +11,12 @@ import pytest
 
 import sm_remote
 from sm_remote import Image
+from sm_remote.aws.local_service import call_service
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.errors import ConfigError, JobFailed
 from sm_remote.home import LOCAL_ROLE_ARN
 from sm_remote.jobs.attach import connect_with
+from sm_remote.jobs.environments.built_images import require_discovery
 from sm_remote.jobs.environments.image_choice import choose_image
 from sm_remote.jobs.submission.preparation import DEFAULT_LOCAL_ROOT
 from sm_remote.settings import resolve_settings
@@ -91,11 +93,14 @@ def test_the_first_ranks_exception_is_raised_here() -> None:
 
 @pytest.mark.docker
 def test_all_ranks_are_told_of_an_interruption_and_go_on_from_their_checkpoints() -> None:
-    tags = {"sm_remote:interrupt-at": "4", "sm_remote:interrupt-grace": "5"}
-    spot = {"use_spot_instances": True, "max_runtime_in_seconds": 120, "tags": tags}
-    job = on_two_hosts(count_up, "wheel", **spot).submit(60)
-    value = job.result(120)
-    assert value["done"] == [60] * 4
+    tags = {"sm_remote:interrupt-grace": "60"}
+    spot = {"use_spot_instances": True, "max_runtime_in_seconds": 200, "tags": tags}
+    job = on_two_hosts(count_up, "wheel", **spot).submit(20)
+    assert any("all have saved" in line for line in job.logs(follow=True))
+    discovery = require_discovery(job._connection.training_jobs.session.discovery)
+    call_service(discovery, "InterruptTrainingJob", {"TrainingJobName": job.name})
+    value = job.result(200)
+    assert value["done"] == [20] * 4
     assert min(value["begun"]) >= 1
     assert len(set(value["begun"])) == 1
     assert [attempt.cause for attempt in job.attempts] == ["Interrupted", "Completed"]
