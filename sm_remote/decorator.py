@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Sized
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
-from sm_remote.capture.explain import Explanation, explain_call
+from sm_remote.capture.explanation import Explanation, explain_call
 from sm_remote.capture.function import bind_call, check_runnable, display_name
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.errors import ConfigError

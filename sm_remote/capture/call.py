@@ -11,7 +11,7 @@ from typing import Any
 
 from sm_remote.capture.archive import pack
 from sm_remote.capture.dependencies import Dependencies
-from sm_remote.capture.explain import Item, list_items, list_workspace
+from sm_remote.capture.explanation import Item, list_items, list_workspace
 from sm_remote.capture.interpreter import TargetPython, describe_interpreter
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.packages import INSTALL_LIMIT_S, Packages, ensure_packages

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sm_remote.capture.distributions import Distribution, normalise, providers_of, read_index
-from sm_remote.capture.needed import DYNAMIC, Needed
+from sm_remote.capture.needed_modules import DYNAMIC, Needed
 from sm_remote.capture.plan import Plan
 from sm_remote.capture.surroundings import Surroundings
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sm_remote.capture.explain import Item
+from sm_remote.capture.explanation import Item
 from sm_remote.capture.file_digests import FileDigests
 from sm_remote.capture.input_files import InputFile, list_files
 from sm_remote.capture.input_values import choose_file_name, measure_data, write_data

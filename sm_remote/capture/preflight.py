@@ -17,7 +17,7 @@ from sm_remote import __version__
 from sm_remote.capture.findings import Findings, look_up
 from sm_remote.capture.interpreter import describe_interpreter
 from sm_remote.capture.missing_modules import explain_missing
-from sm_remote.capture.needed import Needed
+from sm_remote.capture.needed_modules import Needed
 from sm_remote.capture.plan import Plan
 from sm_remote.capture.proof import prove
 from sm_remote.capture.surroundings import Surroundings

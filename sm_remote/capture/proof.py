@@ -17,7 +17,7 @@ from typing import Any
 from sm_remote.capture import preflight_child
 from sm_remote.capture.findings import Findings, judge_answer
 from sm_remote.capture.interpreter import describe_interpreter
-from sm_remote.capture.needed import Needed, find_distributions
+from sm_remote.capture.needed_modules import Needed, find_distributions
 from sm_remote.capture.plan import Plan
 from sm_remote.capture.surroundings import Surroundings
 from sm_remote.home import Home, make_private

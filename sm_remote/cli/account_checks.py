@@ -18,7 +18,7 @@ from sm_remote.aws.execution_role import (
 )
 from sm_remote.aws.simulation import Identity, NotSimulated, find_principal, list_denied
 from sm_remote.cli.checks import Check, State
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.jobs.account import spell_new_role
 
 MakeClient = Callable[[str], Any]

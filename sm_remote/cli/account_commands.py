@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sm_remote.aws.permissions import PARTS, RUN
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.world import World
 from sm_remote.errors import ConfigError

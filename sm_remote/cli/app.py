@@ -18,7 +18,7 @@ from sm_remote.cli.cost_commands import costs
 from sm_remote.cli.doctor_command import doctor
 from sm_remote.cli.drill_command import drill
 from sm_remote.cli.image_commands import image
-from sm_remote.cli.inert import make_lines_inert
+from sm_remote.cli.inert_text import make_lines_inert
 from sm_remote.cli.job_commands import jobs, logs, result, show, stop
 from sm_remote.cli.layer_commands import layers
 from sm_remote.cli.replay_commands import diff, replay

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.options import json_option, name_argument
 from sm_remote.cli.world import World

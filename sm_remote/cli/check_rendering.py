@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sm_remote.cli.checks import Check, State
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.table import CHECK_COLOURS, paint
 

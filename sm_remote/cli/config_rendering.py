@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.table import paint, render_table, render_tabs
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.options import json_option
 from sm_remote.cli.world import World
 from sm_remote.errors import RemoteError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.options import json_option, name_argument, target_option
 from sm_remote.cli.world import World
 

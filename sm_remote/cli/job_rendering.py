@@ -13,7 +13,7 @@ from sm_remote.cli.attempt_rendering import (
     render_checkpoints,
     render_savings,
 )
-from sm_remote.cli.inert import make_inert, make_lines_inert
+from sm_remote.cli.inert_text import make_inert, make_lines_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.table import STATUS_COLOURS, paint, render_table, render_tabs
 from sm_remote.cli.units import render_age, render_duration, render_moment

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 
 
 class _Lines(logging.Handler):

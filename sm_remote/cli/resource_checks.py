@@ -12,7 +12,7 @@ from sm_remote.aws.ecr_uri import parse_ecr_uri
 from sm_remote.aws.quotas import SPOT, TRAINING, WARM_POOL, Quota, read_quotas, spell_increase
 from sm_remote.aws.registry import Registry
 from sm_remote.cli.checks import Check, State
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.errors import RemoteError
 
 MakeClient = Callable[[str], Any]

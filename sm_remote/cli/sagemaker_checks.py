@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sm_remote.cli.checks import Check, State
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 
 if TYPE_CHECKING:
     from sm_remote.aws.simulation import Identity

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sm_remote.cli.inert import make_inert
+from sm_remote.cli.inert_text import make_inert
 from sm_remote.cli.json_text import render_json
 from sm_remote.cli.options import json_option
 from sm_remote.cli.service_rendering import (

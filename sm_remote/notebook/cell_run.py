@@ -18,7 +18,7 @@ from sm_remote.jobs.calls.foreground import see_through
 from sm_remote.jobs.calls.interrupt import interrupt_jobs
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.outcome.cell import CellEnding, conclude_cell
-from sm_remote.notebook.assign import assign_names, remember_value
+from sm_remote.notebook.assignment import assign_names, remember_value
 from sm_remote.notebook.audience import describe_overrides, open_output
 from sm_remote.notebook.body import CellBody, read_body
 from sm_remote.notebook.choice import choose_names

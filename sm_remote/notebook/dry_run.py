@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sm_remote.capture.explain import Explanation, Item, explain_call
+from sm_remote.capture.explanation import Explanation, Item, explain_call
 from sm_remote.capture.inputs import list_input_items
 from sm_remote.capture.names import MeasuredNames
 from sm_remote.costs import describe_most

@@ -10,7 +10,7 @@ from typing import Any
 
 from sm_remote.errors import ConfigError
 from sm_remote.settings import describe_settings
-from sm_remote.settings.refused import REFUSED, refuse_parameter
+from sm_remote.settings.refused_parameters import REFUSED, refuse_parameter
 from sm_remote.settings.schema import check_value, read_text
 
 SHORT = {"spot": "use_spot_instances", "image": "image_uri"}

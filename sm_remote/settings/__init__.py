@@ -7,7 +7,7 @@ notebook, the session, the call's own argument.
 from sm_remote.settings.combinations import check_combinations
 from sm_remote.settings.files import find_project_file, find_user_file
 from sm_remote.settings.notebook import forget_notebook_settings, read_notebook_settings, set_notebook_settings
-from sm_remote.settings.resolve import resolve_settings
+from sm_remote.settings.resolution import resolve_settings
 from sm_remote.settings.resolved import ResolvedSettings
 from sm_remote.settings.schema import SettingDescription, Settings, check_names, describe_settings
 from sm_remote.settings.session import read_session_settings, set_session_settings

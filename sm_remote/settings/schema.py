@@ -31,7 +31,7 @@ from sm_remote.settings.kinds import (
     Usd,
     Whole,
 )
-from sm_remote.settings.refused import REFUSED, refuse_parameter
+from sm_remote.settings.refused_parameters import REFUSED, refuse_parameter
 from sm_remote.settings.request_kinds import InstanceGroups, TextList
 from sm_remote.settings.service import ServiceSettings
 from sm_remote.settings.succession_kinds import ErrorNames, InstanceTypes

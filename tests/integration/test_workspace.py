@@ -13,7 +13,7 @@ from sm_remote import CustomFileFilter, Image, remote
 from sm_remote.errors import ConfigError, JobFailed, PreflightFailed
 from sm_remote.jobs.attach import connect_with
 from sm_remote.jobs.environments.image_choice import choose_image
-from sm_remote.settings.resolve import resolve_settings
+from sm_remote.settings.resolution import resolve_settings
 from tests.cells import run_cell
 
 pytestmark = pytest.mark.service

@@ -10,7 +10,7 @@ from botocore.session import get_session
 
 from sm_remote.settings.cloud import CloudSettings
 from sm_remote.settings.extra_request import KEPT
-from sm_remote.settings.refused import REFUSED
+from sm_remote.settings.refused_parameters import REFUSED
 from sm_remote.settings.schema import NAMES
 from tests.offline_requests import NOT_IN_THE_REQUEST, read_golden
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sm_remote.aws.described import read_spec
+from sm_remote.aws.described_job import read_spec
 from sm_remote.aws.responses import TrainingJobDescription
 from sm_remote.costs import Limits, read_mark
 from sm_remote.errors import ConfigError, JobError

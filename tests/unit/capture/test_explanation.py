@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sm_remote.capture.explain import Item, explain_call, render_size, render_table
+from sm_remote.capture.explanation import Item, explain_call, render_size, render_table
 from tests.cells import run_cell
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sm_remote.aws.described import read_spec
+from sm_remote.aws.described_job import read_spec
 from sm_remote.aws.requests import build_create_training_job
 from sm_remote.spec import Checkpoints, PrivateRegistry, Resources, Spot
 from tests.offline_requests import list_goldens, read_golden

@@ -9,7 +9,7 @@ from sm_remote.errors import ConfigError
 from sm_remote.executor import RemoteExecutor
 from sm_remote.settings import check_names, resolve_settings
 from sm_remote.settings.environment import read_environment
-from sm_remote.settings.refused import REFUSED
+from sm_remote.settings.refused_parameters import REFUSED
 from sm_remote.settings.schema import NAMES
 
 SDK = [

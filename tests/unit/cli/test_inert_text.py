@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sm_remote.cli.inert import LONGEST, make_inert, make_lines_inert
+from sm_remote.cli.inert_text import LONGEST, make_inert, make_lines_inert
 
 HOSTILE = {
     "erase": ("before\x1b[2Jafter", "beforeafter"),
