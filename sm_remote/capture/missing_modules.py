@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sm_remote.capture.blame import name_argument
+from sm_remote.capture.blame import name_part
 from sm_remote.capture.distributions import providers_of, read_index
 from sm_remote.capture.plan import Plan
 from sm_remote.capture.surroundings import Surroundings
@@ -20,7 +20,7 @@ def explain_missing(plan: Plan, surroundings: Surroundings, missing: Mapping[str
         missing: Each module with what needs it, as far as that is known.
     """
     name = plan.target.name
-    because = {each: name_argument(plan, each) or why or "needed to load the call" for each, why in missing.items()}
+    because = {each: name_part(plan, each) or why or "needed to load the call" for each, why in missing.items()}
     modules = ", ".join(map(repr, because))
     place = "in Python" if surroundings.run_this_python else f"in the image {surroundings.python.image}".rstrip()
     return PreflightFailed(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sm_remote.aws.responses import TrainingJobDescription
+from sm_remote.capture.distributions import providers_of, read_index
 from sm_remote.errors import JobFailed, ModuleMissing, RemoteError
 from sm_remote.jobs.outcome.reasons import build_out_of_memory
 from sm_remote.jobs.outcome.remote_traceback import build_traceback
@@ -68,9 +69,13 @@ def _build_failed(description: TrainingJobDescription, header: OutcomeHeader) ->
 def _explain_missing_module(
     description: TrainingJobDescription, original: ModuleNotFoundError, module: str
 ) -> ModuleMissing:
-    package = module.partition(".")[0]
-    if _is_installed(package):
-        why = "It is installed here, but nothing that the function visibly reaches needs it."
+    top = module.partition(".")[0]
+    package = next((one.name for one in providers_of(module, None, read_index())), top)
+    if _is_installed(top):
+        why = (
+            "It is installed here, but nothing that the function visibly reaches needs it, or `dependencies` leaves it "
+            "out."
+        )
         fix = "Import it where the function is defined or inside the function, or name its package"
     else:
         why = "It is not installed here either."
@@ -87,11 +92,11 @@ def _explain_missing_module(
     return error
 
 
-def _is_installed(package: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
-        return importlib.util.find_spec(package) is not None
+        return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # a module without a spec, such as __main__
-        return package in sys.modules
+        return module in sys.modules
 
 
 def _load_exception(path: Path, header: OutcomeHeader) -> BaseException | None:

@@ -207,6 +207,14 @@ def test_an_argument_is_named_whose_class_would_be_missing_and_it_is_not_loaded(
     assert not trace.exists()
 
 
+def test_a_variable_is_named_whose_class_would_be_missing(call, install):
+    install("frames", files={"frames/__init__.py": "class Frame: ...\n"})
+    cell = run_cell("from frames import Frame\nheld = {'rows': [Frame()]}\ndef train(): return held")
+    with pytest.raises(PreflightFailed, match="'frames'") as caught:
+        call(cell["train"], dependencies=None)
+    assert "class Frame in variable 'held' used by train()" in caught.value.why
+
+
 def test_a_module_that_was_put_into_site_packages_by_hand_belongs_to_nobody(call, install, store):
     site = install("thing", files={"thing.py": ""})
     (site / "stray.py").write_text("value = 1")

@@ -33,6 +33,11 @@ def test_a_missing_module_is_looked_for_here_before_advice_is_given(module: str,
     assert f"dependencies=['{module.partition('.')[0]}']" in error.fix
 
 
+def test_the_package_of_a_missing_module_is_named_as_indexes_know_it() -> None:
+    error = _explain_missing_module(DESCRIPTION, ModuleNotFoundError(name="yaml"), "yaml")
+    assert "@remote(dependencies=['PyYAML'])" in error.fix
+
+
 def test_a_file_that_stayed_here_is_explained_and_one_that_is_nowhere_is_not(tmp_path: Path) -> None:
     here, nowhere = tmp_path / "rows.csv", tmp_path / "absent.csv"
     here.write_text("")
