@@ -14,7 +14,7 @@ from sm_remote.aws.session import Session, connect_aws, connect_local
 from sm_remote.aws.training_jobs import TrainingJobs
 from sm_remote.home import Home, check_platform
 from sm_remote.jobs.account import Account
-from sm_remote.jobs.log_ends import LogEnds
+from sm_remote.jobs.logs.ends import LogEnds
 from sm_remote.jobs.watching.alarm import Alarm
 from sm_remote.jobs.watching.watcher import Watcher
 from sm_remote.storage import Store, open_store

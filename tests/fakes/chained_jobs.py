@@ -10,7 +10,7 @@ from typing import Any
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.errors import JobNameInUse, JobNotFound, SubmitError
 from sm_remote.home import find_home
-from sm_remote.jobs.log_ends import LogEnds
+from sm_remote.jobs.logs.ends import LogEnds
 
 
 class ChainedJobs:

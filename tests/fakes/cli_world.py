@@ -19,7 +19,7 @@ from sm_remote.aws.training_jobs import LogPage
 from sm_remote.cli.world import Terminal, World
 from sm_remote.errors import JobNotFound, RemoteError
 from sm_remote.home import Discovery, Home, StandingOptions
-from sm_remote.jobs.log_ends import LogEnds
+from sm_remote.jobs.logs.ends import LogEnds
 from tests.fakes.aws import FakeAws
 
 NOW = datetime(2026, 11, 21, 9, 15, tzinfo=timezone.utc)

@@ -15,7 +15,7 @@ import pytest
 from sm_remote.aws.responses import TrainingJobSummary, parse_description
 from sm_remote.errors import OutcomeMissing, ServiceUnavailable, StorageError
 from sm_remote.jobs.job import Job
-from sm_remote.jobs.log_ends import LogEnds
+from sm_remote.jobs.logs.ends import LogEnds
 from sm_remote.jobs.succession.history import Phase
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.wire.digest import BlobRef, digest_file

@@ -13,7 +13,7 @@ import pytest
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.aws.training_jobs import FoundLine
 from sm_remote.errors import SubmitError, Throttled
-from sm_remote.jobs.log_ends import CROWD, LATE_S, SEARCHES, LogEnds
+from sm_remote.jobs.logs.ends import CROWD, LATE_S, SEARCHES, LogEnds
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.launch import build_launch
