@@ -13,7 +13,7 @@ from sm_remote.capture.interpreter import TargetPython
 from sm_remote.capture.lock import Lock
 from sm_remote.capture.plan import Plan
 from sm_remote.capture.warn_once import warn_once
-from sm_remote.errors import DependencyInstallFailed
+from sm_remote.errors import CaptureError, DependencyInstallFailed
 from sm_remote.home import Home, make_private, write_private
 from sm_remote.storage.embedded import EmbeddedStore
 from sm_remote.storage.store import Store
@@ -166,9 +166,10 @@ def make_layer(
         if not choice.lock.carried or not (choice.linked or choice.fetched or choice.wheels):
             return choice, in_job, None
         layer = layers / choice.lock.layer_key
-        if choice.altered and not layer.is_dir() and (layers / choice.keep_altered().lock.layer_key).is_dir():
+        kept = _find_kept(choice, layers) if choice.altered and not layer.is_dir() else None
+        if kept is not None:
             _say_kept(choice, "the last time no index had it")
-            choice = choice.keep_altered()
+            choice = kept
             continue
         known = _recall_unbuildable(choice, home)
         if known is not None and python.can_install:
@@ -199,6 +200,15 @@ def make_layer(
                 raise
             _say_kept(choice, error.what)
             choice = choice.keep_altered()
+
+
+def _find_kept(choice: Choice, layers: Path) -> Choice | None:
+    """The choice with altered packages as they are here, where its layer was made before."""
+    try:
+        kept = choice.keep_altered()
+    except CaptureError:  # files of them are gone, which an index may replace
+        return None
+    return kept if (layers / kept.lock.layer_key).is_dir() else None
 
 
 def _say_kept(choice: Choice, reason: str) -> None:

@@ -398,6 +398,15 @@ def test_an_installation_that_lost_a_file_is_named(have_auto, install):
         have_auto("tiny")
 
 
+def test_an_installation_that_lost_a_file_is_fetched_as_released_where_an_index_has_it(have_auto, install, publish):
+    site = install("tiny", "1.0", files={"tiny.py": "VALUE = 1\n", "gone.py": ""})
+    publish("tiny", "1.0")
+    (site / "gone.py").unlink()
+    forget_findings()
+    lock, _ = have_auto("tiny")
+    assert sources(lock) == {"tiny": ("1.0", Source.INDEX)}
+
+
 def test_of_two_installed_versions_the_one_that_is_imported_travels_and_that_is_said(
     have_auto, install, tmp_path, monkeypatch, caplog
 ):
