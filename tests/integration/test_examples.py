@@ -53,7 +53,7 @@ def test_the_example_of_spot_capacity_loses_nothing(engine: str, tmp_path: Path)
     done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "spot.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "60 epochs, loss 0." in done.stdout
-    assert done.stdout.count("Interrupted, from step") == 3
+    assert done.stdout.count("Interrupted, from ") == 3
     assert "the result is the same." in done.stdout
 
 

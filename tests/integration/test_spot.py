@@ -20,7 +20,8 @@ from tests.cells import run_cell
 
 pytestmark = pytest.mark.service
 
-# The first attempt is interrupted once it has saved half; with SIGTERM ignored it is killed.
+HOLDS_AT = 10
+# The first attempt stays at its tenth step until it is interrupted; with SIGTERM ignored until it is killed.
 SOURCE = """
 @remote(use_spot_instances=True, max_runtime_in_seconds=120, **settings)
 def train(steps, mark):
@@ -31,38 +32,50 @@ def train(steps, mark):
     with checkpoint("state") as ckpt:
         done = ckpt.load(default=[])
         print("begins at", len(done))
-        if not done and {deaf}:
+        stays = not done and {holds}
+        if stays and {deaf}:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for step in range(len(done), steps):
             time.sleep(0.05)
             done.append(step)
             ckpt.save(done, step=step, metric=1 / (1 + step))
+            if stays and step == 10:
+                print("stays")
+            while stays and step == 10 and not ckpt.interrupted:
+                time.sleep(0.01)
             if ckpt.interrupted:
                 break
     return done
 """
 
 
-def define(deaf: bool = False, **settings: Any) -> Any:
+def define(*, holds: bool = False, deaf: bool = False, **settings: Any) -> Any:
     names = {"__name__": "__main__", "remote": remote, "checkpoint": checkpoint, "settings": settings}
-    return run_cell(SOURCE.replace("{deaf}", str(deaf)), names)["train"]
+    source = SOURCE.replace("{deaf}", str(deaf)).replace("{holds}", str(holds)).replace("10", str(HOLDS_AT))
+    return run_cell(source, names)["train"]
+
+
+def interrupt(job: Any) -> None:
+    """Takes away the spot capacity of a job that runs."""
+    discovery = job._connection.training_jobs.session.discovery
+    call_service(discovery, "InterruptTrainingJob", {"TrainingJobName": job.name})
 
 
 @pytest.mark.parametrize("deaf", [False, True])
 def test_an_interrupted_job_gives_the_value_of_an_uninterrupted_one(
     engine: str, deaf: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tags = {"sm_remote:interrupt-at": "1.5", "sm_remote:interrupt-grace": "3"}
-    train = define(deaf, tags=tags)
-    steps = 150 if deaf else 80  # still at work when it is killed, on however fast a machine
-    job = train.submit(steps, f"{engine} {deaf}")
-    assert job.result(240) == list(range(steps))
+    grace_s = "0.2" if deaf else "120"
+    train = define(holds=True, deaf=deaf, tags={"sm_remote:interrupt-grace": grace_s})
+    job = train.submit(20, f"{engine} {deaf}")
+    assert "stays" in job.logs(follow=True)
+    interrupt(job)
+    assert job.result(240) == list(range(20))
     first, second = job.attempts
     assert (first.cause, second.cause) == ("Interrupted", "Completed")
-    assert second.resumed_step is not None
-    assert second.resumed_step >= 5
+    assert second.resumed_step == HOLDS_AT
     assert first.lost_s is not None
-    assert first.lost_s < 1.5
+    assert first.lost_s < first.duration_s
     lines = list(job.logs())
     boundary = lines.index("---- attempt 2 ----")
     assert "begins at 0" in lines[:boundary]
@@ -200,9 +213,8 @@ def test_an_interrupted_job_that_waits_too_long_goes_on_on_demand_from_its_check
         if line.startswith("begins"):
             break
     shortage("pending")
-    connection = job._connection
     wait_for(lambda: job.describe()["SecondaryStatus"] == "Training")
-    call_service(connection.training_jobs.session.discovery, "InterruptTrainingJob", {"TrainingJobName": first})
+    interrupt(job)
     assert job.result(120) == list(range(60))
     assert job.earlier_names == (first,)
     assert job.name != first

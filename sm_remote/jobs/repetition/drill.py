@@ -23,7 +23,7 @@ from sm_remote.home import Discovery
 from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration, list_stored, tear_newest
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs.job_log import follow_log
-from sm_remote.jobs.repetition.drill_plan import HOLD_SHARE, Blow, DrillReport, Part, plan_drill
+from sm_remote.jobs.repetition.drill_plan import HOLD_SHARE, Blow, DrillReport, Part, count_interruptions, plan_drill
 from sm_remote.jobs.repetition.equality import are_equal
 from sm_remote.spec import Checkpoints, SecondaryStatus
 from sm_remote.wire.layout import CHECKPOINT_WATCH_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE
@@ -69,7 +69,7 @@ def run_drill(
         rehearsed = _Rehearsed(create(), share=HOLD_SHARE if part.deaf else 0.0, deaf=part.deaf)
         rehearsed.has_loop = calm.has_loop
         what = "SIGTERM ignored" if part.deaf else "with a notice"
-        say(f"{len(part.blows)} interruptions, {what}: {rehearsed.job.name}")
+        say(f"{count_interruptions(len(part.blows))}, {what}: {rehearsed.job.name}")
         rehearsed.submit()
         rehearsed.strike_all(part, work_s, chance)
         rehearsed.check(expected, compare)
@@ -278,9 +278,10 @@ class _Rehearsed:
             DrillFailed: It is another, or there is none.
         """
         error = self.job.exception()
+        endured = count_interruptions(self.struck)
         if error is not None:
             raise DrillFailed(
-                f"{self.job.name} raised {type(error).__name__} after {self.struck} interruptions; uninterrupted, the "
+                f"{self.job.name} raised {type(error).__name__} after {endured}; uninterrupted, the "
                 "same call came to a value.",
                 why=str(error),
                 fix=f"See where it went wrong: `sm-remote logs {self.job.name}`.",
@@ -289,7 +290,7 @@ class _Rehearsed:
         value = self.job.result()
         if not (compare or are_equal)(expected, value):
             raise DrillFailed(
-                f"{self.job.name} came to another value after {self.struck} interruptions than the same call without.",
+                f"{self.job.name} came to another value after {endured} than the same call without.",
                 why=f"Uninterrupted {_show(expected)}; interrupted {_show(value)}.",
                 fix="Save all that the loop goes on from: also the optimiser's state and the random generators'. Where "
                 "values may differ a little, pass compare=.",

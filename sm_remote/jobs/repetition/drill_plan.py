@@ -126,7 +126,7 @@ class DrillReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.interruptions} interruptions, {self.during_writes} of them while a checkpoint was written, "
+            f"{count_interruptions(self.interruptions)}, {self.during_writes} of them while a checkpoint was written, "
             f"{self.deaf} without a notice, {self.torn} with a newest checkpoint that had not wholly arrived: "
             "the result is the same.",
             f"uninterrupted   {self.work_s:.1f} s",
@@ -145,6 +145,11 @@ class DrillReport:
                 f"{_mean(self.restart_s):.1f} s to restart, an interruption every {self.life_s / 3600:g} h)",
             ]
         )
+
+
+def count_interruptions(count: int) -> str:
+    """``1 interruption``, ``20 interruptions``."""
+    return f"{count} interruption{'' if count == 1 else 's'}"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sm_remote.jobs.repetition.drill_plan import DrillReport, plan_drill, recommend_interval_s
+from sm_remote.jobs.repetition.drill_plan import DrillReport, count_interruptions, plan_drill, recommend_interval_s
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 20, 200])
@@ -64,3 +64,7 @@ def test_without_a_checkpoint_nothing_is_recommended():
     bare = replace(REPORT, saves=0, saving_s=0.0, lost_s=(), restart_s=())
     assert bare.recommended_interval_s is None
     assert str(bare).endswith("none: every interruption costs all that was done")
+
+
+def test_one_interruption_is_no_plural() -> None:
+    assert [count_interruptions(count) for count in (1, 2)] == ["1 interruption", "2 interruptions"]
