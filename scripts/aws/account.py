@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,14 +92,23 @@ class Account:
         return None if hour_usd is None else hour_usd * count * seconds / 3600 * dearer
 
     def _settle(self, label: str, job: Any) -> None:
-        description = job.describe()
+        """Counts what a call has cost: all its jobs, where others have gone on with the first one's work."""
+        client = self.client("sagemaker")
+        costs = [
+            self._cost_usd(client.describe_training_job(TrainingJobName=name))
+            for name in (*job.earlier_names, job.name)
+        ]
+        known = [usd for usd in costs if usd is not None]
+        if len(known) == len(costs):
+            self.budget.settle(label, sum(known))
+
+    def _cost_usd(self, description: Mapping[str, Any]) -> float | None:
+        """What one job has cost; None where that is not known yet."""
         billed_s = description.get("BillableTimeInSeconds")
         resources = description["ResourceConfig"]
         if billed_s is None or resources.get("KeepAlivePeriodInSeconds"):
-            return  # its warm pool is still paid for
-        usd = self._price_usd(resources["InstanceType"], billed_s, resources.get("InstanceCount", 1))
-        if usd is not None:
-            self.budget.settle(label, usd)
+            return None  # its warm pool is still paid for
+        return self._price_usd(resources["InstanceType"], billed_s, resources.get("InstanceCount", 1))
 
 
 def open_account(max_usd: float, environ: Any = os.environ) -> Account:

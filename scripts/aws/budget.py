@@ -48,7 +48,7 @@ class Budget:
 
     def settle(self, name: str, usd: float) -> None:
         """Counts a job that has ended with what it has cost."""
-        self._usd[name] = min(self._usd[name], usd)
+        self._usd[name] = usd
 
 
 def read_ceiling(environ: Mapping[str, str]) -> float | None:

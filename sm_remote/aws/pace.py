@@ -19,8 +19,8 @@ SLOWEST = 0.05
 RECOVERY_S = 10.0
 """In this time without throttling a pace grows by the whole quota again."""
 SAME_THROTTLING_S = 1.0
-LONGEST_QUEUE_S = 120.0
-"""A turn further away was not given by this clock."""
+CLOCK_SKEW_S = 1.0
+"""Turns that were given so much later than now were given by another clock, and do not count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +58,13 @@ class Turns:
         full_at: When the bucket will be full again; in seconds, of any clock that all who share it have.
         slowed_at: When it was last throttled.
         slowed_to: The rate a second from there on; None where it never was.
+        written_at: When this was written down.
     """
 
     full_at: float = 0.0
     slowed_at: float = 0.0
     slowed_to: float | None = None
+    written_at: float = 0.0
 
 
 def find_rate(turns: Turns, quota: Quota, now: float) -> float:
@@ -83,9 +85,10 @@ def take_turn(turns: Turns, quota: Quota, now: float, chance: float) -> tuple[Tu
         chance: From 0 to 1, for the jitter.
     """
     between_s = 1.0 / find_rate(turns, quota, now)
-    full_at = turns.full_at if turns.full_at <= now + LONGEST_QUEUE_S else now
+    full_at = turns.full_at if turns.written_at <= now + CLOCK_SKEW_S else now
     at = max(now, full_at - (quota.burst - 1) * between_s)
-    return replace(turns, full_at=max(full_at, at) + (1.0 + JITTER * chance) * between_s), at
+    left = replace(turns, full_at=max(full_at, at) + (1.0 + JITTER * chance) * between_s, written_at=now)
+    return left, at
 
 
 def slow_down(turns: Turns, quota: Quota, now: float) -> Turns:
@@ -94,4 +97,7 @@ def slow_down(turns: Turns, quota: Quota, now: float) -> Turns:
         return turns
     rate = max(SLOWEST * quota.rate_per_s, SLOWER * find_rate(turns, quota, now))
     # No burst either: the account's bucket is empty.
-    return Turns(full_at=max(turns.full_at, now + quota.burst / rate), slowed_at=now, slowed_to=rate)
+    full_at = now + quota.burst / rate
+    if turns.written_at <= now + CLOCK_SKEW_S:
+        full_at = max(turns.full_at, full_at)
+    return Turns(full_at=full_at, slowed_at=now, slowed_to=rate, written_at=now)

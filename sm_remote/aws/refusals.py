@@ -14,6 +14,9 @@ from sm_remote.errors import (
     SubmitError,
     Throttled,
 )
+from sm_remote.storage.expiry import EXPIRED, is_expired
+
+__all__ = ["EXPIRED", "THROTTLED", "is_expired"]
 
 THROTTLED = frozenset(
     (
@@ -22,14 +25,6 @@ THROTTLED = frozenset(
     )
 )
 """Source: botocore.retries.standard, of the codes those that SageMaker, CloudWatch Logs and STS may answer."""
-EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"))
-_NOT_RENEWED = frozenset(
-    (
-        *("CredentialRetrievalError", "TokenRetrievalError", "RefreshWithMFAUnsupportedError", "LoginRefreshRequired"),
-        *("SSOError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "PendingAuthorizationExpiredError"),
-    )
-)
-"""Names of botocore's exceptions for credentials that it could not renew."""
 _ABSENT = frozenset(("NoCredentialsError", "PartialCredentialsError"))
 _UNSENT = frozenset(("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"))
 _UNANSWERED = frozenset(("ConnectionClosedError", "ReadTimeoutError", "HTTPClientError", "ResponseStreamingError"))
@@ -145,14 +140,6 @@ def explain_absent(why: str) -> ServiceUnavailable:
 def is_absent(error: Any) -> bool:
     """Whether boto3 found no credentials, or half of them."""
     return type(error).__name__ in _ABSENT
-
-
-def is_expired(error: Any) -> bool:
-    """Whether credentials that were good are so no longer."""
-    answer = _answer_of(error)
-    if answer is not None:
-        return answer["Error"].get("Code", "") in EXPIRED
-    return not _NOT_RENEWED.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def may_have_arrived(error: BaseException) -> bool:

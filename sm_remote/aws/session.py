@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sm_remote.aws.local_service import ServiceOptions, ensure_service
 from sm_remote.aws.pacing import Pacer
@@ -15,6 +17,8 @@ from sm_remote.aws.refusals import explain_absent, explain_expired, is_absent, i
 from sm_remote.aws.s3_terms import USUAL_TERMS, S3Terms, impose_terms
 from sm_remote.errors import ConfigError, ServiceUnavailable
 from sm_remote.home import LOCAL_ACCOUNT, LOCAL_REGION, Discovery, Home
+
+logger = logging.getLogger("sm_remote")
 
 READ_LIMIT_S = 75
 POOL_SIZE = 64
@@ -48,6 +52,7 @@ class Session:
         advice: str,
         discovery: Discovery | None = None,
         terms: S3Terms = USUAL_TERMS,
+        find_owner: Callable[[Any], str | None] | None = None,
     ) -> None:
         self.target = target
         self.region = region
@@ -60,6 +65,7 @@ class Session:
         self._make_s3_client = make_s3_client
         self._reconnect = reconnect
         self._terms = terms
+        self._find_owner = find_owner
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -78,12 +84,12 @@ class Session:
             return self._clients[name]
 
     def _open_s3(self, _: str) -> Any:
-        # The local service's own account owns no bucket.
-        return impose_terms(
-            self._make_s3_client(),
-            self._terms,
-            find_account=lambda: None if self.account == LOCAL_ACCOUNT else self.account,
-        )
+        client = self._make_s3_client()
+        find_owner = self._find_owner or self._find_own_account
+        return impose_terms(client, self._terms, find_account=cache(lambda: find_owner(client)))
+
+    def _find_own_account(self, _: Any) -> str | None:
+        return None if self.account == LOCAL_ACCOUNT else self.account  # the local service's own account has no bucket
 
     @cached_property
     def account(self) -> str | None:
@@ -127,11 +133,34 @@ def connect_local(home: Home, options: ServiceOptions, terms: S3Terms = USUAL_TE
         holds_requests=True,
         make_client=lambda service: session.client(service, endpoint_url=discovery.endpoint_url, config=config),  # type: ignore[call-overload]
         make_s3_client=lambda: boto3.session.Session().client("s3"),
+        find_owner=find_bucket_owner,
         reconnect=lambda: connect_local(home, options, terms),
         advice="`sm-remote service status` tells whether the local training service runs, `sm-remote doctor` why not.",
         discovery=discovery,
         terms=terms,
     )
+
+
+def find_bucket_owner(s3_client: Any) -> str | None:
+    """The account whose buckets local jobs use at Amazon S3: that of the credentials.
+
+    None at a server of one's own, which knows no accounts, and where AWS does not say it.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    host = urlsplit(s3_client.meta.endpoint_url).hostname or ""
+    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return None
+    brief = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    try:
+        client = boto3.session.Session().client("sts", region_name=s3_client.meta.region_name, config=brief)
+        account: str = client.get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        logger.debug("Whose buckets are used is not known: %s", error)
+        return None
+    return account
 
 
 def connect_aws(

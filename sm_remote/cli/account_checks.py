@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ def check_role(make_client: MakeClient, role: str | None, identity: Identity) ->
         candidates = list_candidates(make_client, identity.account)
         if candidates:
             detail = f"none is set; SageMaker may take on {', '.join(candidates)}"
-            return _fail("role", detail, f"export SM_REMOTE_ROLE={candidates[0]}"), None
+            return _fail("role", detail, f"export SM_REMOTE_ROLE={shlex.quote(candidates[0])}"), None
         return _fail("role", "no execution role is set", spell_new_role()), None
     parts = parse_role_arn(wanted) if wanted.startswith("arn:") else {"account": identity.account}
     if parts is None or parts["account"] != identity.account:
@@ -54,7 +55,10 @@ def check_role(make_client: MakeClient, role: str | None, identity: Identity) ->
         detail = f"{wanted}; whether SageMaker may take it on cannot be seen: iam:GetRole is missing"
         return Check(name="role", state=State.WARNING, detail=detail, fix="sm-remote iam caller --with doctor"), None
     if not trusts_sagemaker(found.trust, identity.account):
-        fix = f'aws iam update-assume-role-policy --role-name {name} --policy-document "$(sm-remote iam trust)"'
+        fix = (
+            f"aws iam update-assume-role-policy --role-name {shlex.quote(name)} --policy-document "
+            '"$(sm-remote iam trust)"'
+        )
         return _fail("role", f"{found.arn}: its trust policy does not let SageMaker take it on", fix), found
     where = "" if role else ", which this environment runs under"
     return Check(name="role", state=State.OK, detail=f"{found.arn}{where}; SageMaker may take it on"), found
@@ -99,7 +103,7 @@ def check_job(make_client: MakeClient, role: Role, policy: Mapping[str, Any]) ->
     except NotSimulated as error:
         return _untold("job's permissions", error)
     fix = (
-        f"aws iam put-role-policy --role-name {role.name} --policy-name sm-remote --policy-document "
+        f"aws iam put-role-policy --role-name {shlex.quote(role.name)} --policy-name sm-remote --policy-document "
         '"$(sm-remote iam job)"'
     )
     return _judge("job's permissions", denied, "the role may do all that a job needs", fix)
@@ -126,8 +130,8 @@ def _spell_grant(identity: Identity, policy: str) -> str:
         return f"{policy}  # add it to your permission set in IAM Identity Center"
     kind = "user" if identity.kind == "user" else "role"
     return (
-        f"aws iam put-{kind}-policy --{kind}-name {identity.name} --policy-name sm-remote-caller --policy-document "
-        f'"$({policy})"'
+        f"aws iam put-{kind}-policy --{kind}-name {shlex.quote(identity.name)} --policy-name sm-remote-caller "
+        f'--policy-document "$({policy})"'
     )
 
 

@@ -115,16 +115,22 @@ def _check_directory(name: str, directory: Path, measure_free: Callable[[Path], 
     return Check(name=name, state=State.OK, detail=room)
 
 
-def check_settings(resolve: Callable[[], Any]) -> tuple[Check, Any]:
-    """Judges files and variables with settings; returns the settings too, or None where they cannot be read."""
+def check_settings(resolve: Callable[[], Any], target: str | None = None) -> tuple[Check, Any]:
+    """Judges files and variables with settings; returns the settings too, or None where they cannot be read.
+
+    Args:
+        resolve: Reads them.
+        target: What is looked at whatever they say; None for theirs.
+    """
     try:
         settings = resolve()
     except RemoteError as error:
         detail = " ".join(part for part in (error.what, error.why, error.fix) if part)
         return Check(name="settings", state=State.FAILURE, detail=detail), None
-    return Check(
-        name="settings", state=State.OK, detail=f"target {settings.target!r}, engine {settings.engine!r}"
-    ), settings
+    chosen = target or settings.target
+    engine = f", engine {settings.engine!r}" if chosen == "local" else ""
+    asked = "" if chosen == settings.target else f", as asked for; jobs go to {settings.target!r} without target"
+    return Check(name="settings", state=State.OK, detail=f"target {chosen!r}{engine}{asked}"), settings
 
 
 def check_service(

@@ -69,7 +69,7 @@ def examine(world: World, target: str | None) -> Iterator[Check]:
     yield check_python(sys.version_info[:3], platform.system(), platform.machine())
     yield from check_home(world.home)
     yield from check_leftovers(world.home)
-    found, settings = check_settings(world.resolve)
+    found, settings = check_settings(world.resolve, target)
     yield found
     chosen = target or (settings.target if settings is not None else "local")
     if chosen == "local":

@@ -66,9 +66,7 @@ class Estimate:
         if self.rate.usd_per_hour is None:
             return f"estimate {UNKNOWN}: {self.rate.describe()}"
         if not runs:
-            return (
-                f"estimate {UNKNOWN}: this machine's ledger has no completed run of {name} on {self.history.machines}"
-            )
+            return f"estimate {UNKNOWN} (no run of {name} on {self.history.machines} has completed from here)"
         version = "" if self.history.is_same_code else ", of earlier code"
         count = f"1 run of {name}" if runs == 1 else f"{runs} runs of {name}"
         spread = "" if runs == 1 else f"{render_usd(self.least_usd)} to {render_usd(self.most_usd)} "

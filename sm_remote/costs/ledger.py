@@ -27,6 +27,8 @@ from sm_remote.errors import StorageError
 from sm_remote.home import Home, make_private
 
 SCHEMA_VERSION = 2
+KEPT_S = {"sagemaker": 400 * 86400.0, "local": 90 * 86400.0}
+"""For how long what has ended is kept, by target: more than a year of what was paid."""
 _FIELDS = tuple(field.name for field in fields(Entry))
 _SCHEMA = """
 CREATE TABLE entries (
@@ -108,6 +110,7 @@ class Ledger:
             )
             allowed = allow(entry, held)
             _write(connection, allowed)
+            _prune(connection, entry)
             return allowed
 
     def change(self, name: str, target: str, alter: Callable[[Entry], Entry]) -> Entry | None:
@@ -221,6 +224,14 @@ def _write(connection: sqlite3.Connection, entry: Entry) -> None:
     connection.execute(
         f"INSERT OR REPLACE INTO entries ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})",  # noqa: S608
         [str(value) if isinstance(value, EntryState) else value for value in values],
+    )
+
+
+def _prune(connection: sqlite3.Connection, newest: Entry) -> None:
+    """Forgets what ended too long ago for any limit, estimate or list; what is not settled stays."""
+    connection.execute(
+        f"DELETE FROM entries WHERE target = ? AND ended_at < ? AND NOT {_UNSETTLED}",  # noqa: S608 - of constants
+        (newest.target, newest.opened_at - KEPT_S[newest.target]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 
 from sm_remote.aws.session import Session
@@ -126,6 +127,7 @@ def default_bucket(region: str, account: str | None) -> str:
 
 def spell_new_role(name: str = NEW_ROLE) -> str:
     """The commands that make a role for jobs."""
+    name = shlex.quote(name)
     return (
         f'aws iam create-role --role-name {name} --assume-role-policy-document "$(sm-remote iam trust)" && '
         f"aws iam put-role-policy --role-name {name} --policy-name sm-remote --policy-document "

@@ -13,14 +13,13 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sm_remote.errors import CorruptBlob, CredentialsExpired, StorageError
+from sm_remote.storage.expiry import is_expired
 from sm_remote.storage.store import NO_CREDENTIALS
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 CONDITION_FAILED = frozenset({"412", "PreconditionFailed"})
 CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
 
-_EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
-_NOT_RENEWED = (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError)
 _CHECK_KEYS = "Check the credentials with `aws sts get-caller-identity`."
 _CODES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(NOT_FOUND, ("There is no such object", "Check the key; the object may have been deleted.")),
@@ -90,12 +89,12 @@ def translated_errors(done: str, uri: str) -> Iterator[None]:
     except (exceptions.FlexibleChecksumError, exceptions.ChecksumError) as error:
         raise _corrupt(done, uri, str(error)) from error
     except ClientError as error:
-        if code_of(error) in _EXPIRED_CODES:
+        if is_expired(error):
             raise _explain_expired(error, done, uri) from error
         raise explain_client_error(error, done, uri) from error
-    except _NOT_RENEWED as error:
-        raise _explain_expired(error, done, uri) from error
     except (BotoCoreError, Boto3Error) as error:
+        if is_expired(error):
+            raise _explain_expired(error, done, uri) from error
         raise _explain_botocore_error(error, done, uri) from error
     except OSError as error:
         raise _explain_local_error(error, done, uri) from error

@@ -23,6 +23,8 @@ LOOK_S = 1.1
 """Between two recent looks."""
 WHOLE_S = 60.0
 """Between two whole ones."""
+MOST_PAGES = 10
+"""Of recent looks, before one of a whole look that is due."""
 MARGIN_S = 10.0
 """How late a change may come into a list and still be seen at once."""
 SKEW_S = 300.0
@@ -92,7 +94,7 @@ class Sweep:
         self._whole = _Look(due_at=now_s + WHOLE_S)
         self._covered: datetime | None = None
         self._begun_at: datetime | None = None
-        self._was_recent = False
+        self._recent_pages = 0
 
     def choose(
         self,
@@ -115,15 +117,15 @@ class Sweep:
         created_after = oldest - timedelta(seconds=2)
         recent_waits = self._recent.request is not None or now_s >= self._recent.due_at
         whole_waits = self._whole.request is not None or now_s >= self._whole.due_at
-        if whole_waits and self._was_recent:
+        if whole_waits and self._recent_pages >= self._find_turn():
             if self._whole.request is None:
                 self._whole.names, self._whole.seen = frozenset(names), set()
                 self._whole.request = ListRequest(is_recent=False, created_after=created_after)
-            self._was_recent = False
+            self._recent_pages = 0
             return self._whole.request
         if not recent_waits:
             return None
-        self._was_recent = True
+        self._recent_pages += 1
         if self._recent.request is None:
             self._recent.due_at = now_s + LOOK_S
             since = self._covered or own_moment - timedelta(seconds=SKEW_S)
@@ -132,6 +134,10 @@ class Sweep:
                 is_recent=True, created_after=created_after, modified_after=since - timedelta(seconds=MARGIN_S)
             )
         return self._recent.request
+
+    def _find_turn(self) -> int:
+        """After how many pages of recent looks it is the whole one's turn: many jobs that end at once go before."""
+        return 1 if self._recent.request is None else MOST_PAGES
 
     def take(
         self,
@@ -168,7 +174,8 @@ class Sweep:
 
     def find_pause_s(self, now_s: float) -> float:
         """How long there is nothing to ask for."""
-        if self._recent.request is not None or (self._was_recent and self._whole.request is not None):
+        is_whole_s_turn = self._recent_pages >= self._find_turn()
+        if self._recent.request is not None or (is_whole_s_turn and self._whole.request is not None):
             return 0.0
-        due_at = min(self._recent.due_at, self._whole.due_at) if self._was_recent else self._recent.due_at
+        due_at = min(self._recent.due_at, self._whole.due_at) if is_whole_s_turn else self._recent.due_at
         return max(0.0, due_at - now_s)

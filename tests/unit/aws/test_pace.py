@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sm_remote.aws.pace import (
-    LONGEST_QUEUE_S,
     QUOTAS,
     RECOVERY_S,
     SLOWER,
@@ -85,5 +84,15 @@ def test_followers_of_logs_have_equal_shares():
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_hours():
     turns, _ = take_turn(Turns(), LIST, 1_000_000.0, 0.0)
-    _, at = take_turn(turns, LIST, 1_000_000.0 - 2 * LONGEST_QUEUE_S, 0.0)
-    assert at == 1_000_000.0 - 2 * LONGEST_QUEUE_S
+    _, at = take_turn(turns, LIST, 1_000_000.0 - 240.0, 0.0)
+    assert at == 1_000_000.0 - 240.0
+    assert slow_down(turns, LIST, 1_000_000.0 - 240.0).full_at < 1_000_000.0 - 230.0
+
+
+def test_a_queue_of_many_minutes_keeps_its_order():
+    turns, last = Turns(), 0.0
+    for _ in range(1000):
+        turns, at = take_turn(turns, LIST, 1000.0, 0.0)
+        assert at > last
+        last = at
+    assert last > 1000.0 + 400.0

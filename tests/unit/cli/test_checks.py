@@ -101,6 +101,14 @@ def test_settings_that_can_be_read_are_handed_on() -> None:
     check, settings = check_settings(lambda: SimpleNamespace(target="local", engine="auto"))
     assert check.state is State.OK
     assert settings.target == "local"
+    assert check.detail == "target 'local', engine 'auto'"
+
+
+def test_the_settings_are_told_for_the_target_that_is_looked_at() -> None:
+    check, _ = check_settings(lambda: SimpleNamespace(target="local", engine="auto"), "sagemaker")
+    assert check.detail == "target 'sagemaker', as asked for; jobs go to 'local' without target"
+    same, _ = check_settings(lambda: SimpleNamespace(target="sagemaker", engine="auto"), "sagemaker")
+    assert same.detail == "target 'sagemaker'"
 
 
 def judge_service(service: FakeService, *, docker_answers: bool = True) -> Check:

@@ -79,7 +79,7 @@ def test_a_line_says_what_the_call_will_cost(state):
     charges = open_charges(state)
     charges.reserve(build_request())
     assert charges.said == (
-        "cost: estimate unknown: this machine's ledger has no completed run of train on ml.m5.xlarge, at most $86.52; "
+        "cost: estimate unknown (no run of train on ml.m5.xlarge has completed from here), at most $86.52; "
         "$3.60 an hour (eu-west-1, on demand; AWS price list of 2026-11-18)",
     )
     charges.settle(describe())

@@ -33,9 +33,7 @@ def test_with_spot_capacity_the_time_counts_that_it_took():
 
 
 def test_what_is_unknown_says_so_and_which_part():
-    assert estimate().describe() == (
-        "estimate unknown: this machine's ledger has no completed run of train on ml.m5.xlarge"
-    )
+    assert estimate().describe() == ("estimate unknown (no run of train on ml.m5.xlarge has completed from here)")
     assert estimate(build_settled(), rate=UNPRICED).describe() == (
         "estimate unknown: the price of ml.x in eu-west-1 is not known here"
     )

@@ -53,7 +53,7 @@ def test_a_call_that_would_be_refused_says_why(state):
 def test_what_has_no_name_of_its_own_is_known_by_its_code_alone(state, name):
     add(state, build_settled(billable_s=420.0, function=name, code="other"))
     assert look(state, function=name).estimate.describe() == (
-        "estimate unknown: this machine's ledger has no completed run of this code on ml.m5.xlarge"
+        "estimate unknown (no run of this code on ml.m5.xlarge has completed from here)"
     )
     assert look(state, function=name, code="other").estimate.describe() == "about $0.42 (in 1 run of this code)"
 

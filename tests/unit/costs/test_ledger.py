@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from sm_remote.costs.entry import EntryState, settle, void
-from sm_remote.costs.ledger import Held, Ledger
+from sm_remote.costs.ledger import KEPT_S, Held, Ledger
 from sm_remote.errors import MaxCostExceeded, StorageError
 from sm_remote.home import Home
 from tests.ledger_entries import NOW, build_entry, build_settled, describe
@@ -243,3 +243,20 @@ def test_entries_of_the_same_job_replace_each_other(state):
     ledger = Ledger(state)
     add(ledger, build_entry(), replace(build_entry(), limit_usd=7.0))
     assert [entry.limit_usd for entry in ledger.list_since(0)] == [7.0]
+
+
+@pytest.mark.parametrize("target", ["sagemaker", "local"])
+def test_what_ended_long_ago_is_forgotten_and_what_is_not_settled_is_not(state, target):
+    now = NOW.timestamp()
+
+    def entry(name, opened_at, **changes):
+        return replace(build_entry(name), target=target, opened_at=opened_at, **changes)
+
+    ended = {"state": EntryState.SETTLED, "status": "Completed", "billable_s": 60.0}
+    old = entry("old", now, ended_at=now, **ended)
+    void_one = entry("void", now, state=EntryState.VOID, ended_at=now)
+    late = entry("late", now, ended_at=now + 60, **ended)
+    add(Ledger(state), old, void_one, late, entry("open", now))
+    add(Ledger(state), entry("new", now + KEPT_S[target] + 1))
+    kept = {name: Ledger(state).find(name, target) for name in ("old", "void", "late", "open", "new")}
+    assert [name for name, found in kept.items() if found is not None] == ["late", "open", "new"]

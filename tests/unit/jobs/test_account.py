@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from sm_remote.aws.policies import build_trust_policy
 from sm_remote.errors import ConfigError
-from sm_remote.jobs.account import Account, default_bucket
+from sm_remote.jobs.account import Account, default_bucket, spell_new_role
 from tests.fakes.aws import FakeAws, refuse
 
 ACCOUNT = "111122223333"
@@ -102,3 +103,9 @@ def test_a_bucket_of_another_region_is_refused() -> None:
 
 def test_what_is_not_known_is_left_to_the_owner_that_each_request_names() -> None:
     account(FakeAws({"s3.head_bucket": refuse("403")})).require_bucket(BUCKET)
+
+
+def test_a_role_s_name_is_one_word_of_the_shell() -> None:
+    commands = spell_new_role("my role; rm -rf ~")
+    words = [shlex.split(command) for command in commands.split(" && ")]
+    assert [each[each.index("--role-name") + 1] for each in words] == ["my role; rm -rf ~"] * 2

@@ -66,8 +66,8 @@ def test_groups_of_machines_and_an_extra_request_are_counted() -> None:
 
 def test_a_map_says_what_each_and_all_are_going_to_cost(home: Home) -> None:
     assert announce_cost(train, resolve(), total=20) == (
-        "sm_remote: cost of each: estimate unknown: this machine's ledger has no completed run of train on "
-        "ml.m5.xlarge; $3.60 an hour (eu-west-1, on demand; AWS price list of 2026-11-18)"
+        "sm_remote: cost of each: estimate unknown (no run of train on ml.m5.xlarge has completed "
+        "from here); $3.60 an hour (eu-west-1, on demand; AWS price list of 2026-11-18)"
     )
     Ledger(home).reserve(build_settled(billable_s=420.0, region="eu-west-1"), 0.0, lambda entry, held: entry)
     assert "about $0.42 (in 1 run of train, of earlier code), $8.40 for all 20; " in announce_cost(
