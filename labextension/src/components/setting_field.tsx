@@ -67,7 +67,7 @@ export function SettingField(props: IProps): JSX.Element {
           <span title={setting.private ?? ''}>{trans.__('kept in your own settings file, for all notebooks')}</span>
         )}
         {props.overridden && (
-          <span className="sm-Field-problem" role="note">
+          <span className="sm-Field-note" role="note">
             {trans.__('The last call sets this itself, so this value was not used.')}
           </span>
         )}
