@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import sagemaker
 from sagemaker.remote_function import RemoteExecutor, remote
@@ -26,9 +27,12 @@ def square(x):
     return x * x
 
 
-found = {"quotient": divide(10, 4)}
-with RemoteExecutor(max_parallel_jobs=2, **settings) as executor:
+found = {}
+# All at once: each looks at its job every half minute.
+with ThreadPoolExecutor() as pool, RemoteExecutor(max_parallel_jobs=2, **settings) as executor:
+    quotient = pool.submit(divide, 10, 4)
     fine, failed = executor.submit(square, 7), executor.submit(divide.wrapped_func, 1, 0)
+    found["quotient"] = quotient.result()
     found["square"] = fine.result()
     try:
         failed.result()

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.remote_function import remote
@@ -20,9 +21,12 @@ def divide(x, y):
     return x / y
 
 
-found = {"quotient": divide(10, 4)}
+# Both at once: a call looks at its job every half minute.
+with ThreadPoolExecutor() as pool:
+    fine, failed = pool.submit(divide, 10, 4), pool.submit(divide, 1, 0)
+found = {"quotient": fine.result()}
 try:
-    divide(1, 0)
+    failed.result()
 except ZeroDivisionError as error:
     found["error"] = f"{type(error).__name__}: {error}"
 print("FOUND " + json.dumps(found))
