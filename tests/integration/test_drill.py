@@ -1,4 +1,7 @@
-"""A fire-drill finds a loop that does not go on where it was, and passes one that does."""
+"""A fire-drill finds a loop that does not go on where it was, and passes one that does.
+
+Here in processes; the example of spot capacity drills in containers.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,7 @@ def define(*, restores: bool) -> Any:
     return run_cell(SOURCE.replace("{restores}", str(restores)), names)["train"]
 
 
-def test_a_loop_that_goes_on_where_it_was_comes_to_the_same_value(
-    engine: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_loop_that_goes_on_where_it_was_comes_to_the_same_value(capsys: pytest.CaptureFixture[str]) -> None:
     report = define(restores=True).drill(150, interruptions=8, seed=2)
     assert report.interruptions == 8
     assert report.deaf == 6

@@ -1,4 +1,7 @@
-"""The examples run as they are, each as a program of its own."""
+"""The examples run as they are, each as a program of its own: a notebook on one engine, where it shows the most.
+
+What they call runs on both in tests of its own: calls, cells, drills.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def test_the_example_of_the_sagemaker_documentation_needs_another_import_only(en
 
 
 @pytest.mark.slow
-def test_the_quickstart_trains_a_classifier(engine: str, tmp_path: Path) -> None:
+@pytest.mark.docker
+def test_the_quickstart_trains_a_classifier(tmp_path: Path) -> None:
     done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "quickstart.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"^Accuracy: (0\.\d+)$", done.stdout, re.MULTILINE)
@@ -38,7 +42,7 @@ def test_the_quickstart_trains_a_classifier(engine: str, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_example_of_cells_fits_a_curve(engine: str, tmp_path: Path) -> None:
+def test_the_example_of_cells_fits_a_curve(tmp_path: Path) -> None:
     done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "cells.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"step 200: mean squared error 0\.0\d+", done.stdout)
@@ -49,7 +53,8 @@ def test_the_example_of_cells_fits_a_curve(engine: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_of_spot_capacity_loses_nothing(engine: str, tmp_path: Path) -> None:
+@pytest.mark.docker
+def test_the_example_of_spot_capacity_loses_nothing(tmp_path: Path) -> None:
     done = run(EXAMPLES / "run_notebook.py", EXAMPLES / "spot.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "60 epochs, loss 0." in done.stdout

@@ -123,15 +123,12 @@ def _works_in(process: Path, directory: Path) -> bool:
         return False
 
 
-def test_its_configuration_is_private(ask: Callable[..., Any], home: Home) -> None:
+def test_its_files_are_private_and_who_has_no_key_can_delete_nothing_at_any_port(
+    ask: Callable[..., Any], home: Home
+) -> None:
     ask("start", "--with-s3")
-    assert home.s3.stat().st_mode & 0o077 == 0
-    for name in ("s3.json", "address.json", "security.toml"):
-        assert (home.s3 / name).stat().st_mode & 0o077 == 0
-
-
-def test_who_has_no_key_can_delete_nothing_at_any_of_its_ports(ask: Callable[..., Any], home: Home) -> None:
-    ask("start", "--with-s3")
+    for private in (home.s3, *(home.s3 / name for name in ("s3.json", "address.json", "security.toml"))):
+        assert private.stat().st_mode & 0o077 == 0
     client = connect(ask("env", "--json"))
     assert client.list_buckets()["Buckets"] == []  # of its own trial nothing is left
     client.create_bucket(Bucket="kept")
