@@ -11,6 +11,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 DOCUMENT = (TESTS.parent / "docs" / "local-service.md").read_text()
+OPERATIONS = TESTS.parent / "sm_remote" / "service" / "operations" / "table.py"
 EVIDENCE = ("model", "guide", "code", "seen", "ours")
 
 
@@ -34,6 +35,14 @@ def test_every_line_has_three_cells_with_evidence_and_a_test():
         assert len(cells) == 3, line
         assert any(word in EVIDENCE for word in re.findall(r"[a-z]+", cells[1])), line
         assert re.search(r"`[\w/]+\.py::test_\w+`", cells[2]), line
+
+
+def test_every_operation_of_aws_that_is_served_is_in_a_table():
+    tables = "\n".join(line for table in list_tables() for line in table)
+    targets = re.findall(r'"(?:SageMaker|Logs_\d+|GraniteServiceVersion\d+)\.(\w+)":', OPERATIONS.read_text())
+    assert len(set(targets)) > 10
+    # What CreateTrainingJob does has tables of its own.
+    assert [name for name in set(targets) if not re.search(rf"\b{name}\b", tables)] == ["CreateTrainingJob"]
 
 
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`([\w/]+\.py::\w+)`", DOCUMENT))))
