@@ -129,7 +129,7 @@ def check_settings(resolve: Callable[[], Any], target: str | None = None) -> tup
         return Check(name="settings", state=State.FAILURE, detail=detail), None
     chosen = target or settings.target
     engine = f", engine {settings.engine!r}" if chosen == "local" else ""
-    asked = "" if chosen == settings.target else f", as asked for; jobs go to {settings.target!r} without target"
+    asked = "" if chosen == settings.target else f" (--target; the settings say {settings.target!r})"
     return Check(name="settings", state=State.OK, detail=f"target {chosen!r}{engine}{asked}"), settings
 
 

@@ -106,7 +106,7 @@ def test_settings_that_can_be_read_are_handed_on() -> None:
 
 def test_the_settings_are_told_for_the_target_that_is_looked_at() -> None:
     check, _ = check_settings(lambda: SimpleNamespace(target="local", engine="auto"), "sagemaker")
-    assert check.detail == "target 'sagemaker', as asked for; jobs go to 'local' without target"
+    assert check.detail == "target 'sagemaker' (--target; the settings say 'local')"
     same, _ = check_settings(lambda: SimpleNamespace(target="sagemaker", engine="auto"), "sagemaker")
     assert same.detail == "target 'sagemaker'"
 
