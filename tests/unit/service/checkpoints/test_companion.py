@@ -76,7 +76,8 @@ def test_what_was_restored_is_not_uploaded_again(build, put, bucket_directory):
     companion = build()
     companion.prepare(go_on)
     companion.finish()
-    assert original.stat() == before
+    after = original.stat()  # restoring has read it: the time of access may be another
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_restored_file_that_the_job_deletes_is_deleted(build, put, tree, stored):
