@@ -406,7 +406,7 @@ def test_a_stopped_job_raises_job_stopped_and_stop_is_idempotent(engine: str) ->
     wait_for(lambda: job.secondary_status == "Training")
     began = time.monotonic()
     job.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30  # not as long as the function naps
     job.stop()
     assert isinstance(job.exception(timeout=120), JobStopped)
     job.stop()

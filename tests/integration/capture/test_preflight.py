@@ -257,19 +257,21 @@ def test_an_import_that_fails_for_another_reason_warns_and_goes_on(call, install
 
 def test_what_modules_print_and_start_disturbs_nothing(call, install, said, capfd):
     code = "import sys, subprocess, atexit\nvalue = 1\nprint('{not json')\n"
-    code += "if 'pytest' not in sys.modules:\n    atexit.register(lambda: 1 / 0)\n    subprocess.Popen(['sleep', '30'])"
+    code += (
+        "if 'pytest' not in sys.modules:\n    atexit.register(lambda: 1 / 0)\n    subprocess.Popen(['sleep', '120'])"
+    )
     install("thing", files={"thing.py": code})
     func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
     capfd.readouterr()
     started = time.monotonic()
     call(func)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert said() == []
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_import_that_takes_too_long_warns_and_goes_on(store, home, here, install, said):
-    code = "import sys, time\nvalue = 1\nif 'pytest' not in sys.modules:\n    time.sleep(60)"
+    code = "import sys, time\nvalue = 1\nif 'pytest' not in sys.modules:\n    time.sleep(120)"
     install("thing", files={"thing.py": code})
     func = run_cell("import thing\ndef train():\n    return thing.value")["train"]
     with plan_call(func, (), {}, home=home, dependencies="auto", python=here) as plan:
@@ -277,7 +279,7 @@ def test_an_import_that_takes_too_long_warns_and_goes_on(store, home, here, inst
         surroundings = preflight.Surroundings(python=here, runtime=build_runtime_zip(), layer=layer, layer_key="k")
         started = time.monotonic()
         preflight.check_call(plan, surroundings, home=home, limit_s=0.5)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert "longer than 0.5 s" in said()[0]
 
 

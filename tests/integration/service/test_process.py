@@ -31,7 +31,7 @@ def test_sigterm_ends_it_leaves_jobs_running_and_its_successor_adopts_them(servi
     wait_until(lambda: client.describe_training_job(TrainingJobName="fit-1")["SecondaryStatus"] == "Training")
     began = time.monotonic()
     assert service.signal(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert read_discovery(service.home) is None
     assert len(list(service.containers.iterdir())) == 1
     assert wait_for_end(make_client(service.start()), "fit-1")["TrainingJobStatus"] == "Completed"

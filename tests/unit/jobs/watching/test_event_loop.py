@@ -25,12 +25,12 @@ def test_what_is_given_up_is_not_waited_for() -> None:
     release = threading.Event()
 
     async def main() -> None:
-        await asyncio.wait_for(run_in_thread(release.wait, 10), 0.05)
+        await asyncio.wait_for(run_in_thread(release.wait, 120), 0.05)
 
     began = time.monotonic()
     with pytest.raises(asyncio.TimeoutError):
         asyncio.run(main())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     release.set()
 
 
@@ -43,7 +43,7 @@ def test_a_cancellation_that_does_not_wake_the_loop_is_noticed() -> None:
     """A notebook's interrupt runs in the loop's thread while the loop sleeps; a signal's handler does the same here."""
 
     async def main() -> None:
-        task = asyncio.ensure_future(run_in_thread(release.wait, 10))
+        task = asyncio.ensure_future(run_in_thread(release.wait, 120))
         signal.signal(signal.SIGALRM, lambda *_: task.cancel())
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         await task
@@ -57,4 +57,4 @@ def test_a_cancellation_that_does_not_wake_the_loop_is_noticed() -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
         release.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
