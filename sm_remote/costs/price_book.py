@@ -23,7 +23,7 @@ from sm_remote.errors import CredentialsExpired, RemoteError
 from sm_remote.home import Home, find_home, make_private, write_private
 
 REFRESH_AFTER = timedelta(days=1)
-CATALOGUE_ORIGIN = "list price of unknown date"
+CATALOGUE_ORIGIN = "list price, date unknown"
 _FORMAT = 1
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 

@@ -137,7 +137,7 @@ def test_one_setting_moves_a_call_to_sagemaker(
     lines = capsys.readouterr().out.splitlines()
     assert "dividing 3 by 2" in lines
     (cost,) = [line for line in lines if line.startswith("sm_remote: cost: ")]
-    assert "us-east-1, on demand; list price of unknown date" in cost
+    assert "us-east-1, on demand; list price, date unknown" in cost
     with pytest.raises(ZeroDivisionError):
         divide(2, 0)
     assert {"PutObject", "HeadObject", "GetObject"} <= {operation for operation, _ in s3_requests}

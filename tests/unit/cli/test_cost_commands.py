@@ -32,7 +32,7 @@ def add(world: Any, *entries: Any) -> None:
 def add_history(world: Any) -> None:
     at = NOW.timestamp()
     spot = {"is_spot": True, "training_s": 3000.0}
-    local = {"target": "local", "usd_per_hour": 0.23, "price_origin": "list price of unknown date"}
+    local = {"target": "local", "usd_per_hour": 0.23, "price_origin": "list price, date unknown"}
     add(
         world,
         build_settled("train-1", 1200.0, status="Stopped", ended_at=at - 9000, opened_at=at - 9900, **spot),
@@ -64,7 +64,7 @@ def test_a_person_sees_what_was_spent_and_what_cost_nothing(tmp_path: Path) -> N
         "FUNCTION  CALLS  JOBS  TRAINED  ON SAGEMAKER\n"
         "train         1     1     31 s   under $0.01\n"
         "\n"
-        "Prices on demand: AWS price list of 2026-11-18 (us-east-1); list price of unknown date (us-east-1).\n"
+        "Prices on demand: AWS price list of 2026-11-18 (us-east-1); list price, date unknown (us-east-1).\n"
         "Counted is what this machine has started; AWS's bill is what you pay.\n"
     )
 
@@ -189,5 +189,5 @@ def test_the_shipped_prices_are_listed_where_aws_was_never_asked(tmp_path: Path)
     world = build_world(tmp_path, resolve=lambda: SimpleNamespace(region=None))
     found = run(world, "prices", "ml.m5.xlarge").output
     assert found.startswith("us-east-1: AWS has not told its prices yet.\n")
-    assert "list price of unknown date" in found
+    assert "list price, date unknown" in found
     assert "No price is known" in run(world, "prices", "--region", "eu-west-1").output

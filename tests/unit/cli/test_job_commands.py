@@ -195,7 +195,7 @@ fit-1
   created        2026-11-21T09:12:00Z (3 min ago)
   duration       12 s
   billable       9.0 s
-  cost           no charge (on SageMaker under $0.01); $0.115 an hour (us-east-1, on demand; list price of unknown date)
+  cost           no charge (on SageMaker under $0.01); $0.115 an hour (us-east-1, on demand; list price, date unknown)
 
 phases
   Starting     1.0 s  ==
@@ -255,7 +255,7 @@ def test_one_job_is_json_for_programs(tmp_path: Path) -> None:
         "billed_s": 0.0,
         "usd_per_hour": 0.115,
         "region": "us-east-1",
-        "price_origin": "list price of unknown date",
+        "price_origin": "list price, date unknown",
         "call_usd": 0.0,
     }
 

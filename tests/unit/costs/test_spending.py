@@ -12,7 +12,7 @@ from sm_remote.costs.spending import add_up_job, describe_charge, find_spending
 from sm_remote.home import Home
 from tests.ledger_entries import NOW, build_entry, describe
 
-TODAY = Rate(machines="ml.m5.xlarge", region="us-east-1", usd_per_hour=7.2, origin="list price of unknown date")
+TODAY = Rate(machines="ml.m5.xlarge", region="us-east-1", usd_per_hour=7.2, origin="list price, date unknown")
 NO_PRICE = Rate(machines="ml.z9", region="us-east-1", usd_per_hour=None, missing=("ml.z9",))
 
 
@@ -24,7 +24,7 @@ def test_a_job_costs_its_billed_seconds_at_the_price_of_its_own_day():
 
 def test_one_that_was_started_elsewhere_costs_them_at_todays_price():
     spent = add_up_job(describe(), None, TODAY, is_charged=True, now=NOW)
-    assert spent.describe() == "$0.40; $7.20 an hour (us-east-1, on demand; list price of unknown date)"
+    assert spent.describe() == "$0.40; $7.20 an hour (us-east-1, on demand; list price, date unknown)"
 
 
 def test_one_that_runs_has_cost_its_time_on_the_machine_so_far():
