@@ -98,8 +98,8 @@ class Job(Future[T], ObservedJob):
             if self._submitted or self._spec is None or not self.set_running_or_notify_cancel():
                 return
             created = datetime.now(timezone.utc)
-            request = build_create_training_job(self._spec)
             try:
+                request = build_create_training_job(self._spec)
                 self._arn = self._chain.create(request)
                 self._known = request
             except Exception as error:

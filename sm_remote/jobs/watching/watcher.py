@@ -167,10 +167,9 @@ class Watcher:
 
     def _take_up(self, found: Mapping[str, TrainingJobSummary | None]) -> None:
         """Notes who has ended, and tells at once of whom nothing else is needed."""
-        for name, row in found.items():
-            if name in self._pending:
-                continue
-            self._pending[name] = False
+        ended = {name: row for name, row in found.items() if name not in self._pending}
+        self._pending.update(dict.fromkeys(ended, False))  # all of them, whatever telling one of them raises
+        for name, row in ended.items():
             if row is not None and row.status is TrainingJobStatus.COMPLETED:
                 with self._lock:
                     entries = list(self._watched.get(name, ()))
@@ -249,7 +248,13 @@ class Watcher:
             self._pending.pop(name, None)  # the list was wrong about it: it is looked at again
             return
         with self._lock:
-            self._pending.pop(name, None)
             entries = self._watched.pop(name, [])
-        for entry in entries:
-            entry.on_end(result)
+        try:
+            while entries:
+                entries[0].on_end(result)  # it may want a thread, of which there may be too many just now
+                del entries[0]
+            self._pending.pop(name, None)
+        finally:
+            if entries:
+                with self._lock:
+                    self._watched[name] = [*entries, *self._watched.get(name, ())]

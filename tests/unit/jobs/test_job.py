@@ -54,6 +54,13 @@ def test_a_job_that_is_awaited_too_long_goes_on() -> None:
     assert job.result() == 7
 
 
+def test_a_job_whose_request_cannot_be_built_ends_with_that() -> None:
+    job: Job[int] = Job("nap", Untouchable(), spec=SimpleNamespace(name="nap"))  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        job._submit()
+    assert isinstance(job.exception(0), AttributeError)
+
+
 class StoppingJobs:
     """An API whose jobs are being stopped."""
 

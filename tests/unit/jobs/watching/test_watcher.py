@@ -135,3 +135,56 @@ def test_trouble_with_the_api_ends_no_job(trouble: Exception, caplog: pytest.Log
     assert done.wait(120)
     assert ends["a"].status == "Completed"
     assert "does not answer" in caplog.text
+
+
+def test_an_end_that_cannot_be_told_yet_is_told_later() -> None:
+    api = FakeTrainingJobs(["a", "b"])
+    watcher = Watcher(api, holds_requests=True, sleep=lambda s: None)  # type: ignore[arg-type]
+    told: list[str] = []
+    refusals = [RuntimeError("can't start new thread")]
+
+    def tell_a(end: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        told.append("a")
+
+    watcher.add("a", CREATED, tell_a)
+    watcher.add("a", CREATED, lambda end: told.append("also a"))
+    watcher.add("b", CREATED, lambda end: told.append("b"))
+    api.end("a", "b")
+    while watcher.step() is not None:
+        pass
+    assert sorted(told) == ["a", "also a", "b"]
+
+
+def test_what_one_listener_raises_costs_no_other_job_its_end() -> None:
+    api = FakeTrainingJobs(["a", "b"])
+    told: list[str] = []
+
+    class Rows:
+        """A list whose rows tell who has completed."""
+
+        is_asked_again_and_again = True
+        looks = 0
+
+        def look(self, names: set[str], oldest: datetime) -> dict[str, Any]:
+            self.looks += 1
+            rows, _, _ = api.list_page(wait_s=0.0, seen=0, page=None)
+            return {row.name: row for row in rows} if self.looks == 1 else {}
+
+        def find_pause_s(self, count: int) -> float:
+            return 1.0
+
+        def note_newcomer(self) -> None:
+            pass
+
+    def refuse(row: TrainingJobSummary) -> bool:
+        raise RuntimeError("can't start new thread")
+
+    watcher = Watcher(api, holds_requests=False, sleep=lambda s: None, jobs=Rows())  # type: ignore[arg-type]
+    for name in ("a", "b"):
+        watcher.add(name, CREATED, lambda end, name=name: told.append(name), on_completed=refuse)  # type: ignore[misc]
+    api.end("a", "b")
+    while watcher.step() is not None:
+        pass
+    assert sorted(told) == ["a", "b"]
