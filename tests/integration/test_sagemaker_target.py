@@ -28,13 +28,14 @@ from sm_remote import attach, get_future, list_futures, list_jobs, remote, repla
 from sm_remote.aws.permissions import CALLER
 from sm_remote.capture.interpreter import describe_interpreter, local_image_uri
 from sm_remote.cli.app import app
-from sm_remote.costs import Ledger
+from sm_remote.costs import Entry, Ledger
 from sm_remote.errors import ConfigError, CorruptBlob, JobNotFound, MaxCostExceeded, OutcomeMissing
 from sm_remote.home import LOCAL_ROLE_ARN, find_home, make_private, read_discovery, write_private
 from sm_remote.wire.launch import read_manifest_digest
 from sm_remote.wire.layout import blob_key, outcome_key
 from sm_remote.wire.manifest import Manifest
 from tests.cells import run_cell
+from tests.fakes.service import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.s3, pytest.mark.slow]
 
@@ -150,12 +151,24 @@ def test_one_setting_moves_a_call_to_sagemaker(
     assert found["quotas"] == "warning"  # the local service knows none
 
 
+def find_settled(name: str) -> Entry | None:
+    """A job's entry in the ledger, once its cost is known."""
+    entries = [entry for entry in Ledger(find_home()).list_since(0) if entry.is_charged and entry.state == "settled"]
+    return next((entry for entry in entries if entry.name == name), None)
+
+
+def find_lines_of_outcome(job: Any) -> list[str]:
+    """The last lines of a job's log as a search of all logs has them, which is what many jobs at once ask for."""
+    lines, _ = job._connection.training_jobs.search_logs('"sm_remote outcome"', start=job._look().creation_time)
+    return [line.text for line in lines if line.stream.startswith(f"{job.name}/")]
+
+
 def test_a_job_is_found_again_at_its_target_with_what_it_has_cost(divide: Any, s3_server: Any) -> None:
     job = divide.options(instance_type="ml.m5.xlarge", max_cost=0.05).submit(9, 3)
     assert job.result(timeout=120) == 3
     # $0.05 at $0.23 an hour, less the 120 s that a job has to stop.
     assert job.describe()["StoppingCondition"]["MaxRuntimeInSeconds"] == 662
-    (entry,) = [entry for entry in Ledger(find_home()).list_since(0) if entry.is_charged]
+    entry = wait_until(lambda: find_settled(job.name))  # what it has cost comes behind its value
     assert (entry.name, entry.function, entry.state, entry.status) == (job.name, "divide", "settled", "Completed")
     assert 0 < (entry.cost_usd or 0) < (entry.limit_usd or 0) <= 0.05
     with pytest.raises(MaxCostExceeded, match="is not known here"):
@@ -164,6 +177,7 @@ def test_a_job_is_found_again_at_its_target_with_what_it_has_cost(divide: Any, s
     again = attach(job.name, target="sagemaker")
     assert again.result(timeout=120) == 3
     assert "dividing 9 by 3" in list(again.logs())
+    assert find_lines_of_outcome(job) == [job._connection.log_ends.read(job._look())[-1]]
     assert job.name in [row.name for row in list_jobs(target="sagemaker")]
     assert get_future(job.name, target="sagemaker").result(timeout=120) == 3
     assert job.name in [future.name for future in list_futures("divide", target="sagemaker")]
