@@ -22,7 +22,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE = 0o100644 << 16
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 _MARSHAL_VERSION = 2
-"""Later versions mark objects by their reference counts, so the same code gives other bytes in another process."""
+"""Later versions mark objects by their reference counts, so the same code gives other bytes in another process.
+
+So do sets of constants before Python 3.11: what travels has tuples where it could have them.
+"""
 
 
 @functools.cache

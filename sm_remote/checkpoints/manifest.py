@@ -124,4 +124,4 @@ def _seal(content: Mapping[str, Any]) -> str:
 
 
 def _is_inside(path: str) -> bool:
-    return bool(path) and not set(path.split("/")) & {"", ".", ".."}
+    return bool(path) and not any(part in ("", ".", "..") for part in path.split("/"))

@@ -16,7 +16,7 @@ from sm_remote.wire.namespace import WRAPPING_BYTES, Namespace
 from sm_remote.wire.payload import pickle_value
 
 _UNCHANGING = (int, float, complex, bool, str, bytes, type(None), range, type(Ellipsis), ModuleType)
-HIDDEN = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open", "display", "_exit_code", "_", "__", "___"})
+HIDDEN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open", "display", "_exit_code", "_", "__", "___"))
 
 
 class Fingerprint(NamedTuple):

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from string import Formatter
 from typing import Any
 
-LINE_MAGICS = frozenset({"time", "matplotlib", "cd", "pwd", "env", "set_env", "sx", "system", "config"})
-CELL_MAGICS = frozenset({"time", "bash", "sh"})
-IGNORED = frozenset({"matplotlib", "config"})
+LINE_MAGICS = frozenset(("time", "matplotlib", "cd", "pwd", "env", "set_env", "sx", "system", "config"))
+CELL_MAGICS = frozenset(("time", "bash", "sh"))
+IGNORED = frozenset(("matplotlib", "config"))
 """They are about the notebook's own display, which is as it is."""
 _VARIABLE = re.compile(r"(?<![$\\])\$([A-Za-z_]\w*)")
 _EXPRESSION = re.compile(r"(?<![${])\{[^{}]+\}(?!\})")

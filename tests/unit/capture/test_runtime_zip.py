@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from types import CodeType
 
 import pytest
 
@@ -27,6 +29,26 @@ def test_every_process_makes_the_same_bytes(preparation):
     code = DIGEST.format(preparation=preparation)
     out = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert out.stdout.strip() == hashlib.sha256(build_runtime_zip()).hexdigest()
+
+
+def test_no_code_has_constants_whose_order_is_another_in_each_process():
+    """As the frozenset that ``each in {"a", "b", "c"}`` makes has; Python 3.11 and later sort them."""
+    archive = zipfile.ZipFile(io.BytesIO(build_runtime_zip()))
+    sources = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
+    found = [
+        (name, constant)
+        for name, source in sources.items()
+        for constant in list_constants(compile(source, name, "exec"))
+        if isinstance(constant, frozenset)
+    ]
+    assert found == []
+
+
+def list_constants(code: CodeType) -> Iterator[object]:
+    for each in code.co_consts:
+        yield each
+        if isinstance(each, CodeType):
+            yield from list_constants(each)
 
 
 def test_it_holds_what_a_job_needs_and_no_path_of_this_machine():
