@@ -33,9 +33,8 @@ def raise_in_notebook(error: BaseException, shell: Any) -> NoReturn:
             return list(shell.InteractiveTB.get_exception_only(kind, error))
         return list(shell.InteractiveTB.structured_traceback(kind, error, frames, tb_offset=0))
 
-    if not isinstance(error, KeyboardInterrupt):
-        with suppress(AttributeError):  # an exception without attributes of its own: IPython shows our frames too
-            error._render_traceback_ = render  # type: ignore[attr-defined]
+    with suppress(AttributeError):  # an exception without attributes of its own: IPython shows our frames too
+        error._render_traceback_ = render  # type: ignore[attr-defined]
     raise error
 
 

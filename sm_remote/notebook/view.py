@@ -97,9 +97,16 @@ class JobView:
     def close(self, notes: Sequence[str] = ()) -> None:
         """Shows the final state, from the thread that waited for it.
 
+        A job that goes on or is yet to stop, because its cell was interrupted, is kept up with until its end.
+
         Args:
             notes: What came back.
         """
+        if not self._job.done():
+            with self._lock:
+                self._notes += notes
+                self._hint = ""  # no cell waits any more
+            return
         self._ended.set()
         for thread in self._threads:
             thread.join(PAUSE_S + 1)

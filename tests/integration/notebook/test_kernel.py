@@ -102,6 +102,7 @@ def test_an_interrupt_stops_the_job_as_it_does_for_a_decorated_function(kernel: 
     shown = kernel.run("%%remote\nimport time\nprint('sleeping')\ntime.sleep(600)", interrupt_at="sleeping")
     assert shown.error is not None
     assert shown.error[0] == "KeyboardInterrupt"
+    assert "sm_remote" not in shown.error[1]
     assert "is being stopped" in shown.text
     assert "Stop" in kernel.run("%remote jobs").text
 
