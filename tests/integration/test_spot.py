@@ -86,7 +86,7 @@ def test_an_interrupted_job_gives_the_value_of_an_uninterrupted_one(
 def test_what_is_filled_in_and_what_it_cost_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert define()(3, "said") == [0, 1, 2]
     lines = capsys.readouterr().out.splitlines()
-    assert "at most 180 s with the waiting" in lines[0]
+    assert "at most 180 s in all" in lines[0]
     assert lines[1].startswith("sm_remote: checkpoints are kept in s3://sm-remote-local/sm_remote/checkpoints/train/")
     assert lines[-1].startswith("Managed Spot Training savings: ")
 

@@ -43,7 +43,7 @@ def explain_stop(description: TrainingJobDescription) -> JobError:
         return TimedOut(f"Training job {name} waited for spot capacity longer than it was allowed to.", job_name=name)
     return JobStopped(
         f"Training job {name} was stopped.",
-        why="Somebody asked for it: an interrupt, stop() or `sm-remote stop`.",
+        why="Somebody asked for it: an interrupt, stop(), `sm-remote stop` or the panel.",
         job_name=name,
     )
 
@@ -80,7 +80,8 @@ def build_out_of_memory(
     return OutOfMemory(
         f"Training job {description.name} ran out of memory" + (f" ({', '.join(known)})." if known else "."),
         why=render_reason(description.failure_reason or ""),
-        fix="Use an instance_type with more memory, or less data at a time.",
+        fix="Use an instance_type with more memory, or less data at a time; "
+        "retry_on=OutOfMemory takes the next larger type.",
         job_name=description.name,
         limit_bytes=limit_bytes,
         peak_bytes=peak_bytes,

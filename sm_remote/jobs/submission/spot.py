@@ -153,7 +153,7 @@ def describe_spot(spec: TrainingJobSpec, settings: ResolvedSettings) -> list[str
         wait_s = spec.spot.max_wait_s
         hours = f" ({wait_s / 3600:.3g} h)" if wait_s >= 3600 else ""
         lines.append(
-            f"spot capacity for at most {wait_s} s{hours} with the waiting "
+            f"waits for and runs on spot capacity for at most {wait_s} s{hours} in all "
             f"({WAIT_FACTOR:g} x max_runtime_in_seconds; max_wait_time_in_seconds sets it)"
         )
     if spec.checkpoints is not None and settings.checkpoint_s3_uri != spec.checkpoints.s3_uri:

@@ -44,7 +44,7 @@ class CapacityOperations:
             if not record.is_spot:
                 raise invalid(
                     f"The training job {name} does not run on spot capacity, so nothing interrupts it. "
-                    "Create it with EnableManagedSpotTraining."
+                    "Create it with EnableManagedSpotTraining, which use_spot_instances=True does."
                 )
             if record.phase is not Phase.RUNNING or record.stop_cause is not None:
                 raise invalid(

@@ -32,6 +32,7 @@ DESCRIPTION = parse_description(
 def test_what_is_not_known_of_memory_is_not_said(limit: int | None, peak: int | None, shown: str) -> None:
     error = build_out_of_memory(DESCRIPTION, limit_bytes=limit, peak_bytes=peak)
     assert error.what == f"Training job fit-1 ran out of memory ({shown})."
+    assert "retry_on=OutOfMemory" in error.fix
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_wait_that_nobody_set_is_one_and_a_half_times_the_run(tmp_path, settin
 
 def test_a_long_wait_is_said_in_hours_too(tmp_path):
     spot = Spot(max_wait_s=129_600)
-    assert "at most 129600 s (36 h) with" in describe_spot(replace(BARE, spot=spot), resolve(tmp_path))[0]
+    assert "at most 129600 s (36 h) in all" in describe_spot(replace(BARE, spot=spot), resolve(tmp_path))[0]
 
 
 def test_without_spot_capacity_there_is_no_wait(tmp_path):
