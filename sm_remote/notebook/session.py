@@ -49,8 +49,11 @@ def run_line(line: str, shell: Any) -> Answer:
     word, *names = flags.words
     act = _COMMANDS.get(word)
     if act is None:
+        setting, equals, value = word.partition("=")
+        flag = f"A setting is a flag: `{MAGIC} --{setting.replace('_', '-')} {value}`. " if equals else ""
         raise ConfigError(
-            f"{MAGIC} knows no {word!r}.", fix=f"It knows {', '.join(_COMMANDS)}, and flags; `{MAGIC}?` tells all."
+            f"{MAGIC} knows no {word!r}.",
+            fix=f"{flag}It knows {', '.join(_COMMANDS)}, and flags; `{MAGIC}?` tells all.",
         )
     return act(names, flags, shell)
 
