@@ -69,9 +69,13 @@ class FileDigests:
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=5)
-        with suppress(OSError):
-            self._path.chmod(0o600)
-        database.execute(_TABLE)
+        try:
+            with suppress(OSError):
+                self._path.chmod(0o600)
+            database.execute(_TABLE)
+        except BaseException:  # such as one that is no database
+            database.close()
+            raise
         return database
 
 
