@@ -24,7 +24,7 @@ from sm_remote.jobs.artifacts.stored_checkpoints import StoredGeneration, list_s
 from sm_remote.jobs.job import Job
 from sm_remote.jobs.logs.job_log import follow_log
 from sm_remote.jobs.repetition.drill_plan import HOLD_SHARE, Blow, DrillReport, Part, count_interruptions, plan_drill
-from sm_remote.jobs.repetition.equality import are_equal
+from sm_remote.jobs.repetition.equality import are_equal, tell_apart
 from sm_remote.spec import Checkpoints, SecondaryStatus
 from sm_remote.wire.layout import CHECKPOINT_WATCH_VARIABLE, DRILL_VARIABLE, SUCCESSION_VARIABLE
 
@@ -291,9 +291,9 @@ class _Rehearsed:
         if not (compare or are_equal)(expected, value):
             raise DrillFailed(
                 f"{self.job.name} came to another value after {endured} than the same call without.",
-                why=f"Uninterrupted {_show(expected)}; interrupted {_show(value)}.",
+                why=tell_apart(expected, value),
                 fix="Save all that the loop goes on from: also the optimiser's state and the random generators'. Where "
-                "values may differ a little, pass compare=.",
+                "values may differ a little, a function's drill takes compare=.",
                 job_name=self.job.name,
                 expected=expected,
                 value=value,
@@ -340,8 +340,3 @@ def measure_loss(history: Sequence[_Mark], struck_at: float) -> float | None:
     step = later[0].text.removeprefix(OPEN)
     saved = [mark.at for mark in before if mark.text.startswith(SAVED) and mark.text.removeprefix(SAVED) == step]
     return struck_at - max(begun[-1].at, saved[-1] if saved else 0.0)
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else text[:200] + "..."

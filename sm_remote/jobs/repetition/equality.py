@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+_MOST_MEMBERS = 5
+_MOST_CHARACTERS = 200
 _OWN_WAYS = ("__reduce_ex__", "__reduce__", "__getstate__")
 """With one of these of its own a type says itself what it is made of."""
 
@@ -26,6 +28,31 @@ def are_equal(one: Any, other: Any) -> bool:
     if _is_plain(one):
         return are_equal(vars(one), vars(other))
     return _pickle(one) == _pickle(other)
+
+
+def tell_apart(expected: Any, value: Any) -> str:
+    """Says in what two values differ: of mappings, such as files and their digests, in which of their members."""
+    if isinstance(expected, Mapping) and isinstance(value, Mapping):
+        keys = dict.fromkeys([*expected, *value])
+        both = expected.keys() & value.keys()
+        apart = [key for key in keys if key not in both or not are_equal(expected[key], value[key])]
+        if apart:
+            words = "; ".join(_tell_member(key, expected, value) for key in apart[:_MOST_MEMBERS])
+            return f"{len(apart)} of {len(keys)} differ: {words}{'; ...' if len(apart) > _MOST_MEMBERS else ''}."
+    return f"Uninterrupted {_show(expected)}; interrupted {_show(value)}."
+
+
+def _tell_member(key: Any, expected: Mapping[Any, Any], value: Mapping[Any, Any]) -> str:
+    if key not in value:
+        return f"{key} is missing when interrupted"
+    if key not in expected:
+        return f"{key} is there only when interrupted"
+    return f"{key} ({_show(expected[key])}; interrupted {_show(value[key])})"
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
 
 
 def _is_plain(value: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sm_remote.jobs.repetition.equality import are_equal
+from sm_remote.jobs.repetition.equality import are_equal, tell_apart
 
 
 class Plain:
@@ -63,3 +63,17 @@ def test_a_difference_is_seen(one, other):
 def test_whether_parts_are_one_object_is_no_difference():
     one = np.ones(2)
     assert are_equal(Plain([one, one]), Plain([np.ones(2), np.ones(2)]))
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "words"),
+    [
+        (1, 2, "Uninterrupted 1; interrupted 2."),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "1 of 2 differ: b (2; interrupted 3)."),
+        ({"a": None}, {"b": 1}, "2 of 2 differ: a is missing when interrupted; b is there only when interrupted."),
+        (dict.fromkeys(range(9), 0), dict.fromkeys(range(9), 1), "0 (0; interrupted 1); 1 (0; interrupted 1)"),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, "Uninterrupted {'a': 1, 'b': 2}; interrupted {'b': 2, 'a': 1}."),
+    ],
+)
+def test_two_values_are_told_apart_by_their_members(expected, value, words):
+    assert words in tell_apart(expected, value)
