@@ -136,6 +136,8 @@ class LogEnds:
                         self._found[line.stream.partition("/")[0]] = line.text
                 if page is None:
                     break
+            else:
+                self._may_search = False  # so much else is logged there that one log after the other is sooner read
         except CredentialsExpired:
             raise
         except RemoteError as error:

@@ -13,7 +13,7 @@ import pytest
 from sm_remote.aws.responses import TrainingJobDescription, parse_description
 from sm_remote.aws.training_jobs import FoundLine
 from sm_remote.errors import SubmitError, Throttled
-from sm_remote.jobs.logs.ends import CROWD, LATE_S, SEARCHES, LogEnds
+from sm_remote.jobs.logs.ends import CROWD, LATE_S, MOST_PAGES, SEARCHES, LogEnds
 from sm_remote.spec import TrainingJobStatus
 from sm_remote.wire.digest import BlobRef
 from sm_remote.wire.launch import build_launch
@@ -97,7 +97,7 @@ def read_together(ends: LogEnds, count: int, **described: Any) -> list[list[str]
     first = ends._read
 
     def read(end: TrainingJobDescription) -> list[str]:
-        together.wait(20)
+        together.wait(120)
         return first(end)
 
     ends._read = read  # type: ignore[method-assign]
@@ -147,6 +147,18 @@ def test_where_logs_cannot_be_searched_each_is_read(refusal: Exception) -> None:
     assert read_together(open_ends(logs), 8) == [[marker_of(number)] for number in range(8)]
     assert sorted(logs.read) == sorted(f"job-{number}/algo-1-9" for number in range(8))
     assert len(logs.searches) <= (1 if isinstance(refusal, SubmitError) else 8 * SEARCHES)
+
+
+def test_where_too_much_else_is_logged_each_log_is_read() -> None:
+    class Busy(Logs):
+        def search_logs(self, pattern: str, *, start: datetime, page: str | None) -> Any:
+            super().search_logs(pattern, start=start, page=page)
+            return [], "more"
+
+    logs = Busy()
+    assert read_together(open_ends(logs), 8) == [[marker_of(number)] for number in range(8)]
+    assert len(logs.read) == 8
+    assert len(logs.searches) == MOST_PAGES
 
 
 def test_a_line_of_another_manifest_is_not_taken_for_the_job_s() -> None:
