@@ -80,7 +80,7 @@ def test_what_was_said_of_going_on_is_told_apart(job, said, resume, adopts):
 
 
 def test_a_notebook_is_a_program_of_its_own(monkeypatch):
-    monkeypatch.setenv("JPY_SESSION_NAME", "/work/deep/fit it.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/ada/deep/fit it.ipynb")
     names = {"__name__": "__main__", "find_caller": find_caller}
     exec("found = find_caller(0)", names)
     assert names["found"] == "fit it"
@@ -88,7 +88,7 @@ def test_a_notebook_is_a_program_of_its_own(monkeypatch):
     exec("found = find_caller(0)", names)
     assert names["found"] == "notebook"
     monkeypatch.delenv("JPY_SESSION_NAME")
-    names["__vsc_ipynb_file__"] = "/work/of code.ipynb"
+    names["__vsc_ipynb_file__"] = "/home/ada/of code.ipynb"
     exec("found = find_caller(0)", names)
     assert names["found"] == "of code"
 
