@@ -537,9 +537,9 @@ def test_a_gpu_type_is_refused_on_a_host_without_gpu() -> None:
     if Path("/dev/nvidia0").exists():
         pytest.skip("this host has a GPU")
     with pytest.raises(ConfigError, match=r"this machine has no NVIDIA GPU") as caught:
-        define("@remote(instance_type='ml.g5.xlarge')\ndef f(): return 1")["f"]()
+        define("@remote(instance_type='ml.g5.xlarge')\ndef draw_frames(): return 1")["draw_frames"]()
     assert 'instance_type="ml.m5.xlarge"' in caught.value.fix
-    assert list_jobs() == []
+    assert list_jobs(name_contains="draw-frames") == []
 
 
 def test_options_make_another_function_and_local_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
